@@ -1,0 +1,103 @@
+"""``kinetlib run``: execute chapters, or list what they can be told."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from kinetlib.profiles import Profile, Run
+
+
+def _overrides(context: click.Context, option: click.Option, values: tuple[str, ...]) -> dict:
+    """Read ``name=value`` pairs."""
+    pairs: dict[str, str] = {}
+    for text in values:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise click.BadParameter(f"expected name=value, got {text!r}")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+@click.command()
+@click.argument("chapter", required=False)
+@click.option(
+    "--profile", default="laptop", show_default=True, help="Name, or path of a .yaml file."
+)
+@click.option(
+    "-p",
+    "--parameter",
+    "overrides",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_overrides,
+    help="A value for this run instead of the profile's; a list is written a,b,c. Repeatable.",
+)
+@click.option("--variant", help="Run only this variant of a chapter that has several.")
+@click.option("--all", "everything", is_flag=True, help="Run all chapters, one after the other.")
+@click.option("--list", "listing", is_flag=True, help="Show the chapters and their parameters.")
+def run(
+    chapter: str | None,
+    profile: str,
+    overrides: dict[str, str],
+    variant: str | None,
+    everything: bool,
+    listing: bool,
+) -> None:
+    """Execute CHAPTER (such as 03) with the parameters of a profile.
+
+    Results lie under results/PROFILE; the executed notebook under results/PROFILE/chapters. To keep
+    them apart from the book's, give another folder: -p results=results/mine.
+    """
+    from kinetlib import chapters
+    from kinetlib.profiles import load
+
+    if listing + everything + (chapter is not None) != 1 and not (listing and chapter):
+        raise click.UsageError("give one of CHAPTER, --all or --list")
+    if everything and (overrides or variant):
+        raise click.UsageError("-p and --variant belong to one CHAPTER, not to --all")
+    values = load(profile)
+    if listing:
+        _show(values, chapter)
+        return
+    planned = values.runs() if everything else chapters.runs(chapter, values, overrides, variant)
+    for execution in planned:
+        values.parameters(execution, overrides)
+    for execution in planned:
+        _run(execution, values, overrides)
+
+
+def _run(execution: Run, profile: Profile, overrides: dict[str, Any]) -> None:
+    """Execute one notebook and say where it lies."""
+    from kinetlib import chapters, repository
+
+    click.echo(f"{execution.name} ...", err=True)
+    begin = time.perf_counter()
+    path = chapters.run(execution.chapter, profile, overrides, execution.variant)
+    seconds = time.perf_counter() - begin
+    click.echo(f"{execution.name}: {seconds:.0f} s, {repository.relative(path)}")
+
+
+def _show(profile: Profile, chapter: str | None) -> None:
+    """Print one table a chapter: parameters, types, values in the profile, help."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from kinetlib.parameters import expected
+    from kinetlib.profiles import find_chapter
+
+    console = Console()
+    for execution in profile.runs(find_chapter(chapter) if chapter else None):
+        parameters = profile.parameters(execution)
+        table = Table(title=execution.name, title_justify="left", title_style="bold", expand=True)
+        table.add_column("parameter", no_wrap=True)
+        table.add_column("type", ratio=2)
+        table.add_column(f"value in {profile.name}", ratio=2)
+        table.add_column("help", ratio=3)
+        for name, field in type(parameters).model_fields.items():
+            table.add_row(name, expected(field), str(getattr(parameters, name)), field.description)
+        console.print(table)
+        console.print()

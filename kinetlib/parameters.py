@@ -1,0 +1,216 @@
+"""The typed parameters of every chapter: one class per notebook.
+
+A class and the ``parameters`` cell of its notebook say the same: names, types, defaults and help
+(``tests/test_notebooks.py`` holds them together).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
+
+
+def _number(value: Any) -> Any:
+    """Text such as ``1e-3`` as a number; YAML 1.1 only reads ``1.0e-3`` as one."""
+    if isinstance(value, bool):
+        raise ValueError("a truth value is not a number")
+    if isinstance(value, str):
+        return float(value) if re.search(r"[.eE]", value) else int(value)
+    return value
+
+
+def _items(value: Any) -> Any:
+    """Text such as ``M1, M2`` or ``[M1, M2]`` (from a command line) as a list."""
+    if isinstance(value, str):
+        inner = value.strip().removeprefix("[").removesuffix("]")
+        return [item.strip().strip("'\"") for item in inner.split(",") if item.strip()]
+    return value
+
+
+Element = TypeVar("Element")
+Integer = Annotated[int, BeforeValidator(_number)]
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Count = Annotated[Integer, Gt(0)]
+Seed = Annotated[Integer, Ge(0)]
+Fraction = Annotated[Number, Ge(0), Le(1)]
+Positive = Annotated[Number, Gt(0)]
+Tolerance = Annotated[Number, Gt(0), Lt(1)]
+ListOf = Annotated[list[Element], BeforeValidator(_items), MinLen(1)]
+Fusion = Literal["average", "hadamard"]
+
+
+class Parameters(BaseModel):
+    """What a chapter can be told: the base of one class per notebook."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: Seed = Field(0, description="root of all random numbers")
+    results: str = Field(
+        "results/laptop",
+        min_length=1,
+        description="folder read from and written to",
+    )
+
+
+class SolverExploration(Parameters):
+    """Parameters of ``01_solver_exploration``."""
+
+    seed: Seed = Field(1, description="root of all random numbers")
+    mechanisms: ListOf[str] = Field(
+        ["M1", "M2", "M8", "M20"], description="mechanisms every solver is tried on"
+    )
+    n_constants: Count = Field(40, description="sets of rate constants per mechanism")
+    tolerances: ListOf[Tolerance] = Field(
+        [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9], description="relative tolerances asked for"
+    )
+
+
+class Mechanisms(Parameters):
+    """Parameters of ``02_mechanisms``."""
+
+    seed: Seed = Field(2, description="root of all random numbers")
+    loading: Annotated[Fraction, Gt(0)] = Field(
+        0.05, description="catalyst loading, mole fraction of the substrate"
+    )
+    n_curves: Count = Field(12, description="sets of rate constants drawn per mechanism")
+
+
+class DatasetGeneration(Parameters):
+    """Parameters of ``03_dataset_generation``."""
+
+    seed: Seed = Field(3, description="root of all random numbers")
+    train_shards: Count = Field(20, description="files of training samples")
+    validation_shards: Count = Field(2, description="files of validation samples")
+    test_shards: Count = Field(2, description="files of test samples")
+    sets_per_mechanism: Count = Field(
+        150, description="accepted sets of rate constants per mechanism and file"
+    )
+    samples_per_set: Count = Field(5, description="samples of four runs per set of rate constants")
+
+
+class FusionTraining(Parameters):
+    """Parameters of ``06_fusion_training``."""
+
+    seed: Seed = Field(6, description="root of all random numbers")
+    fusion: Fusion = Field("hadamard", description="how runs are fused, average or hadamard")
+    sample_passes: Count = Field(4_500_000, description="training samples seen, repeats counted")
+    batch_size: Count = Field(512, description="samples per gradient step")
+    learning_rate: Positive = Field(3.0e-3, description="peak of the learning-rate schedule")
+    noise: ListOf[Fraction] = Field(
+        [0.0, 0.005, 0.012], description="standard deviations of the noise trained with"
+    )
+    min_points: Annotated[Integer, Ge(2)] = Field(3, description="fewest points per run")
+    max_points: Annotated[Integer, Ge(2)] = Field(20, description="most points per run")
+
+    @model_validator(mode="after")
+    def _points_in_order(self) -> FusionTraining:
+        if self.min_points > self.max_points:
+            raise ValueError(
+                f"min_points ({self.min_points}) must not exceed max_points ({self.max_points})"
+            )
+        return self
+
+
+class Evaluation(Parameters):
+    """Parameters of ``07_evaluation``."""
+
+    seed: Seed = Field(7, description="root of all random numbers")
+    fusions: ListOf[Fusion] = Field(
+        ["average", "hadamard"], description="trained networks to compare"
+    )
+    n_bootstrap: Count = Field(1000, description="bootstrap resamples behind each interval")
+
+
+class FusionTrainingVariants(BaseModel):
+    """Several runs of ``06_fusion_training``: common values first, each variant's own on top."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    parameters: ClassVar[type[Parameters]] = FusionTraining
+
+    variants: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], FusionTraining] = Field(
+        {fusion: FusionTraining(fusion=fusion) for fusion in ("average", "hadamard")},
+        min_length=1,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _merge(cls, entry: Any) -> Any:
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("variants"), Mapping):
+            return entry
+        common = {name: value for name, value in entry.items() if name != "variants"}
+        return {
+            "variants": {
+                variant: {**common, **own} if isinstance(own, Mapping) else own
+                for variant, own in entry["variants"].items()
+            }
+        }
+
+
+class Chapters(BaseModel):
+    """The chapters in reading order, which is also an order in which they can be run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    solver_exploration: SolverExploration = Field(
+        SolverExploration(), alias="01_solver_exploration"
+    )
+    mechanisms: Mechanisms = Field(Mechanisms(), alias="02_mechanisms")
+    dataset_generation: DatasetGeneration = Field(
+        DatasetGeneration(), alias="03_dataset_generation"
+    )
+    fusion_training: FusionTrainingVariants = Field(
+        FusionTrainingVariants(), alias="06_fusion_training"
+    )
+    evaluation: Evaluation = Field(Evaluation(), alias="07_evaluation")
+
+
+CHAPTERS: Mapping[str, type[Parameters]] = {
+    field.alias: getattr(field.annotation, "parameters", field.annotation)
+    for field in Chapters.model_fields.values()
+}
+
+_PLAIN = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+_BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+
+
+def type_name(field: FieldInfo) -> str:
+    """Write the type of a parameter as its notebook annotates it: ``int``, ``list[str]``."""
+    return _type_name(field.annotation)
+
+
+def expected(field: FieldInfo) -> str:
+    """Say in words what a parameter accepts: ``whole number > 0``."""
+    return _expected(field.annotation, field.metadata)
+
+
+def _type_name(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type_name(arguments[0])
+    if origin is Literal:
+        return type(arguments[0]).__name__
+    if origin is list:
+        return f"list[{_type_name(arguments[0])}]"
+    return annotation.__name__
+
+
+def _expected(annotation: Any, metadata: list[Any] | tuple[Any, ...]) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _expected(arguments[0], (*arguments[1:], *metadata))
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, arguments))
+    if origin is list:
+        return f"list of one or more, each {_expected(arguments[0], ())}"
+    bounds = [
+        f"{sign} {getattr(bound, name):g}"
+        for bound in metadata
+        for name, sign in _BOUNDS.items()
+        if hasattr(bound, name)
+    ]
+    return " ".join([_PLAIN[annotation], " and ".join(bounds)]).strip()
