@@ -1,0 +1,1 @@
+"""Small committed inputs of kinetlib: published tables and released networks."""
