@@ -1,0 +1,261 @@
+"""The catalogue of catalytic mechanisms, declared as data, and the rules that accept parameters.
+
+M1 to M20 stand in ``catalogue.toml`` beside this file. A mechanism of your own is written the same
+way in a file of your own; `load` reads it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from kinetlib.network import Network, parse
+
+SUBSTRATE, PRODUCT, CATALYST = "S", "P", "cat"
+FAMILIES = ("core", "bicatalytic", "activation", "deactivation")
+
+
+class Fingerprint(BaseModel):
+    """A bound on the share of some species among all catalyst atoms, at or over a conversion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: tuple[str, ...] = Field(min_length=1)
+    conversion: float | tuple[float, float]
+    range: tuple[float, float]
+    where: Literal["somewhere", "throughout"] = "throughout"
+
+    def in_words(self) -> str:
+        """The rule as a sentence."""
+        low, high = (f"{100 * bound:.0f} %" for bound in self.range)
+        bound = f"over {low}" if self.range[1] >= 1 else f"{low} to {high}"
+        species = " + ".join(self.share)
+        if isinstance(self.conversion, float):
+            return f"{species}: {bound} of the catalyst at {100 * self.conversion:.0f} % conversion"
+        start, stop = (f"{100 * level:.0f}" for level in self.conversion)
+        return (
+            f"{species}: {bound} of the catalyst {self.where} from {start} to {stop} % conversion"
+        )
+
+
+class _Entry(BaseModel):
+    """One table of a catalogue file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    family: str
+    reactions: list[str] = Field(min_length=1)
+    others: dict[str, float | tuple[float, float]] = {}
+    fingerprint: tuple[Fingerprint, ...] = ()
+
+    @field_validator("others")
+    @classmethod
+    def _not_negative(cls, others: dict) -> dict:
+        for species, value in others.items():
+            low, high = value if isinstance(value, tuple) else (value, value)
+            if not 0 <= low <= high:
+                raise ValueError(
+                    f"{species}: expected a concentration or a rising pair, got {value}"
+                )
+        return others
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """A catalytic mechanism that turns S into P.
+
+    Attributes
+    ----------
+    id, name, family
+        ``"M9"``, a few words, and one of core, bicatalytic, activation, deactivation (or your own).
+    network
+        Its elementary steps.
+    others
+        Species beside S, P and the catalyst that are there at the start or are let go by it, with
+        their initial concentration, or the range it is drawn from once a sample.
+    fingerprint
+        What a parameter set must show in the reference run to be accepted.
+    """
+
+    id: str
+    name: str
+    family: str
+    network: Network
+    others: dict[str, float | tuple[float, float]]
+    fingerprint: tuple[Fingerprint, ...]
+
+    @cached_property
+    def catalyst_atoms(self) -> NDArray[np.float64]:
+        """Catalyst atoms in each species, shape (S,), from the conservation laws."""
+        free = {SUBSTRATE: 0, PRODUCT: 0, CATALYST: 1} | dict.fromkeys(self.others, 0)
+        return self.network.law_with(free)
+
+    @property
+    def default_initial(self) -> dict[str, float]:
+        """Initial concentrations of the reference run: S = 1, cat = 0.05, ranges at their middle."""
+        initial = {name: float(np.mean(value)) for name, value in self.others.items()}
+        return {SUBSTRATE: 1.0, CATALYST: 0.05} | initial
+
+    def accepts(self, concentration: NDArray) -> NDArray[np.bool_]:
+        """Tell which reference runs carry this mechanism's fingerprint.
+
+        Parameters
+        ----------
+        concentration
+            Shape (n, T, S), from the start of the reaction to its end; NaN where a run failed.
+
+        Returns
+        -------
+        NDArray
+            Shape (n,). A failed run is never accepted.
+        """
+        network = self.network
+        substrate = concentration[..., network.index(SUBSTRATE)]
+        conversion = 1.0 - substrate / substrate[:, :1]
+        final = conversion[:, -1]
+        accepted = (final >= 0.5) & (final <= 1.0) & np.isfinite(concentration).all((1, 2))
+        progress = conversion[accepted] / final[accepted, None]
+        atoms = concentration[accepted] * self.catalyst_atoms
+        for rule in self.fingerprint:
+            at = [network.index(name) for name in rule.share]
+            share = atoms[..., at].sum(-1) / atoms.sum(-1)
+            holds = _holds(rule, progress, share)
+            accepted[np.flatnonzero(accepted)[~holds]] = False
+            progress, atoms = progress[holds], atoms[holds]
+        return accepted
+
+
+def _holds(rule: Fingerprint, progress: NDArray, share: NDArray) -> NDArray[np.bool_]:
+    low, high = rule.range
+    if isinstance(rule.conversion, float):
+        value = at_conversion(progress, share, rule.conversion)
+        return (value >= low) & (value <= high)
+    start, stop = rule.conversion
+    inside = (progress >= start) & (progress <= stop)
+    fits = (share >= low) & (share <= high)
+    if rule.where == "somewhere":
+        return (inside & fits).any(1)
+    return (fits | ~inside).all(1)
+
+
+def at_conversion(progress: NDArray, value: NDArray, level: float | NDArray) -> NDArray:
+    """Interpolate a quantity at the moment when the conversion first passes a level.
+
+    Parameters
+    ----------
+    progress
+        Conversion relative to the final one, shape (n, T).
+    value
+        Shape (n, T) or (T,).
+    level
+        A level in (0, 1), or one a run, shape (n,).
+
+    Returns
+    -------
+    NDArray
+        Shape (n,).
+    """
+    level = np.broadcast_to(level, len(progress))
+    after = np.maximum((progress >= level[:, None]).argmax(1), 1)
+    rows = np.arange(len(progress))
+    value = np.broadcast_to(value, progress.shape)
+    left, right = progress[rows, after - 1], progress[rows, after]
+    weight = (level - left) / (right - left)
+    return (1 - weight) * value[rows, after - 1] + weight * value[rows, after]
+
+
+@cache
+def catalogue() -> dict[str, Mechanism]:
+    """M1 to M20, in their order."""
+    return load(resources.files("kinetlib") / "catalogue.toml")
+
+
+def get(mechanism: str | Mechanism) -> Mechanism:
+    """Look a mechanism of the catalogue up by its id; a Mechanism is passed through.
+
+    Raises
+    ------
+    ValueError
+        An id that the catalogue does not hold.
+    """
+    if isinstance(mechanism, Mechanism):
+        return mechanism
+    if mechanism not in catalogue():
+        near = difflib.get_close_matches(str(mechanism), catalogue(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"unknown mechanism {mechanism!r}{hint} The catalogue holds {', '.join(catalogue())}; "
+            "kinetlib.mechanisms.load(FILE) reads your own"
+        )
+    return catalogue()[mechanism]
+
+
+def load(path: str | Path) -> dict[str, Mechanism]:
+    """Read mechanisms from a file laid out like the catalogue.
+
+    Parameters
+    ----------
+    path
+        A TOML file, one table a mechanism with ``name``, ``family``, ``reactions`` and, where
+        needed, ``others`` and ``fingerprint``.
+
+    Returns
+    -------
+    dict
+        Mechanisms by id.
+
+    Raises
+    ------
+    ValueError
+        What is wrong with which mechanism, and what was expected.
+
+    Examples
+    --------
+    A file ``mine.toml``::
+
+        [M21]
+        name = "Catalyst held by product"
+        family = "core"
+        reactions = ["S + cat <=> catS (k1, k-1)", "catS -> P + cat (k2)", "P + cat <=> catP (k3, k-3)"]
+
+    gives ``load("mine.toml")["M21"]``, which `kinetlib.simulate` takes.
+    """
+    source = Path(path) if isinstance(path, str) else path
+    try:
+        tables = tomllib.loads(source.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{source}: not a TOML file: {error}") from None
+    return {name: _mechanism(name, table, str(source)) for name, table in tables.items()}
+
+
+def _mechanism(name: str, table: object, source: str) -> Mechanism:
+    try:
+        entry = _Entry.model_validate(table)
+        network = parse("\n".join(entry.reactions))
+        for species in (SUBSTRATE, PRODUCT, CATALYST, *entry.others):
+            network.index(species)
+        mechanism = Mechanism(
+            name, entry.name, entry.family, network, entry.others, entry.fingerprint
+        )
+        for rule in entry.fingerprint:
+            for species in rule.share:
+                network.index(species)
+        if entry.fingerprint:
+            _ = mechanism.catalyst_atoms
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{source}: mechanism {name!r}, {place}: {first['msg']}") from None
+    except ValueError as error:
+        raise ValueError(f"{source}: mechanism {name!r}: {error}") from None
+    return mechanism
