@@ -22,8 +22,12 @@ help:  ## List the targets
 	@echo "  PROFILE=smoke|laptop|paper says how much is computed (now $(PROFILE)), CORES with how many cores."
 
 book: $(READY)  ## Run the chapters that changed and render the book [PROFILE=laptop]
-	@python -m snakemake --cores $(CORES) --config profile=$(PROFILE) \
-	    --keep-incomplete --rerun-incomplete --nolock --quiet all
+	@mkdir -p results
+	@python -m snakemake --cores $(CORES) --config profile=$(PROFILE) --rerun-incomplete --nolock \
+	    2> results/rebuild-$(PROFILE).log || { \
+	    grep -q "^Error in rule" results/rebuild-$(PROFILE).log || tail -n 20 results/rebuild-$(PROFILE).log >&2; \
+	    echo "make book stopped, see above; make book goes on from here. Log: results/rebuild-$(PROFILE).log" >&2; \
+	    exit 1; }
 	@echo "The book: $(BOOK)  (make serve PROFILE=$(PROFILE) shows it)"
 
 test: $(READY)  ## Run all tests

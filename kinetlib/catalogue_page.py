@@ -57,7 +57,8 @@ def _section(mechanism: Mechanism) -> str:
 def _aligned(lines: list[str], at: str | None) -> str:
     """Lines of LaTeX as one display, aligned at a sign."""
     rows = [f"&{line}" if at is None else line.replace(at, f" &{at.strip()} ", 1) for line in lines]
-    return "$$\n\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}\n$$"
+    body = " \\\\\n".join(rows)
+    return f"```{{math}}\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n```"
 
 
 def _others(mechanism: Mechanism) -> str:

@@ -106,12 +106,18 @@ def _wait_for_formulas(page: Page) -> None:
 def _served(book: Path) -> Iterator[str]:
     """Serve the folder on a free port of this machine; the address is the value."""
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
+    # Both say nothing: the browser tells what a page could not get, and a page that it left early
+    # is no error.
+    class Handler(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Say nothing: the visit tells what went wrong."""
+            pass
 
-    handler = functools.partial(Quiet, directory=str(book))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            pass
+
+    handler = functools.partial(Handler, directory=str(book))
+    with Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
