@@ -1,0 +1,188 @@
+"""A chemist's workbook or CSV in, checked runs of one reaction out.
+
+>>> import kinetlib.lab
+>>> runs = kinetlib.lab.read("reaction.xlsx", "Silane", "Silanol", "Catalyst")  # doctest: +SKIP
+>>> kinetlib.classify(runs)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from kinetlib.lab.notes import Relative, notes
+from kinetlib.lab.runs import Columns, Run, read_run
+from kinetlib.lab.tables import read_tables
+
+__all__ = ["NEGATIVE_TOLERANCE", "read"]
+
+NEGATIVE_TOLERANCE = 0.05
+"""How far below zero a concentration may lie, as a share of the standard run's initial substrate:
+a noisy baseline does that. Such values are kept as they are; clipping would bias the noise."""
+
+
+def read(
+    path: str | Path,
+    substrate: str,
+    product: str | None,
+    catalyst: str,
+    *,
+    product_from_substrate: bool = False,
+    standard: str | None = None,
+) -> xr.Dataset:
+    """Read the measured runs of one reaction.
+
+    A workbook (.xlsx) holds one run a sheet: the first column is the time, then comes one column
+    a species, in any order, all in one unit of concentration. A CSV file holds one run, or
+    several told apart by a column named ``run``. Column names are matched without regard to outer
+    spaces and case. Rows without a concentration and empty sheets are passed over.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    substrate, product, catalyst : str
+        Names of the columns. Of the catalyst only the first value in a run is used. `product` may
+        be None together with `product_from_substrate`.
+    product_from_substrate : bool
+        Let the product be what the substrate lost since the first row, starting from none. Only
+        for a product that was not measured and a run that starts without product.
+    standard : str, optional
+        Name of the standard run, to whose initial substrate all concentrations are related.
+        Without it, the run called "standard" (in any case), else the first with "standard" in its
+        name, else the first.
+
+    Returns
+    -------
+    xarray.Dataset
+        The runs schema with one sample; dims (sample, run, time), NaN after a run's last point.
+
+        - ``time`` (sample, run, time): as measured, unit of the column's name in
+          ``attrs["units"]``, "" where it names none;
+        - ``substrate``, ``product`` (sample, run, time): relative to the initial substrate of the
+          standard run, NaN where only the other of the two was measured;
+        - ``loading``, ``substrate_0``, ``product_0`` (sample, run): catalyst, and the values of
+          the run's first row, on the same scale. The first row counts as the start whatever its
+          time;
+        - ``run``: the names of the runs.
+
+        ``attrs["warnings"]`` holds one plain sentence a line on what lies outside of what the
+        released networks were trained on, "" where nothing does. Further attributes: ``source``,
+        ``standard``, ``standard_substrate_0`` (in the file's unit) and the column names.
+
+    Raises
+    ------
+    ValueError
+        Where the file, its columns or its values are not as described: it names file, run and
+        cell, what was expected and what to do.
+    """
+    columns = Columns(substrate, _product_column(product, product_from_substrate), catalyst)
+    runs = [read_run(table, columns) for table in read_tables(path)]
+    reference = _standard_run(Path(path).name, runs, standard)
+    scale = reference.substrate[0]
+    if scale <= 0:
+        raise ValueError(
+            f"{Path(path).name}, run {reference.name!r}: the initial substrate is {scale:g}; the "
+            "standard run, to which all others are related, needs more than zero."
+        )
+    relative = [_relative(run, scale) for run in runs]
+    _check_negative(Path(path).name, relative)
+    dataset = _dataset(relative, _common_unit(Path(path).name, runs))
+    dataset.attrs = {
+        "source": Path(path).name,
+        "standard": reference.name,
+        "standard_substrate_0": float(scale),
+        "substrate_column": substrate,
+        "product_column": product or "",
+        "catalyst_column": catalyst,
+        "warnings": "\n".join(notes(relative, reference.name, product is not None)),
+    }
+    return dataset
+
+
+def _product_column(product: str | None, from_substrate: bool) -> str | None:
+    if product is None and not from_substrate:
+        raise ValueError(
+            "no product column is named; name it, or ask for product_from_substrate "
+            "(--product-from-substrate) if the product was not measured."
+        )
+    if product is not None and from_substrate:
+        raise ValueError(
+            f"the product is to come from the column {product!r} and from the substrate; "
+            "give only one of product and product_from_substrate."
+        )
+    return product
+
+
+def _standard_run(file: str, runs: list[Run], name: str | None) -> Run:
+    keys = [run.name.strip().casefold() for run in runs]
+    if name is not None:
+        if name.strip().casefold() not in keys:
+            raise ValueError(
+                f"{file}: no run is called {name!r}, which was to be the standard run; "
+                f"its runs are {', '.join(repr(run.name) for run in runs)}."
+            )
+        return runs[keys.index(name.strip().casefold())]
+    if "standard" in keys:
+        return runs[keys.index("standard")]
+    return next((run for run, key in zip(runs, keys, strict=True) if "standard" in key), runs[0])
+
+
+def _relative(run: Run, scale: float) -> Relative:
+    """Relate concentrations to `scale`; let the product follow where it was not measured."""
+    substrate = run.substrate / scale
+    product = substrate[0] - substrate if run.product is None else run.product / scale
+    return Relative(run.name, run.time, substrate, product, run.catalyst / scale, run.others)
+
+
+def _check_negative(file: str, runs: list[Relative]) -> None:
+    for run in runs:
+        for species in ("substrate", "product"):
+            values = getattr(run, species)
+            for i in np.flatnonzero(values < -NEGATIVE_TOLERANCE):
+                raise ValueError(
+                    f"{file}, run {run.name!r}: the {species} at time {run.time[i]:g} is "
+                    f"{values[i]:.3g} times the standard run's initial substrate; expected no "
+                    f"less than -{NEGATIVE_TOLERANCE:g}. Check the columns, or the baseline."
+                )
+
+
+def _common_unit(file: str, runs: list[Run]) -> str:
+    by_unit = {run.unit: run.name for run in runs if run.unit}
+    if len(by_unit) > 1:
+        listed = ", ".join(f"{name!r} in {unit}" for unit, name in by_unit.items())
+        raise ValueError(f"{file}: the runs differ in their unit of time ({listed}); use one.")
+    return next(iter(by_unit), "")
+
+
+def _dataset(runs: list[Relative], unit: str) -> xr.Dataset:
+    points = ("sample", "run", "time")
+    once = ("sample", "run")
+    scale = "standard run's initial substrate"
+    dataset = xr.Dataset(
+        {
+            "substrate": (points, _padded([run.substrate for run in runs])),
+            "product": (points, _padded([run.product for run in runs])),
+            "loading": (once, [[run.loading for run in runs]]),
+            "substrate_0": (once, [[run.substrate[0] for run in runs]]),
+            "product_0": (once, [[run.product[0] for run in runs]]),
+        },
+        coords={
+            "time": (points, _padded([run.time for run in runs])),
+            "run": [run.name for run in runs],
+        },
+    )
+    dataset["time"].attrs = {"long_name": "time", "units": unit}
+    for name in dataset.data_vars:
+        dataset[name].attrs = {"units": "1", "relative_to": scale}
+    return dataset
+
+
+def _padded(rows: list[np.ndarray]) -> np.ndarray:
+    """Stack rows of different lengths, with NaN behind the shorter: (1, runs, points)."""
+    filled = np.full((1, len(rows), max(map(len, rows))), np.nan)
+    for i, row in enumerate(rows):
+        filled[0, i, : len(row)] = row
+    return filled

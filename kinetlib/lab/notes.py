@@ -1,0 +1,142 @@
+"""What sets measured runs apart from the runs that the released networks were trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+LOADINGS = (0.01, 0.10)
+"""Catalyst loadings of the training samples, as mole fractions of the standard substrate."""
+
+INITIAL_SUBSTRATE = (0.4, 1.0)
+"""Initial substrate of the training samples, relative to the standard run."""
+
+RUNS = 4
+"""Runs of a training sample."""
+
+MIN_CONVERSION = 0.5
+"""Final conversion below which no training sample lies."""
+
+_ROUNDING = 0.05  # weighed-in amounts stray by some percent; that is no departure from the design
+
+
+@dataclass(frozen=True)
+class Relative:
+    """One run, concentrations related to the standard run's initial substrate (see ``Run``)."""
+
+    name: str
+    time: np.ndarray
+    substrate: np.ndarray
+    product: np.ndarray
+    loading: float
+    others: dict[str, float] = field(default_factory=dict)
+
+
+def notes(runs: list[Relative], standard: str, product_measured: bool) -> list[str]:
+    """Plain sentences on whatever the networks have not met in training.
+
+    Parameters
+    ----------
+    runs : list of Relative
+        All runs of the reaction.
+    standard : str
+        Name of the standard run.
+    product_measured : bool
+        False where the product was taken from the substrate.
+
+    Returns
+    -------
+    list of str
+        One sentence each; empty where the runs look like training samples.
+    """
+    return [
+        *_on_the_whole(runs, product_measured),
+        *_on_runs(runs),
+        *_on_other_species(runs, standard),
+    ]
+
+
+def _on_the_whole(runs: list[Relative], product_measured: bool) -> Iterator[str]:
+    if len(runs) < RUNS:
+        yield f"Only {len(runs)} of the {RUNS} runs that the network was trained on."
+    if not product_measured:
+        yield (
+            "Product not measured: it was taken as the substrate consumed, which hides any "
+            "substrate bound to the catalyst."
+        )
+
+
+def _on_runs(runs: list[Relative]) -> Iterator[str]:
+    low, high = LOADINGS
+    yield from _listed(
+        runs,
+        lambda run: run.loading,
+        lambda run: not _within(run.loading, low, high),
+        f"Catalyst loading outside of the {low:g} to {high:g} trained on",
+    )
+    low, high = INITIAL_SUBSTRATE
+    yield from _listed(
+        runs,
+        lambda run: run.substrate[0],
+        lambda run: not _within(run.substrate[0], low, high),
+        f"Initial substrate outside of the {low:g} to {high:g} times the standard run trained on",
+    )
+    yield from _listed(
+        runs,
+        lambda run: run.substrate[0] + run.product[0],
+        lambda run: abs(run.substrate[0] + run.product[0] - 1) > 2 * _ROUNDING,
+        "Initial substrate and product do not add up to the standard run's substrate, as they "
+        "do in training",
+    )
+    yield from _listed(
+        runs,
+        _conversion,
+        lambda run: _conversion(run) < MIN_CONVERSION,
+        f"Stopped below {MIN_CONVERSION:.0%} conversion, where mechanisms look alike",
+    )
+    yield from _listed(
+        runs,
+        lambda run: run.time[0],
+        lambda run: run.time[0] > 0,
+        "First row not at time 0, yet taken as the start",
+    )
+
+
+def _on_other_species(runs: list[Relative], standard: str) -> Iterator[str]:
+    reference = next(run for run in runs if run.name == standard)
+    for species, value in reference.others.items():
+        apart = [
+            run.name
+            for run in runs
+            if species in run.others
+            and abs(run.others[species] - value) > _ROUNDING * max(abs(value), 1e-300)
+        ]
+        if apart:
+            yield (
+                f"{species} starts differently from the standard run in {', '.join(apart)}; "
+                "no mechanism knows that species, so what it causes is read as something else."
+            )
+
+
+def _conversion(run: Relative) -> float:
+    """Compute the share of the initial substrate consumed at the last measured point."""
+    measured = run.substrate[~np.isnan(run.substrate)]
+    return 1 - measured[-1] / measured[0] if measured[0] > 0 else np.nan
+
+
+def _within(value: float, low: float, high: float) -> bool:
+    return low * (1 - _ROUNDING) <= value <= high * (1 + _ROUNDING)
+
+
+def _listed(
+    runs: list[Relative],
+    value: Callable[[Relative], float],
+    applies: Callable[[Relative], bool],
+    sentence: str,
+) -> Iterator[str]:
+    """Complete the sentence with the runs to which it applies, if any, and their values."""
+    found = [f"{run.name} ({value(run):.3g})" for run in runs if applies(run)]
+    if found:
+        yield f"{sentence}: {', '.join(found)}."
