@@ -1,0 +1,162 @@
+"""How good probabilities are: accuracy, entropy, credible sets and confusion, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.metrics import confusion_matrix
+
+SIZES = ("1", "2", "3", "4", "5", ">= 6")
+
+Interval = tuple[float, float]
+
+
+def top_k(probabilities: NDArray, labels: NDArray, k: int) -> NDArray[np.bool_]:
+    """Tell whether the true class is among the k most probable.
+
+    Parameters
+    ----------
+    probabilities
+        Shape (n, c).
+    labels
+        True classes, shape (n,).
+    k
+        At least 1. Ties count against the true class.
+
+    Returns
+    -------
+    NDArray
+        Shape (n,).
+    """
+    own = probabilities[np.arange(len(labels)), labels]
+    rivals = (probabilities >= own[:, None]).sum(1) - 1
+    return rivals < k
+
+
+def cross_entropy(probabilities: NDArray, labels: NDArray) -> NDArray[np.float64]:
+    """Return minus the logarithm of the true class's probability, nats, shape (n,)."""
+    own = probabilities[np.arange(len(labels)), labels].astype(float)
+    return -np.log(np.maximum(own, np.finfo(float).tiny))
+
+
+def entropy(probabilities: NDArray) -> NDArray[np.float64]:
+    """Return the Shannon entropy of each prediction, nats, shape (n,)."""
+    return stats.entropy(probabilities, axis=1)
+
+
+def credible_set_size(probabilities: NDArray, level: float = 0.95) -> NDArray[np.int64]:
+    """Count the most probable classes whose probabilities add up to `level`, shape (n,)."""
+    descending = -np.sort(-probabilities.astype(float), axis=1)
+    reached = np.cumsum(descending, axis=1) >= level * descending.sum(1, keepdims=True)
+    return reached.argmax(1) + 1
+
+
+def credible_set_shares(sizes: NDArray[np.int64]) -> dict[str, float]:
+    """Return the share of samples by size of their credible set: 1 to 5, and 6 or more."""
+    return {
+        label: float((sizes >= 6).mean() if label == SIZES[-1] else (sizes == int(label)).mean())
+        for label in SIZES
+    }
+
+
+def in_credible_set(
+    probabilities: NDArray, labels: NDArray, level: float = 0.95
+) -> NDArray[np.bool_]:
+    """Tell whether the credible set of a prediction holds the true class, shape (n,)."""
+    own = probabilities[np.arange(len(labels)), labels]
+    rank = (probabilities > own[:, None]).sum(1)
+    return rank < credible_set_size(probabilities, level)
+
+
+def confusion(probabilities: NDArray, labels: NDArray, n_classes: int) -> NDArray[np.int64]:
+    """Count samples by true class (row) and most probable class (column), shape (c, c)."""
+    return confusion_matrix(labels, probabilities.argmax(1), labels=np.arange(n_classes))
+
+
+def wilson(hits: NDArray[np.bool_], level: float = 0.95) -> Interval:
+    """Return the Wilson interval of a proportion (Wilson, J. Am. Stat. Assoc. 22, 209, 1927)."""
+    found = stats.binomtest(int(np.sum(hits)), len(hits)).proportion_ci(level, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def bootstrap(
+    values: NDArray,
+    groups: NDArray,
+    rng: Generator,
+    *,
+    n_resamples: int = 1000,
+    level: float = 0.95,
+    statistic: Callable[[NDArray, NDArray], float] = lambda x, w: float(np.average(x, weights=w)),
+) -> Interval:
+    """Return a bootstrap interval that draws whole groups of samples.
+
+    Samples that share a parameter set stand or fall together: drawing them one by one would make
+    the interval too narrow.
+
+    Parameters
+    ----------
+    values
+        One a sample, shape (n,).
+    groups
+        What a sample belongs to, shape (n,).
+    rng
+        Source of the resampling.
+    n_resamples, level
+        Resamples, and the probability the interval is to hold.
+    statistic
+        Of the values and their weights (how often their group was drawn); the mean by default.
+    """
+    _, member = np.unique(groups, axis=0, return_inverse=True)
+    n_groups = member.max() + 1
+    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_resamples)
+    found = [statistic(values, weights[member]) for weights in drawn]
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def summary(
+    probabilities: NDArray,
+    labels: NDArray,
+    groups: NDArray,
+    rng: Generator,
+    *,
+    n_resamples: int = 1000,
+) -> dict[str, dict[str, float]]:
+    """Return the headline measures of a classifier with 95 % intervals over parameter sets.
+
+    Parameters
+    ----------
+    probabilities
+        Shape (n, c).
+    labels
+        True classes, shape (n,).
+    groups
+        Parameter set of each sample, shape (n,) or (n, any).
+    rng, n_resamples
+        Source and number of bootstrap resamples.
+
+    Returns
+    -------
+    dict
+        By measure (``top_1``, ``top_3``, ``cross_entropy``, ``entropy_mean``, ``coverage``):
+        ``value``, ``low``, ``high``; for ``entropy_median`` and ``entropy_std`` the ``value``.
+    """
+    spread = entropy(probabilities)
+    measures = {
+        "top_1": top_k(probabilities, labels, 1),
+        "top_3": top_k(probabilities, labels, 3),
+        "cross_entropy": cross_entropy(probabilities, labels),
+        "entropy_mean": spread,
+        "coverage": in_credible_set(probabilities, labels),
+    }
+    table = {}
+    for name, values in measures.items():
+        low, high = bootstrap(values, groups, rng, n_resamples=n_resamples)
+        table[name] = {"value": float(np.mean(values)), "low": low, "high": high}
+    table["entropy_median"] = {"value": float(np.median(spread))}
+    table["entropy_std"] = {"value": float(np.std(spread))}
+    return table

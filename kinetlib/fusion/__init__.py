@@ -1,0 +1,19 @@
+"""The fusion networks: what they see, how they are built, trained, saved and loaded."""
+
+from kinetlib.fusion.curves import Curves, add_noise, arranged, from_dataset, thin
+from kinetlib.fusion.networks import FUSIONS, build
+from kinetlib.fusion.training import Recipe, load, save, train
+
+__all__ = [
+    "FUSIONS",
+    "Curves",
+    "Recipe",
+    "add_noise",
+    "arranged",
+    "build",
+    "from_dataset",
+    "load",
+    "save",
+    "thin",
+    "train",
+]
