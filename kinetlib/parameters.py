@@ -74,7 +74,7 @@ class Mechanisms(Parameters):
     """Parameters of ``02_mechanisms``."""
 
     seed: Seed = Field(2, description="root of all random numbers")
-    loading: Annotated[Fraction, Gt(0)] = Field(
+    loading: Annotated[Number, Gt(0), Le(1)] = Field(
         0.05, description="catalyst loading, mole fraction of the substrate"
     )
     n_curves: Count = Field(12, description="sets of rate constants drawn per mechanism")
@@ -133,20 +133,22 @@ class FusionTrainingVariants(BaseModel):
     parameters: ClassVar[type[Parameters]] = FusionTraining
 
     variants: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], FusionTraining] = Field(
-        {fusion: FusionTraining(fusion=fusion) for fusion in ("average", "hadamard")},
-        min_length=1,
+        {fusion: FusionTraining(fusion=fusion) for fusion in get_args(Fusion)}, min_length=1
     )
 
     @model_validator(mode="before")
     @classmethod
     def _merge(cls, entry: Any) -> Any:
-        if not isinstance(entry, Mapping) or not isinstance(entry.get("variants"), Mapping):
+        if not isinstance(entry, Mapping):
             return entry
+        variants = entry.get("variants", {fusion: {"fusion": fusion} for fusion in get_args(Fusion)})
+        if not isinstance(variants, Mapping):
+            return {"variants": variants}
         common = {name: value for name, value in entry.items() if name != "variants"}
         return {
             "variants": {
                 variant: {**common, **own} if isinstance(own, Mapping) else own
-                for variant, own in entry["variants"].items()
+                for variant, own in variants.items()
             }
         }
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import html
+import json
+import os
 import platform
 import resource
 import sys
@@ -40,7 +42,7 @@ class Record:
     def rows(self) -> list[tuple[str, str]]:
         """Return what the table says: a label and a value per row."""
         return [
-            *((name, repr(value)) for name, value in self.parameters.items()),
+            *((name, _shown(value)) for name, value in self.parameters.items()),
             ("commit", self.commit or "unknown, not a git checkout"),
             ("versions", ", ".join(f"{name} {number}" for name, number in self.versions.items())),
             ("wall time", f"{self.seconds:.1f} s"),
@@ -48,12 +50,14 @@ class Record:
         ]
 
     def __repr__(self) -> str:
+        """Write the table as plain text."""
         width = max(len(label) for label, _ in self.rows())
         return "\n".join(f"{label:<{width}}  {value}" for label, value in self.rows())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Offer the table to a notebook, and its content to programs that read the notebook."""
-        return {"text/plain": repr(self), "text/html": self._html(), RECORD_TYPE: vars(self)}
+        content = json.loads(json.dumps(vars(self), default=str))
+        return {"text/plain": repr(self), "text/html": self._html(), RECORD_TYPE: content}
 
     def _html(self) -> str:
         """Write the table as HTML, parameters in the typeface of code."""
@@ -154,6 +158,11 @@ def _notebook_parameters() -> dict[str, Any]:
         "no `parameters` cell (annotated literals, `seed: int = 1`) has run here: "
         "run it, or name what to list, used(seed=seed)"
     )
+
+
+def _shown(value: Any) -> str:
+    """Write a value as in code, a path as its text."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else repr(value)
 
 
 def _present(names: list[str], namespace: Mapping[str, Any]) -> dict[str, Any]:
