@@ -141,7 +141,9 @@ class FusionTrainingVariants(BaseModel):
     def _merge(cls, entry: Any) -> Any:
         if not isinstance(entry, Mapping):
             return entry
-        variants = entry.get("variants", {fusion: {"fusion": fusion} for fusion in get_args(Fusion)})
+        variants = entry.get(
+            "variants", {fusion: {"fusion": fusion} for fusion in get_args(Fusion)}
+        )
         if not isinstance(variants, Mapping):
             return {"variants": variants}
         common = {name: value for name, value in entry.items() if name != "variants"}

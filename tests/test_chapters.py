@@ -10,7 +10,9 @@ import pytest
 from kinetlib import chapters, provenance, repository
 from kinetlib.profiles import Run, load
 
-PARAMETERS = 'seed: int = 2\nresults: str = "results/laptop"\nloading: float = 0.05\nn_curves: int = 12'
+PARAMETERS = (
+    'seed: int = 2\nresults: str = "results/laptop"\nloading: float = 0.05\nn_curves: int = 12'
+)
 USED = "from kinetlib import provenance\nprovenance.used()"
 
 
@@ -91,13 +93,17 @@ def test_failing_cell_is_named_and_its_notebook_kept(compendium):
     assert _files(good.parent) == ["02_mechanisms.failed.ipynb", "02_mechanisms.ipynb"]
     assert good.read_text() == "an earlier run"
     failed = nbformat.read(good.with_suffix(".failed.ipynb"), as_version=4)
-    assert any(out.output_type == "error" for cell in failed.cells for out in cell.get("outputs", []))
+    assert any(
+        out.output_type == "error" for cell in failed.cells for out in cell.get("outputs", [])
+    )
     assert str(home) not in json.dumps(failed.metadata)
 
 
 def test_death_of_the_kernel_is_a_failure_of_its_cell(compendium):
     compendium("import os", "os._exit(1)", "print('never')")
-    with pytest.raises(chapters.ChapterFailed, match=r"cell 4 of .* begins `os._exit\(1\)`\n.*died"):
+    with pytest.raises(
+        chapters.ChapterFailed, match=r"cell 4 of .* begins `os._exit\(1\)`\n.*died"
+    ):
         chapters.run("02", "tiny")
 
 
