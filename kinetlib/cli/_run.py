@@ -86,7 +86,7 @@ def _show(profile: Profile, chapter: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from kinetlib.parameters import expected
+    from kinetlib.parameters import expected, type_name
     from kinetlib.profiles import find_chapter
 
     console = Console()
@@ -94,10 +94,11 @@ def _show(profile: Profile, chapter: str | None) -> None:
         parameters = profile.parameters(execution)
         table = Table(title=execution.name, title_justify="left", title_style="bold", expand=True)
         table.add_column("parameter", no_wrap=True)
-        table.add_column("type", ratio=2)
+        table.add_column("type", no_wrap=True)
         table.add_column(f"value in {profile.name}", ratio=2)
         table.add_column("help", ratio=3)
         for name, field in type(parameters).model_fields.items():
-            table.add_row(name, expected(field), str(getattr(parameters, name)), field.description)
+            value = str(getattr(parameters, name))
+            table.add_row(name, type_name(field), value, f"{field.description} ({expected(field)})")
         console.print(table)
         console.print()
