@@ -22,7 +22,7 @@ from kinetlib.fusion import Curves, Recipe, features
 
 SEED = 2023
 SIZE = {"sets_per_mechanism": 150, "samples_per_set": 5}
-SHARDS = {"train": 40, "laboratory": 40, "validation": 2, "test": 4}
+SHARDS = {"train": 20, "laboratory": 20, "validation": 2, "test": 2}
 RECIPE = Recipe(
     fusion="hadamard", seed=SEED, sample_passes=12_000_000, noise=(0.0, 0.005, 0.012, 0.03)
 )

@@ -1,0 +1,131 @@
+"""Parameter sets, initial conditions, times: what the definition of the dataset promises."""
+
+import numpy as np
+import pytest
+from numpy.random import default_rng
+
+from kinetlib import mechanisms, sample
+from kinetlib.sample import LABORATORY, TEST, TRAIN, Design
+
+
+def test_constants_are_log_uniform_with_three_figures():
+    values = sample.propose(mechanisms.get("M8"), 4000, TRAIN, default_rng(1))
+    assert values.shape == (4000, 6)
+    assert np.all((values >= 1e-3) & (values <= 1e3))
+    assert np.allclose(np.log10(values).mean(), 0.0, atol=0.05)
+    assert np.allclose(
+        np.histogram(np.log10(values), 6, (-3, 3))[0] / values.size, 1 / 6, atol=0.01
+    )
+    assert all(float(f"{v:.3g}") == v for v in values.ravel()[:2000])
+
+
+@pytest.mark.parametrize("name", ["M1", "M3", "M10"])
+def test_accepted_sets_carry_the_fingerprint(name):
+    mechanism = mechanisms.get(name)
+    sets = sample.accepted_sets(mechanism, 40, TRAIN, default_rng(2))
+    again = sample.reference_runs(mechanism, sets.rate_constants)
+    assert sets.rate_constants.shape[0] == 40
+    assert mechanism.accepts(again).all()
+    assert sets.proposed >= sets.accepted >= 40
+    assert np.allclose(sets.progress[:, 0], 0.0) and np.allclose(sets.progress[:, -1], 1.0)
+
+
+def test_a_fingerprint_nothing_carries_is_refused_in_finite_time():
+    rule = mechanisms.Fingerprint(share=("catS",), conversion=0.5, range=(0.999, 1.0))
+    template = mechanisms.get("M1")
+    impossible = mechanisms.Mechanism(
+        "M99",
+        "never",
+        "core",
+        template.network,
+        {},
+        (rule, rule.model_copy(update={"share": ("cat",)})),
+    )
+    with pytest.raises(ValueError, match="M99: 0 of 20480 parameter sets"):
+        sample.accepted_sets(impossible, 1, TRAIN, default_rng(0))
+
+
+@pytest.fixture(
+    scope="module", params=[TRAIN, TEST, LABORATORY], ids=["train", "test", "laboratory"]
+)
+def drawn(request):
+    mechanism = mechanisms.get("M9")
+    sets = sample.accepted_sets(mechanism, 20, request.param, default_rng(3))
+    return (
+        request.param,
+        sets,
+        sample.draw_samples(mechanism, sets, 3, request.param, default_rng(4)),
+    )
+
+
+def test_shapes_and_order(drawn):
+    design, sets, samples = drawn
+    assert samples.time.shape == (60, 4, design.n_times + 1)
+    assert samples.loading.shape == samples.substrate_0.shape == (60, 4)
+    assert np.array_equal(samples.rate_constants[::3], sets.rate_constants)
+
+
+def test_initial_conditions_follow_the_design(drawn):
+    design, _, samples = drawn
+    assert np.all(np.diff(samples.loading[:, :3], axis=1) >= 0)
+    low, high = np.array(design.loadings).T
+    assert np.all((samples.loading[:, :3] >= low) & (samples.loading[:, :3] <= high))
+    assert np.all((samples.loading[:, 3:] == samples.loading[:, :3]).any(1))
+    assert np.all(samples.substrate_0[:, :3] == 1.0) and np.all(samples.product_0[:, :3] == 0.0)
+    fourth = samples.substrate_0[:, 3]
+    assert np.all((fourth >= design.substrate[0]) & (fourth <= design.substrate[1]))
+    added = samples.product_0[:, 3] / (1 - fourth)
+    assert np.all(
+        (added >= design.added_product[0] - 1e-12) & (added <= design.added_product[1] + 1e-12)
+    )
+    assert np.array_equal(samples.substrate[..., 0], samples.substrate_0)
+    assert np.array_equal(samples.product[..., 0], samples.product_0)
+
+
+def test_times_are_distinct_points_of_the_grid(drawn):
+    design, _, samples = drawn
+    assert np.all(samples.time[..., 0] == 0)
+    assert np.all(np.diff(samples.time, axis=-1) > 0)
+    if design.span == (1.0, 1.0):
+        grid = samples.time[..., 1:] / samples.horizon[:, None, None] * design.n_grid
+        assert np.allclose(grid, np.round(grid), atol=1e-9) and grid.max() <= design.n_grid + 1e-9
+
+
+def test_horizon_is_where_the_reference_run_reaches_its_share(drawn):
+    design, sets, samples = drawn
+    which = np.repeat(np.arange(20), 3)
+    reached = [
+        np.interp(h, sets.times, p)
+        for h, p in zip(samples.horizon, sets.progress[which], strict=True)
+    ]
+    assert np.all(
+        (np.array(reached) > design.horizon[0] - 1e-6)
+        & (np.array(reached) < design.horizon[1] + 1e-6)
+    )
+
+
+def test_no_substrate_is_lost_beyond_what_the_catalyst_holds(drawn):
+    _, _, samples = drawn
+    total = (samples.substrate_0 + samples.product_0)[..., None]
+    bound = total - samples.substrate - samples.product
+    assert bound.min() > -1e-8
+    assert np.all(bound <= samples.loading[..., None] + 1e-8)
+
+
+def test_an_impurity_is_one_value_a_sample():
+    mechanism = mechanisms.get("M10")
+    sets = sample.accepted_sets(mechanism, 5, TRAIN, default_rng(5))
+    same = Design(loadings=((0.05, 0.05),) * 3, substrate=(1.0, 1.0), n_times=99, n_grid=100)
+    samples = sample.draw_samples(mechanism, sets, 2, same, default_rng(6))
+    # Four runs with equal loading and substrate are one run, so their impurity must be one, too;
+    # 99 of 100 grid points each leave at least 97 in common.
+    for i in range(10):
+        curve = {}
+        for run in range(4):
+            for t, s in zip(
+                np.round(samples.time[i, run] / samples.horizon[i] * 100),
+                samples.substrate[i, run],
+                strict=True,
+            ):
+                assert abs(curve.setdefault(t, s) - s) < 1e-5
+    assert not np.allclose(samples.substrate[0, 0, -1], samples.substrate[1, 0, -1], atol=1e-9)
