@@ -225,8 +225,8 @@ def _measured(notebook: NotebookNode) -> Mapping[str, Any]:
     """Return what the notebook's own last cell recorded, nothing if it did not get there."""
     for cell in reversed(notebook.cells):
         for output in cell.get("outputs", []):
-            if provenance.RECORD_TYPE in output.get("data", {}):
-                return output.data[provenance.RECORD_TYPE]
+            if provenance.RECORD_KEY in output.get("metadata", {}):
+                return output.metadata[provenance.RECORD_KEY]
     return {}
 
 

@@ -23,7 +23,7 @@ from kinetlib import repository
 
 PACKAGES = ("kinetlib", "numpy", "scipy", "numba", "xarray", "keras", "tensorflow")
 NUMERICS = ("kinetlib", "numpy", "numba", "xarray")
-RECORD_TYPE = "application/vnd.kinetlib.run+json"
+RECORD_KEY = "kinetlib"
 
 # Inherited colours, so that the table reads on light and on dark pages alike.
 _CELL = "color: inherit; background: transparent; text-align: left; vertical-align: top;"
@@ -54,10 +54,15 @@ class Record:
         width = max(len(label) for label, _ in self.rows())
         return "\n".join(f"{label:<{width}}  {value}" for label, value in self.rows())
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """Offer the table to a notebook, and its content to programs that read the notebook."""
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        """Offer the table to a notebook, and its content to programs that read the notebook.
+
+        The content goes to the output's metadata: a MIME type of its own would be a warning, and
+        so a failure, when the book is rendered.
+        """
         content = json.loads(json.dumps(vars(self), default=str))
-        return {"text/plain": repr(self), "text/html": self._html(), RECORD_TYPE: content}
+        data = {"text/plain": repr(self), "text/html": self._html()}
+        return data, {RECORD_KEY: content}
 
     def _html(self) -> str:
         """Write the table as HTML, parameters in the typeface of code."""

@@ -66,9 +66,10 @@ def test_run_writes_one_notebook_that_carries_what_it_was_run_with(compendium, m
     assert record["peak_memory_mb"] > 10
     assert str(home) not in json.dumps(notebook.metadata)
 
-    shown = notebook.cells[-1].outputs[0].data
-    assert shown[provenance.RECORD_TYPE]["parameters"] == values
-    assert "<code" in shown["text/html"] and "0.01" in shown["text/html"]
+    shown = notebook.cells[-1].outputs[0]
+    assert shown.metadata[provenance.RECORD_KEY]["parameters"] == values
+    assert set(shown.data) == {"text/plain", "text/html"}
+    assert "<code" in shown.data["text/html"] and "0.01" in shown.data["text/html"]
     for cell in notebook.cells[1:3]:
         assert "hide-input" in cell.metadata["tags"]
     assert notebook.cells[2].metadata["mystnb"]["code_prompt_show"] == "Parameters of this run"
@@ -170,7 +171,7 @@ def test_outside_of_a_checkout_the_commit_is_unknown(tmp_path, monkeypatch):
 
 def test_used_escapes_what_it_shows_and_keeps_to_the_page_colours():
     record = provenance.used(name="<b>", folder=Path("results/x"), seed=3)
-    page = record._repr_mimebundle_()["text/html"]
+    page = record._repr_mimebundle_()[0]["text/html"]
     assert "&lt;b&gt;" in page and "<b>" not in page
     assert "results/x" in page and "PosixPath" not in page
     assert "background: transparent" in page and "color: #" not in page
