@@ -1,0 +1,47 @@
+"""One look for all figures, and the figures that recur.
+
+A notebook calls :func:`use_style` once and ends each figure with :func:`show`, which insists on a
+text for readers who cannot see it.
+"""
+
+from kinetlib.plot.figures import (
+    accuracies,
+    bars,
+    concentration_curves,
+    confusion,
+    distributions,
+    mechanism_grid,
+    reliability,
+    training_curves,
+    work_precision,
+)
+from kinetlib.plot.look import (
+    FAMILY_COLORS,
+    PALETTE,
+    STYLE,
+    family_color,
+    family_legend,
+    panels,
+    show,
+    use_style,
+)
+
+__all__ = [
+    "FAMILY_COLORS",
+    "PALETTE",
+    "STYLE",
+    "accuracies",
+    "bars",
+    "concentration_curves",
+    "confusion",
+    "distributions",
+    "family_color",
+    "family_legend",
+    "mechanism_grid",
+    "panels",
+    "reliability",
+    "show",
+    "training_curves",
+    "use_style",
+    "work_precision",
+]
