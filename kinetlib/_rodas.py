@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+SUCCESS, STEP_BUDGET, STEP_UNDERFLOW, NOT_FINITE = range(4)  # of a trajectory
+
 GAMMA = 0.25
 # Hairer and Wanner's RODAS, METH = 1, in the transformed variables that spare matrix products.
 A = np.array(
@@ -52,21 +54,46 @@ D3 = np.array(
 )
 
 SAFETY, SHRINK_MOST, GROW_MOST = 0.9, 0.2, 6.0
+SMALLEST_STEP = np.finfo(np.float64).tiny  # below it 1 / h loses digits, then overflows
+
+# NumPy's error model: a division by zero gives inf, which the error test rejects, and no exception.
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _rhs(reactants, stoichiometry, k, y, out):
+    """Rate law. A reaction that lacks a reactant (a negative concentration) runs backwards.
+
+    ``k [A][B]`` would run forwards where rounding or the error of a step left both A and B below
+    zero, and drive them to minus infinity in finite time; ``-k |A||B|`` brings them back.
+    """
     out[:] = 0.0
     for r in range(reactants.shape[0]):
-        rate = k[r]
+        rate, lacking = k[r], False
         for slot in range(reactants.shape[1]):
-            if reactants[r, slot] >= 0:
-                rate *= y[reactants[r, slot]]
+            j = reactants[r, slot]
+            if j >= 0:
+                rate *= abs(y[j])
+                lacking = lacking or y[j] < 0.0
+        if lacking:
+            rate = -rate
         for i in range(y.size):
             out[i] += stoichiometry[r, i] * rate
 
 
-@njit(cache=True, nogil=True)
+@_compiled
+def _slope(reactants, k, y, r, slot):
+    """Differentiate the rate of reaction ``r`` by the species in one of its reactant slots."""
+    slope, others_lacking = k[r], False
+    for other in range(reactants.shape[1]):
+        j = reactants[r, other]
+        if other != slot and j >= 0:
+            slope *= abs(y[j])
+            others_lacking = others_lacking or y[j] < 0.0
+    return -slope if others_lacking and y[reactants[r, slot]] >= 0.0 else slope
+
+
+@_compiled
 def _iteration_matrix(reactants, stoichiometry, k, y, diagonal, out):
     """Fill ``out`` with ``diagonal I - J(y)``."""
     n = y.size
@@ -76,17 +103,13 @@ def _iteration_matrix(reactants, stoichiometry, k, y, diagonal, out):
     for r in range(reactants.shape[0]):
         for slot in range(reactants.shape[1]):
             j = reactants[r, slot]
-            if j < 0:
-                continue
-            slope = k[r]
-            for other in range(reactants.shape[1]):
-                if other != slot and reactants[r, other] >= 0:
-                    slope *= y[reactants[r, other]]
-            for i in range(n):
-                out[i, j] -= stoichiometry[r, i] * slope
+            if j >= 0:
+                slope = _slope(reactants, k, y, r, slot)
+                for i in range(n):
+                    out[i, j] -= stoichiometry[r, i] * slope
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _factorise(matrix, pivots):
     """LU in place with partial pivoting; False where the matrix is singular or not finite."""
     n = matrix.shape[0]
@@ -110,7 +133,7 @@ def _factorise(matrix, pivots):
     return True
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _solve(lu, pivots, b):
     n = b.size
     for j in range(n):
@@ -126,7 +149,7 @@ def _solve(lu, pivots, b):
         b[i] /= lu[i, i]
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _stages(reactants, stoichiometry, k, y, h, lu, pivots, stages, y_new, work):
     """Compute the six stages; leave the new solution in ``y_new`` and the error in stage 5."""
     n = y.size
@@ -149,7 +172,7 @@ def _stages(reactants, stoichiometry, k, y, h, lu, pivots, stages, y_new, work):
         y_new[i] += stages[5, i]
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _first_step(reactants, stoichiometry, k, y, end, rtol, atol, work):
     """Step over which an explicit Euler step changes the state by about its tolerance."""
     _rhs(reactants, stoichiometry, k, y, work)
@@ -161,13 +184,35 @@ def _first_step(reactants, stoichiometry, k, y, end, rtol, atol, work):
     return end
 
 
-@njit(cache=True, nogil=True)
+@_compiled
+def _error_norm(y, y_new, error, rtol, atol):
+    """Root mean square of a step's error relative to the tolerance; inf where not finite."""
+    total = 0.0
+    for i in range(y.size):
+        scale = atol + rtol * max(abs(y[i]), abs(y_new[i]))
+        total += (error[i] / scale) ** 2 if np.isfinite(scale) else np.inf
+    norm = np.sqrt(total / y.size)
+    return norm if np.isfinite(norm) else np.inf
+
+
+@_compiled
+def _dense_output(s, y, y_new, stages, out):
+    """Write the solution at the fraction ``s`` of a step."""
+    for i in range(y.size):
+        c2 = c3 = 0.0
+        for m in range(5):
+            c2 += D2[m] * stages[m, i]
+            c3 += D3[m] * stages[m, i]
+        out[i] = y[i] * (1.0 - s) + s * (y_new[i] + (1.0 - s) * (c2 + s * c3))
+
+
+@_compiled
 def _trajectory(reactants, stoichiometry, k, y0, times, rtol, atol, max_steps, out):
     """Integrate one trajectory; return its status and the number of steps tried."""
     n = y0.size
     out[:, :] = np.nan
     if not (np.all(np.isfinite(k)) and np.all(np.isfinite(y0)) and np.all(np.isfinite(times))):
-        return 3, 0
+        return NOT_FINITE, 0
     y, y_new, work = y0.copy(), np.empty(n), np.empty(n)
     stages = np.empty((6, n))
     lu, pivots = np.empty((n, n)), np.empty(n, dtype=np.int64)
@@ -180,23 +225,15 @@ def _trajectory(reactants, stoichiometry, k, y0, times, rtol, atol, max_steps, o
     rejected = False
     for step in range(max_steps):
         if done == times.size:
-            return 0, step
+            return SUCCESS, step
         h = min(h, end - t)
-        if not (t + h > t):
-            return 2, step
+        if t + h <= t or h < SMALLEST_STEP:
+            return STEP_UNDERFLOW, step
         _iteration_matrix(reactants, stoichiometry, k, y, 1.0 / (GAMMA * h), lu)
         error = np.inf
         if _factorise(lu, pivots):
             _stages(reactants, stoichiometry, k, y, h, lu, pivots, stages, y_new, work)
-            total = 0.0
-            for i in range(n):
-                scale = atol + rtol * max(abs(y[i]), abs(y_new[i]))
-                total += (stages[5, i] / scale) ** 2
-            error = np.sqrt(total / n)
-        if not np.isfinite(error):
-            h *= 0.1
-            rejected = True
-            continue
+            error = _error_norm(y, y_new, stages[5], rtol, atol)
         factor = SAFETY * error**-0.25 if error > 0.0 else GROW_MOST
         factor = min(GROW_MOST, max(SHRINK_MOST, factor))
         if error > 1.0:
@@ -206,22 +243,16 @@ def _trajectory(reactants, stoichiometry, k, y0, times, rtol, atol, max_steps, o
         # The last step lands on the end itself, whatever rounding makes of t + h.
         t_new = end if h >= end - t else t + h
         while done < times.size and times[done] <= t_new:
-            s = (times[done] - t) / h
-            for i in range(n):
-                c2 = c3 = 0.0
-                for m in range(5):
-                    c2 += D2[m] * stages[m, i]
-                    c3 += D3[m] * stages[m, i]
-                out[done, i] = y[i] * (1.0 - s) + s * (y_new[i] + (1.0 - s) * (c2 + s * c3))
+            _dense_output((times[done] - t) / h, y, y_new, stages, out[done])
             done += 1
         t = t_new
         y[:] = y_new
         h *= min(factor, 1.0) if rejected else factor
         rejected = False
-    return (0 if done == times.size else 1), max_steps
+    return (SUCCESS if done == times.size else STEP_BUDGET), max_steps
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def integrate_block(
     reactants, stoichiometry, constants, initial, times, rtol, atol, max_steps, out, status, n_steps
 ):

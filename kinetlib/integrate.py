@@ -3,7 +3,9 @@
 The method is Rodas4 of Hairer and Wanner (Solving Ordinary Differential Equations II, 1996,
 section IV.7, table "METH=1" of their code RODAS): a linearly implicit Rosenbrock method of order 4
 with an embedded third-order solution, six stages, stiffly accurate and L-stable, with dense output
-of order 3. The Jacobian is analytic. Linear conservation laws hold to rounding error.
+of order 3. The Jacobian is analytic. Linear conservation laws hold to rounding error. A
+concentration may fall below zero by as much as the tolerances allow, and is left there: clipping it
+would break the conservation laws.
 
 The kernel is compiled by Numba without the GIL, and plain threads share the trajectories. A
 trajectory never sees another, so results do not depend on the number of threads or on the batch.
@@ -19,19 +21,24 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kinetlib._rodas import integrate_block
+from kinetlib import _rodas
 from kinetlib.network import Network
 
 _BLOCK = 64  # trajectories a thread takes at once: long enough to hide the hand-over
 
 
 class Status(IntEnum):
-    """What became of a trajectory."""
+    """What became of a trajectory.
 
-    SUCCESS = 0
-    STEP_BUDGET = 1
-    STEP_UNDERFLOW = 2
-    NOT_FINITE = 3
+    ``STEP_BUDGET``: `max_steps` did not suffice. ``STEP_UNDERFLOW``: no step is short enough, as
+    where a concentration grows without bound. ``NOT_FINITE``: a constant, an initial concentration
+    or an output time is infinite or NaN.
+    """
+
+    SUCCESS = _rodas.SUCCESS
+    STEP_BUDGET = _rodas.STEP_BUDGET
+    STEP_UNDERFLOW = _rodas.STEP_UNDERFLOW
+    NOT_FINITE = _rodas.NOT_FINITE
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def integrate(
     network
         R reactions among S species.
     rate_constants
-        Shape (n, R), in the order of ``network.constants``.
+        Shape (n, R) or (R,), in the order of ``network.constants``, not negative.
     initial
         Concentrations at time 0, shape (n, S), in the order of ``network.species``.
     times
@@ -87,41 +94,40 @@ def integrate(
     -------
     Solution
         A failed trajectory is a status and NaNs, never an exception.
-    """
-    initial = np.ascontiguousarray(initial, dtype=np.float64)
-    n = len(initial)
-    constants = np.ascontiguousarray(
-        np.broadcast_to(np.asarray(rate_constants, dtype=np.float64), (n, len(network.reactions)))
-    )
-    times = np.asarray(times, dtype=np.float64)
-    times = np.broadcast_to(times, (n, times.shape[-1]))
-    reactants, stoichiometry = _tables(network)
 
+    Raises
+    ------
+    ValueError
+        Arrays whose shapes do not fit the network or each other, times that are negative or fall,
+        tolerances that are not positive: a mistake of the caller, not of one trajectory.
+    """
+    constants, initial, times = _checked(network, rate_constants, initial, times)
+    if not (0 < rtol < np.inf and 0 < atol < np.inf):
+        raise ValueError(f"rtol and atol must be positive numbers, got {rtol!r} and {atol!r}")
+    n = len(initial)
+    reactants, stoichiometry = _tables(network)
     concentration = np.empty((n, times.shape[1], len(network.species)))
     status = np.empty(n, dtype=np.int64)
     n_steps = np.empty(n, dtype=np.int64)
 
     def solve(start: int) -> None:
         block = slice(start, start + _BLOCK)
-        integrate_block(
+        _rodas.integrate_block(
             reactants,
             stoichiometry,
             constants[block],
             initial[block],
-            np.ascontiguousarray(times[block]),
-            rtol,
-            atol,
-            max_steps,
+            times[block],
+            float(rtol),
+            float(atol),
+            int(max_steps),
             concentration[block],
             status[block],
             n_steps[block],
         )
 
     starts = range(0, n, _BLOCK)
-    if threads is None:
-        threads = (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        )
+    threads = threads or _available_processors()
     if threads == 1 or len(starts) < 2:
         for start in starts:
             solve(start)
@@ -130,6 +136,47 @@ def integrate(
             for _ in pool.map(solve, starts):
                 pass
     return Solution(concentration, status, n_steps)
+
+
+def _available_processors() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _checked(
+    network: Network, rate_constants: ArrayLike, initial: ArrayLike, times: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Bring the arrays of n trajectories to their full shapes; the kernel checks no bounds."""
+    initial = np.asarray(initial, dtype=np.float64)
+    n_species, n_reactions = len(network.species), len(network.reactions)
+    if initial.ndim != 2 or initial.shape[1] != n_species:
+        raise ValueError(
+            f"initial: expected shape (n, {n_species}) for {', '.join(network.species)}, "
+            f"got {initial.shape}"
+        )
+    n = len(initial)
+    constants = np.asarray(rate_constants, dtype=np.float64)
+    if constants.shape not in ((n_reactions,), (n, n_reactions)):
+        raise ValueError(
+            f"rate_constants: expected shape ({n}, {n_reactions}) or ({n_reactions},) for "
+            f"{', '.join(network.constants)}, got {constants.shape}"
+        )
+    times = np.asarray(times, dtype=np.float64)
+    if times.ndim not in (1, 2) or times.shape[-1] == 0 or times.shape[:-1] not in ((), (n,)):
+        raise ValueError(f"times: expected shape (T,) or ({n}, T), T > 0, got {times.shape}")
+    if (times < 0).any() or (times[..., 1:] < times[..., :-1]).any():
+        raise ValueError("times: expected values that are not negative and do not fall; sort them")
+    return (
+        _own(constants, (n, n_reactions)),
+        _own(initial, (n, n_species)),
+        _own(times, (n, times.shape[-1])),
+    )
+
+
+def _own(array: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Copy: Numba would compile the kernel once more for read-only or strided arrays."""
+    return np.array(np.broadcast_to(array, shape), order="C")
 
 
 def _tables(network: Network) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

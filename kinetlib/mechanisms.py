@@ -11,17 +11,27 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from kinetlib.network import Network, parse
 
 SUBSTRATE, PRODUCT, CATALYST = "S", "P", "cat"
 FAMILIES = ("core", "bicatalytic", "activation", "deactivation")
+
+
+def _rising(pair: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= pair[0] <= pair[1] <= 1:
+        raise ValueError(f"expected a pair that rises within [0, 1], got {list(pair)}")
+    return pair
+
+
+_RisingShares = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
 class Fingerprint(BaseModel):
@@ -30,12 +40,12 @@ class Fingerprint(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     share: tuple[str, ...] = Field(min_length=1)
-    conversion: float | tuple[float, float]
-    range: tuple[float, float]
+    conversion: Annotated[float, Field(gt=0, le=1)] | _RisingShares
+    range: _RisingShares
     where: Literal["somewhere", "throughout"] = "throughout"
 
     def in_words(self) -> str:
-        """The rule as a sentence."""
+        """Put the rule in words."""
         low, high = (f"{100 * bound:.0f} %" for bound in self.range)
         bound = f"over {low}" if self.range[1] >= 1 else f"{low} to {high}"
         species = " + ".join(self.share)
@@ -50,7 +60,7 @@ class Fingerprint(BaseModel):
 class _Entry(BaseModel):
     """One table of a catalogue file."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     name: str
     family: str
@@ -60,12 +70,14 @@ class _Entry(BaseModel):
 
     @field_validator("others")
     @classmethod
-    def _not_negative(cls, others: dict) -> dict:
+    def _start_concentrations(cls, others: dict) -> dict:
         for species, value in others.items():
+            if species in (SUBSTRATE, PRODUCT, CATALYST):
+                raise ValueError(f"{species}: expected a species other than S, P and cat")
             low, high = value if isinstance(value, tuple) else (value, value)
             if not 0 <= low <= high:
                 raise ValueError(
-                    f"{species}: expected a concentration or a rising pair, got {value}"
+                    f"{species}: expected a concentration or a rising pair of them, got {value}"
                 )
         return others
 
@@ -102,7 +114,7 @@ class Mechanism:
 
     @property
     def default_initial(self) -> dict[str, float]:
-        """Initial concentrations of the reference run: S = 1, cat = 0.05, ranges at their middle."""
+        """Initial concentrations of the reference run: S = 1, cat = 0.05, the middle of ranges."""
         initial = {name: float(np.mean(value)) for name, value in self.others.items()}
         return {SUBSTRATE: 1.0, CATALYST: 0.05} | initial
 
@@ -123,7 +135,8 @@ class Mechanism:
         substrate = concentration[..., network.index(SUBSTRATE)]
         conversion = 1.0 - substrate / substrate[:, :1]
         final = conversion[:, -1]
-        accepted = (final >= 0.5) & (final <= 1.0) & np.isfinite(concentration).all((1, 2))
+        # Nothing can pass full conversion, but for the integrator's tolerance.
+        accepted = (final >= 0.5) & np.isfinite(concentration).all((1, 2))
         progress = conversion[accepted] / final[accepted, None]
         atoms = concentration[accepted] * self.catalyst_atoms
         for rule in self.fingerprint:
@@ -190,17 +203,17 @@ def get(mechanism: str | Mechanism) -> Mechanism:
     """
     if isinstance(mechanism, Mechanism):
         return mechanism
-    if mechanism not in catalogue():
+    if not isinstance(mechanism, str) or mechanism not in catalogue():
         near = difflib.get_close_matches(str(mechanism), catalogue(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise ValueError(
-            f"unknown mechanism {mechanism!r}{hint} The catalogue holds {', '.join(catalogue())}; "
+            f"unknown mechanism {mechanism!r}{hint}: the catalogue holds {', '.join(catalogue())}; "
             "kinetlib.mechanisms.load(FILE) reads your own"
         )
     return catalogue()[mechanism]
 
 
-def load(path: str | Path) -> dict[str, Mechanism]:
+def load(path: str | Path | Traversable) -> dict[str, Mechanism]:
     """Read mechanisms from a file laid out like the catalogue.
 
     Parameters
@@ -218,6 +231,8 @@ def load(path: str | Path) -> dict[str, Mechanism]:
     ------
     ValueError
         What is wrong with which mechanism, and what was expected.
+    OSError
+        A file that is not there or cannot be read.
 
     Examples
     --------
@@ -226,15 +241,21 @@ def load(path: str | Path) -> dict[str, Mechanism]:
         [M21]
         name = "Catalyst held by product"
         family = "core"
-        reactions = ["S + cat <=> catS (k1, k-1)", "catS -> P + cat (k2)", "P + cat <=> catP (k3, k-3)"]
+        reactions = [
+            "S + cat <=> catS (k1, k-1)",
+            "catS -> P + cat (k2)",
+            "P + cat <=> catP (k3, k-3)",
+        ]
 
     gives ``load("mine.toml")["M21"]``, which `kinetlib.simulate` takes.
     """
     source = Path(path) if isinstance(path, str) else path
     try:
         tables = tomllib.loads(source.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{source}: not a TOML file: {error}") from None
+    if not tables:
+        raise ValueError(f"{source}: no mechanism; write a table such as [M21] for each")
     return {name: _mechanism(name, table, str(source)) for name, table in tables.items()}
 
 
@@ -253,9 +274,18 @@ def _mechanism(name: str, table: object, source: str) -> Mechanism:
         if entry.fingerprint:
             _ = mechanism.catalyst_atoms
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{source}: mechanism {name!r}, {place}: {first['msg']}") from None
+        raise ValueError(f"{source}: mechanism {name!r}{_first_problem(error)}") from None
     except ValueError as error:
         raise ValueError(f"{source}: mechanism {name!r}: {error}") from None
     return mechanism
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Say where and what, with the valid names where a name is not one."""
+    first = error.errors()[0]
+    place = "".join(f", {part}" for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        model = Fingerprint if "fingerprint" in first["loc"] else _Entry
+        message = f"not known; expected {', '.join(model.model_fields)}"
+    return f"{place}: {message}"

@@ -1,4 +1,4 @@
-"""Mass-action reaction networks: text in; stoichiometry, rate law, Jacobian and conservation laws out.
+"""Mass-action reaction networks: from text to stoichiometry, rate law and conservation laws.
 
 One elementary step a line (or separated by ``;``), ``<=>`` reversible, ``->`` irreversible,
 constants in parentheses at the end, ``#`` starts a comment, ``0`` stands for nothing::
@@ -16,12 +16,16 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetlib._conservation import conservation_laws
+
 _SPECIES = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[*'][A-Za-z0-9_]*)*")
-_TERM = re.compile(rf"(?:(\d+)\s*)?({_SPECIES.pattern})")
+_TERM = re.compile(rf"(?:([0-9]+)\s*)?({_SPECIES.pattern})")
+_LARGEST_COEFFICIENT = 99  # a slip of the keyboard beyond it, and memory for nothing
 _CONSTANTS = re.compile(r"\(([^()]*)\)\s*$")
 _CONSTANT = re.compile(r"k-?[A-Za-z0-9_]+")
 
@@ -30,7 +34,8 @@ _CONSTANT = re.compile(r"k-?[A-Za-z0-9_]+")
 class Reaction:
     """One direction of an elementary step.
 
-    ``reactants`` and ``products`` map species to molecularity; ``constant`` names the rate constant.
+    ``reactants`` and ``products`` map species to molecularity; ``constant`` names the rate
+    constant.
     """
 
     reactants: dict[str, int]
@@ -38,6 +43,7 @@ class Reaction:
     constant: str
 
     def __str__(self) -> str:
+        """Write the reaction as `parse` reads it."""
         return f"{_side(self.reactants)} -> {_side(self.products)} ({self.constant})"
 
 
@@ -49,25 +55,18 @@ class Network:
     ----------
     steps
         The elementary steps as written, each one reaction or a reversible pair.
-
-    Attributes
-    ----------
-    species
-        Names in order of appearance, length S.
-    reactions
-        One entry a direction, length R; a reversible step gives two.
-    constants
-        Names of the rate constants, one a reaction, length R.
     """
 
     steps: tuple[tuple[Reaction, ...], ...]
 
     @cached_property
     def reactions(self) -> tuple[Reaction, ...]:
+        """Every direction of every step, length R."""
         return tuple(reaction for step in self.steps for reaction in step)
 
     @cached_property
     def species(self) -> tuple[str, ...]:
+        """Names in order of appearance, length S."""
         names = (
             name for r in self.reactions for side in (r.reactants, r.products) for name in side
         )
@@ -75,6 +74,7 @@ class Network:
 
     @cached_property
     def constants(self) -> tuple[str, ...]:
+        """Names of the rate constants, one a reaction, length R."""
         return tuple(reaction.constant for reaction in self.reactions)
 
     @cached_property
@@ -85,10 +85,15 @@ class Network:
     @cached_property
     def stoichiometry(self) -> NDArray[np.int64]:
         """Net stoichiometry, shape (R, S): molecules of a species that a reaction makes."""
-        return self._matrix([r.products for r in self.reactions]) - self.orders
+        net = self._matrix([r.products for r in self.reactions]) - self.orders
+        net.flags.writeable = False
+        return net
 
     def _matrix(self, sides: list[dict[str, int]]) -> NDArray[np.int64]:
-        return np.array([[side.get(s, 0) for s in self.species] for side in sides], dtype=np.int64)
+        counts = [[side.get(name, 0) for name in self.species] for side in sides]
+        matrix = np.array(counts, dtype=np.int64)
+        matrix.flags.writeable = False
+        return matrix
 
     def rates(self, concentrations: NDArray, constants: NDArray) -> NDArray:
         """Reaction rates.
@@ -109,11 +114,11 @@ class Network:
         return np.asarray(constants, dtype=float) * np.prod(c**self.orders, axis=-1)
 
     def rhs(self, concentrations: NDArray, constants: NDArray) -> NDArray:
-        """Time derivative of the concentrations, shape (..., S)."""
+        """Return the time derivative of the concentrations, shape (..., S)."""
         return self.rates(concentrations, constants) @ self.stoichiometry
 
     def jacobian(self, concentrations: NDArray, constants: NDArray) -> NDArray:
-        """Derivative of `rhs` by the concentrations, shape (..., S, S), row = equation."""
+        """Differentiate `rhs` by the concentrations: shape (..., S, S), row = equation."""
         c = np.asarray(concentrations, dtype=float)
         k = np.asarray(constants, dtype=float)
         columns = []
@@ -134,16 +139,21 @@ class Network:
             entries are integers without a common divisor, and non-negative where the network admits
             a basis of such laws.
 
-        Notes
-        -----
-        The minimal semi-positive conservation laws come from the Fourier-Motzkin (Farkas) procedure
-        of Schuster and Höfer, J. Chem. Soc. Faraday Trans. 87, 2561 (1991). Where they do not span
-        the left null space, vectors of an exact rational null-space basis complete it.
+        Examples
+        --------
+        >>> network = parse("S + cat <=> catS; catS -> P + cat")
+        >>> for law in network.conservation_laws():
+        ...     print(" + ".join(s for s, n in zip(network.species, law, strict=True) if n))
+        cat + catS
+        S + catS + P
         """
-        return _conservation_laws(self.stoichiometry)
+        return conservation_laws(self.stoichiometry)
 
     def law_with(self, weights: dict[str, int]) -> NDArray[np.float64]:
         """Return the conserved sum with prescribed weights for some species, shape (S,).
+
+        Weights are whole numbers or fractions of them; species that are not named get what the
+        conservation asks for.
 
         Raises
         ------
@@ -162,7 +172,7 @@ class Network:
         return np.round(mixture @ laws, 12) + 0.0  # small fractions stay, -0.0 and rounding go
 
     def index(self, species: str) -> int:
-        """Position of a species, or a ValueError that names the valid ones."""
+        """Return the position of a species; a ValueError names the valid ones."""
         if species not in self.species:
             raise ValueError(
                 f"unknown species {species!r}: this network has {', '.join(self.species)}"
@@ -170,7 +180,7 @@ class Network:
         return self.species.index(species)
 
     def latex_reactions(self) -> list[str]:
-        """Steps in LaTeX, constants over and under the arrow."""
+        """Write the steps in LaTeX, constants over and under the arrow."""
         lines = []
         for step in self.steps:
             over = _latex_constant(step[0].constant)
@@ -184,7 +194,7 @@ class Network:
         return lines
 
     def latex_odes(self) -> list[str]:
-        """Differential equations in LaTeX, one a species."""
+        """Write the differential equations in LaTeX, one a species."""
         lines = []
         for j, name in enumerate(self.species):
             terms = []
@@ -203,6 +213,7 @@ class Network:
         return lines
 
     def __str__(self) -> str:
+        """Write the network as `parse` reads it, one step a line."""
         lines = []
         for step in self.steps:
             arrow = "<=>" if len(step) == 2 else "->"
@@ -242,8 +253,9 @@ def parse(text: str) -> Network:
                 step = _parse_step(piece, place, default=len(steps) + 1)
                 for reaction in step:
                     if reaction.constant in used:
+                        named = "(" in piece
                         place.fail(
-                            piece.find("("),
+                            piece.index("(") if named else _indent(piece),
                             f"the constant {reaction.constant!r} already belongs to step "
                             f"{used[reaction.constant]}; give every direction its own",
                         )
@@ -263,8 +275,8 @@ class _Place:
     number: int
     start: int
 
-    def fail(self, offset: int, message: str) -> None:
-        column = self.start + max(offset, 0)
+    def fail(self, offset: int, message: str) -> NoReturn:
+        column = self.start + offset
         raise ValueError(
             f"line {self.number}, column {column + 1}: {message}\n"
             f"    {self.line}\n    {' ' * column}^"
@@ -277,8 +289,10 @@ def _parse_step(piece: str, place: _Place, default: int) -> tuple[Reaction, ...]
     reversible = "<=>" in body
     arrow = "<=>" if reversible else "->"
     if body.count(arrow) != 1 or (reversible and "->" in body):
-        at = len(body) - len(body.lstrip())
-        place.fail(at, "expected exactly one arrow, '->' or '<=>', between reactants and products")
+        place.fail(
+            _indent(body),
+            "expected exactly one arrow, '->' or '<=>', between reactants and products",
+        )
     left, right = body.split(arrow)
     reactants = _parse_side(left, place, 0)
     products = _parse_side(right, place, len(left) + len(arrow))
@@ -316,17 +330,26 @@ def _parse_side(side: str, place: _Place, start: int) -> dict[str, int]:
         return {}
     offset = start
     for term in side.split("+"):
-        at = offset + len(term) - len(term.lstrip())
-        match = _TERM.fullmatch(term.strip())
-        if match is None:
-            found = repr(term.strip()) if term.strip() else "nothing"
-            place.fail(at, f"expected a species such as 'cat' or '2 cat', found {found}")
+        at = offset + _indent(term)
+        found = term.strip()
+        match = _TERM.match(found)
+        fits = match.end() if match else 0
+        if match is None or fits < len(found):
+            place.fail(
+                at + fits + _indent(found[fits:]),
+                "expected a species such as 'cat' or '2 cat', found "
+                + (repr(found) if found else "nothing"),
+            )
         number = int(match.group(1) or 1)
-        if number == 0:
-            place.fail(at, "a species cannot take part zero times")
+        if not 1 <= number <= _LARGEST_COEFFICIENT:
+            place.fail(at, f"expected a number of molecules from 1 to {_LARGEST_COEFFICIENT}")
         count[match.group(2)] += number
         offset += len(term) + 1
     return dict(count)
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
 
 
 def _side(side: dict[str, int]) -> str:
@@ -339,7 +362,7 @@ def _latex_side(side: dict[str, int]) -> str:
 
 
 def latex_species(name: str) -> str:
-    """Name of a species in LaTeX: upright, digits as subscripts, stars and primes raised."""
+    """Write a species in LaTeX: upright, digits as subscripts, stars and primes raised."""
     text = re.sub(r"(\d+)", r"$_{\1}$", name.replace("_", r"\_"))
     text = text.replace("*", "$^{*}$").replace("'", "$'$")
     return rf"\text{{{text}}}"
@@ -347,52 +370,3 @@ def latex_species(name: str) -> str:
 
 def _latex_constant(name: str) -> str:
     return rf"k_{{{name[1:].lstrip('_')}}}"
-
-
-def _conservation_laws(stoichiometry: NDArray[np.int64]) -> NDArray[np.int64]:
-    from sympy import Matrix  # exact rational arithmetic; slow to import and rarely needed
-
-    n_species = stoichiometry.shape[1]
-    wanted = n_species - int(np.linalg.matrix_rank(stoichiometry))
-    chosen: list[NDArray[np.int64]] = []
-    candidates = [*_semipositive_laws(stoichiometry)]
-    if len(candidates) < wanted or np.linalg.matrix_rank(np.array(candidates)) < wanted:
-        for vector in Matrix(stoichiometry.tolist()).nullspace():
-            denominator = np.lcm.reduce([int(x.q) for x in vector])
-            candidates.append(np.array([int(x * denominator) for x in vector], dtype=np.int64))
-    for law in candidates:
-        if len(chosen) < wanted and np.linalg.matrix_rank(np.array([*chosen, law])) > len(chosen):
-            chosen.append(law // np.gcd.reduce(law))
-    return np.array(chosen, dtype=np.int64).reshape(wanted, n_species)
-
-
-def _semipositive_laws(stoichiometry: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Extreme rays of {w >= 0, stoichiometry w = 0}, sparsest first."""
-    n_species = stoichiometry.shape[1]
-    table = [(column, unit) for column, unit in zip(stoichiometry.T, np.eye(n_species, dtype=int))]
-    for r in range(len(stoichiometry)):
-        kept = [row for row in table if row[0][r] == 0]
-        plus = [row for row in table if row[0][r] > 0]
-        minus = [row for row in table if row[0][r] < 0]
-        for p in plus:
-            for m in minus:
-                a, b = -m[0][r], p[0][r]
-                law = a * p[1] + b * m[1]
-                divisor = np.gcd.reduce(law)
-                kept.append(((a * p[0] + b * m[0]) // divisor, law // divisor))
-        table = _minimal(kept)
-    return sorted((law for _, law in table), key=lambda law: (np.count_nonzero(law), law.sum()))
-
-
-def _minimal(rows: list[tuple[NDArray, NDArray]]) -> list[tuple[NDArray, NDArray]]:
-    """Drop rows whose support contains another row's support."""
-    supports = [frozenset(np.flatnonzero(law)) for _, law in rows]
-    return [
-        row
-        for i, row in enumerate(rows)
-        if not any(
-            other < supports[i] or (other == supports[i] and j < i)
-            for j, other in enumerate(supports)
-            if j != i
-        )
-    ]

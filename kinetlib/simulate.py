@@ -44,9 +44,10 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        ``concentration`` (sample, time, species), ``status`` (sample), a `kinetlib.integrate.Status`,
-        and ``n_steps`` (sample). Where nothing was an array there is no sample dimension. A failed
-        trajectory has a status that is not 0, and NaN where it could not be computed.
+        ``concentration`` (sample, time, species), ``status`` (sample), a
+        `kinetlib.integrate.Status`, and ``n_steps`` (sample). Where nothing was an array there is
+        no sample dimension. A failed trajectory has a status that is not 0, and NaN where it could
+        not be computed.
 
     Raises
     ------
@@ -56,9 +57,9 @@ def simulate(
 
     Examples
     --------
-    >>> run = simulate("M1", {"k1": 10, "k-1": 1, "k2": 5, "k-2": 0.1}, {"cat": 0.02}, [0, 5, 50])
+    >>> run = simulate("M1", {"k1": 10, "k-1": 1, "k2": 5, "k-2": 0.1}, {"cat": 0.02}, [0, 5, 20])
     >>> [round(float(s), 2) for s in run.concentration.sel(species="S")]
-    [1.0, 0.63, 0.01]
+    [1.0, 0.7, 0.15]
     """
     chosen = mechanisms.get(mechanism)
     network = chosen.network
@@ -79,13 +80,11 @@ def simulate(
     if output.ndim == 2:
         lengths["times"] = len(output)
     n = _common_length(lengths)
-    if not (rtol > 0 and atol > 0 and np.isfinite(rtol) and np.isfinite(atol)):
-        raise ValueError(f"rtol and atol must be positive numbers, got {rtol!r} and {atol!r}")
-
+    size = 1 if n is None else n
     solution = integrate(
         network,
-        np.stack([np.broadcast_to(v, n or 1) for v in constants.values()], axis=-1),
-        np.stack([np.broadcast_to(v, n or 1) for v in state.values()], axis=-1),
+        np.stack([np.broadcast_to(v, size) for v in constants.values()], axis=-1),
+        np.stack([np.broadcast_to(v, size) for v in state.values()], axis=-1),
         output,
         rtol=rtol,
         atol=atol,
@@ -153,7 +152,11 @@ def _common_length(lengths: dict[str, int]) -> int | None:
 def _dataset(
     solution: Solution, times: NDArray, species: tuple[str, ...], attributes: dict
 ) -> xr.Dataset:
-    meanings = " ".join(f"{status.value}={status.name.lower()}" for status in Status)
+    status_flags = {  # as the CF conventions write them
+        "long_name": "status of the integration",
+        "flag_values": np.array(list(Status), dtype=np.int64),
+        "flag_meanings": " ".join(status.name.lower() for status in Status),
+    }
     time_dims = ("time",) if times.ndim == 1 else ("sample", "time")
     return xr.Dataset(
         {
@@ -162,7 +165,7 @@ def _dataset(
                 solution.concentration,
                 {"long_name": "concentration", "units": "substrate of the standard run"},
             ),
-            "status": ("sample", solution.status, {"long_name": "status", "meanings": meanings}),
+            "status": ("sample", solution.status, status_flags),
             "n_steps": ("sample", solution.n_steps, {"long_name": "integrator steps tried"}),
         },
         coords={

@@ -1,0 +1,92 @@
+"""Conserved sums of concentrations, found exactly from the stoichiometry.
+
+The minimal semi-positive laws come from the Fourier-Motzkin (Farkas) procedure of Schuster and
+Höfer, J. Chem. Soc. Faraday Trans. 87, 2561 (1991). Where they do not span the left null space,
+vectors of an exact rational null-space basis complete it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntegerArray = NDArray[np.int64]
+
+
+def conservation_laws(stoichiometry: IntegerArray) -> IntegerArray:
+    """Find a basis of ``{w: stoichiometry @ w = 0}``.
+
+    Parameters
+    ----------
+    stoichiometry
+        Net stoichiometry, shape (R, S).
+
+    Returns
+    -------
+    NDArray
+        Shape (S - rank, S): integers without a common divisor, non-negative and sparse first.
+    """
+    n_species = stoichiometry.shape[1]
+    wanted = n_species - _rank(stoichiometry)
+    laws = _independent(_semipositive_laws(stoichiometry), wanted)
+    if len(laws) < wanted:
+        laws = _independent([*laws, *_null_space(stoichiometry)], wanted)
+    return np.array(laws, dtype=np.int64).reshape(wanted, n_species)
+
+
+def _rank(rows: list[IntegerArray] | IntegerArray) -> int:
+    return int(np.linalg.matrix_rank(np.array(rows)))
+
+
+def _independent(candidates: list[IntegerArray], wanted: int) -> list[IntegerArray]:
+    """Take candidates in order while they add to the space they span, at most ``wanted``."""
+    chosen: list[IntegerArray] = []
+    for law in candidates:
+        if len(chosen) < wanted and _rank([*chosen, law]) > len(chosen):
+            chosen.append(law // np.gcd.reduce(law))
+    return chosen
+
+
+def _null_space(stoichiometry: IntegerArray) -> list[IntegerArray]:
+    """Exact null-space basis in integers."""
+    from sympy import Matrix  # exact rational arithmetic; slow to import and rarely needed
+
+    basis = []
+    for vector in Matrix(stoichiometry.tolist()).nullspace():
+        denominator = int(np.lcm.reduce([int(x.q) for x in vector]))
+        basis.append(np.array([int(x * denominator) for x in vector], dtype=np.int64))
+    return basis
+
+
+def _semipositive_laws(stoichiometry: IntegerArray) -> list[IntegerArray]:
+    """Extreme rays of {w >= 0, stoichiometry w = 0}, sparsest first."""
+    # A row of the table pairs a non-negative combination of species with what reactions make of it.
+    identity = np.eye(stoichiometry.shape[1], dtype=np.int64)
+    table = list(zip(stoichiometry.T, identity, strict=True))
+    for r in range(len(stoichiometry)):
+        balanced = [row for row in table if row[0][r] == 0]
+        gains = [row for row in table if row[0][r] > 0]
+        losses = [row for row in table if row[0][r] < 0]
+        for made, law in gains:
+            for lost, other in losses:
+                combined = -lost[r] * law + made[r] * other
+                divisor = np.gcd.reduce(combined)
+                net = -lost[r] * made + made[r] * lost
+                balanced.append((net // divisor, combined // divisor))
+        table = _minimal(balanced)
+    return sorted((law for _, law in table), key=lambda law: (np.count_nonzero(law), law.sum()))
+
+
+def _minimal(
+    rows: list[tuple[IntegerArray, IntegerArray]],
+) -> list[tuple[IntegerArray, IntegerArray]]:
+    """Drop rows whose support contains another row's support."""
+    supports = [frozenset(np.flatnonzero(law)) for _, law in rows]
+    return [
+        row
+        for i, row in enumerate(rows)
+        if not any(
+            other < supports[i] or (other == supports[i] and j < i)
+            for j, other in enumerate(supports)
+        )
+    ]
