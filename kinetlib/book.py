@@ -132,7 +132,9 @@ def _render(source: Path, rendering: Path, log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(done.stdout, encoding="utf-8")
     if done.returncode:
-        complaints = [line for line in done.stdout.splitlines() if "WARNING" in line or "ERROR" in line]
+        complaints = [
+            line for line in done.stdout.splitlines() if "WARNING" in line or "ERROR" in line
+        ]
         told = "\n".join(complaints) or done.stdout[-2000:]
         raise ValueError(f"Jupyter Book did not accept the source of the book ({log}):\n{told}")
 

@@ -10,14 +10,14 @@ from kinetlib.mechanisms import Mechanism
 _OPENING = """\
 # Catalogue of mechanisms
 
-The twenty mechanisms of {cite:t}`bures2023`, as declared in `kinetlib/catalogue.toml`; this page is
-written from that file. S is the substrate, P the product, cat the catalyst. Each elementary step
-follows the law of {term}`mass action`; the constants stand over and under its arrow. A reference run
-starts with [S] = 1 and [cat] = 0.05, all other species at 0 unless said.
+The twenty mechanisms of {cite:t}`bures2023`, as declared in `kinetlib/catalogue.toml`; this page
+is written from that file. S is the substrate, P the product, cat the catalyst. Each elementary
+step follows the law of {term}`mass action`; the constants stand over and under its arrow. A
+reference run starts with [S] = 1 and [cat] = 0.05, all other species at 0 unless said.
 
-A set of rate constants is {term}`accepted <acceptance>` as an example of a mechanism if its reference
-run ends between 50 and 100 % {term}`conversion` and shows the fingerprint given here. Conversions in a
-fingerprint are relative to the final conversion of that run.
+A set of rate constants is {term}`accepted <acceptance>` as an example of a mechanism if its
+reference run ends between 50 and 100 % {term}`conversion` and shows the fingerprint given here.
+Conversions in a fingerprint are relative to the final conversion of that run.
 """
 
 
@@ -62,7 +62,7 @@ def _aligned(lines: list[str], at: str | None) -> str:
 
 
 def _others(mechanism: Mechanism) -> str:
-    """Initial species in words."""
+    """Say in words which other species are there at the start."""
     present = {name: value for name, value in mechanism.others.items() if value != 0}
     words = [
         f"{name} between {value[0]:g} and {value[1]:g}, drawn once a sample"

@@ -50,7 +50,10 @@ def complaints(context: BrowserContext, host: str, page_path: str) -> Iterator[s
     page.on("console", lambda m: heard.append(f"console: {m.text}") if m.type == "error" else None)
     page.on("pageerror", lambda error: heard.append(f"script error: {error}"))
     page.on("response", lambda r: heard.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
-    page.on("request", lambda r: heard.append(f"asks another host: {r.url}") if _foreign(r.url, host) else None)
+    page.on(
+        "request",
+        lambda r: heard.append(f"asks another host: {r.url}") if _foreign(r.url, host) else None,
+    )
     page.goto(f"{host}/{page_path}", wait_until="networkidle")
     _wait_for_formulas(page)
     yield from heard
