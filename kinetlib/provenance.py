@@ -25,8 +25,12 @@ PACKAGES = ("kinetlib", "numpy", "scipy", "numba", "xarray", "keras", "tensorflo
 NUMERICS = ("kinetlib", "numpy", "numba", "xarray")
 RECORD_KEY = "kinetlib"
 
-# Inherited colours, so that the table reads on light and on dark pages alike.
-_CELL = "color: inherit; background: transparent; text-align: left; vertical-align: top;"
+# Inherited colours, so that the table reads on light and on dark pages alike; on dark ones the
+# theme paints a light card behind all HTML but a `dataframe`.
+_CELL = (
+    "color: inherit; background: transparent; "
+    "text-align: left; vertical-align: top; padding: 0.3em 0.6em;"
+)
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,11 @@ class Record:
             tag = "code" if label in self.parameters else "span"
             style = ' style="color: inherit; background: transparent;"'
             lines.append(
-                f'<tr style="background: transparent;"><th scope="row" style="{_CELL}">'
+                f'<tr style="background: transparent;"><th scope="row" style="{_CELL} white-space: nowrap;">'
                 f'{html.escape(label)}</th><td style="{_CELL}">'
                 f"<{tag}{style}>{html.escape(value)}</{tag}></td></tr>"
             )
-        return '<table class="table">\n' + "\n".join(lines) + "\n</table>"
+        return '<table class="dataframe">\n' + "\n".join(lines) + "\n</table>"
 
 
 def used(**parameters: Any) -> Record:

@@ -174,6 +174,7 @@ def test_used_escapes_what_it_shows_and_keeps_to_the_page_colours():
     page = record._repr_mimebundle_()[0]["text/html"]
     assert "&lt;b&gt;" in page and "<b>" not in page
     assert "results/x" in page and "PosixPath" not in page
+    assert '<table class="dataframe">' in page
     assert "background: transparent" in page and "color: #" not in page
     assert record.parameters["seed"] == 3
     assert record.seconds > 0
