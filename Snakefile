@@ -1,39 +1,19 @@
 """The rebuild: which chapter runs when, for `make book`.
 
 A chapter runs again when its notebook, one of its parameters, a module it computes with or a
-chapter before it changed. Nobody needs to know Snakemake to use or change this: `kinetlib run`
-executes a chapter, `kinetlib book` renders the book, and the table below says what depends on what.
+chapter before it changed; kinetlib/rebuild.py has the table. Nobody needs to know Snakemake to use
+or change this: `kinetlib run` executes a chapter, `kinetlib book` renders the book.
 """
 
 import fcntl
 from pathlib import Path
 
-from kinetlib import profiles
-
-KINETICS = ["network", "_rodas", "integrate", "mechanisms", "catalogue.toml"]
-# The modules whose change makes a chapter's results old. `plot` is left out where a chapter takes
-# long: a new colour in a figure does not train a network again.
-SOURCES = {
-    "01_solver_exploration": [*KINETICS, "simulate", "plot"],
-    "02_mechanisms": [*KINETICS, "simulate", "sample", "plot"],
-    "03_dataset_generation": [*KINETICS, "sample", "dataset"],
-    "06_fusion_training": ["dataset", "fusion"],
-    "07_evaluation": ["dataset", "fusion", "evaluate", "plot"],
-}
-# The chapters whose files a chapter reads.
-EARLIER = {
-    "06_fusion_training": ["03_dataset_generation"],
-    "07_evaluation": ["03_dataset_generation", "06_fusion_training"],
-}
-# Chapter 1 measures times and chapter 3 uses every core by itself: each runs alone. The two
-# networks train side by side.
-ALONE = ["01_solver_exploration", "03_dataset_generation"]
-# The published tables that the evaluation stands beside.
-PUBLISHED = {"07_evaluation": [str(path) for path in sorted(Path("data/published").glob("*.csv"))]}
+from kinetlib import profiles, rebuild
 
 PROFILE = profiles.load(config.get("profile", profiles.DEFAULT))
 RESULTS = PROFILE.results
 RUNS = {run.name: run for run in PROFILE.runs()}
+EXECUTED = [f"{RESULTS}/chapters/{name}.ipynb" for name in RUNS]
 
 # One rebuild at a time. The lock ends with this process, however it ends, so an interrupted
 # rebuild leaves nothing to clear away (Snakemake's own lock would, hence --nolock).
@@ -45,28 +25,12 @@ except BlockingIOError:
     raise WorkflowError("another make book is at work in this folder: wait for it, or end it")
 
 
-def executed(chapter):
-    """The executed notebooks of a chapter, one for each variant."""
-    return [f"{RESULTS}/chapters/{run.name}.ipynb" for run in PROFILE.runs(chapter)]
-
-
-def files(module):
-    """The files of a module of kinetlib, which may be a folder or a file that is not Python."""
-    path = Path("kinetlib", module)
-    if path.is_dir():
-        return [str(file) for file in sorted(path.rglob("*.py"))]
-    return [str(path if path.suffix else path.with_suffix(".py"))]
-
-
-def chapter_inputs(wildcards):
-    """Everything that makes the executed notebook old when it changes, but its parameters."""
+def inputs(wildcards):
+    """Everything that makes an executed chapter old when it changes, but its parameters."""
     chapter = RUNS[wildcards.name].chapter
-    yield f"notebooks/{chapter}.ipynb"
-    yield from PUBLISHED.get(chapter, [])
-    for module in SOURCES[chapter]:
-        yield from files(module)
-    for earlier in EARLIER.get(chapter, []):
-        yield from executed(earlier)
+    earlier = rebuild.EARLIER.get(chapter, [])
+    runs = [run.name for run in RUNS.values() if run.chapter in earlier]
+    return [*rebuild.inputs(chapter), *(f"{RESULTS}/chapters/{name}.ipynb" for name in runs)]
 
 
 def variant(wildcards):
@@ -77,28 +41,24 @@ def variant(wildcards):
 
 def cores(wildcards):
     """How many cores to keep free for a chapter."""
-    alone = RUNS[wildcards.name].chapter in ALONE
+    alone = RUNS[wildcards.name].chapter in rebuild.ALONE
     return workflow.cores if alone else max(1, workflow.cores // 2)
-
-
-CHAPTERS = [path for chapter in profiles.CHAPTERS for path in executed(chapter)]
 
 
 # The chapters are named beside the book: one that failed is missing, and must run again although
 # an older book is there.
 rule all:
     input:
-        CHAPTERS,
+        EXECUTED,
         f"{RESULTS}/book/index.html",
 
 
 rule book:
     input:
-        CHAPTERS,
+        EXECUTED,
         [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()],
-        "_config.yml",
-        "_toc.yml",
-        [file for module in ["book", "catalogue_page", *KINETICS] for file in files(module)],
+        ["_config.yml", "_toc.yml"],
+        rebuild.files(rebuild.BOOK),
     output:
         f"{RESULTS}/book/index.html",
     shell:
@@ -107,7 +67,7 @@ rule book:
 
 rule chapter:
     input:
-        lambda wildcards: list(chapter_inputs(wildcards)),
+        inputs,
     output:
         f"{RESULTS}/chapters/{{name}}.ipynb",
     log:
@@ -118,7 +78,6 @@ rule chapter:
         parameters=lambda wildcards: PROFILE.parameters(RUNS[wildcards.name]).model_dump(),
         chapter=lambda wildcards: RUNS[wildcards.name].chapter,
         variant=variant,
-    threads:
-        cores
+    threads: cores
     shell:
         "kinetlib run {params.chapter} --profile {PROFILE.name} {params.variant} 2>&1"

@@ -1,61 +1,42 @@
-"""The table in the Snakefile names what each chapter computes with: no result goes stale."""
+"""What makes a chapter run again covers what it computes with: no result goes stale."""
 
 import ast
-import re
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
 
-from kinetlib.profiles import CHAPTERS, load
+from kinetlib import rebuild
+from kinetlib.parameters import CHAPTERS
+from kinetlib.profiles import load
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kinetlib"
-# What a page looks like and how it is run does not make a result old.
-PRESENTATION = {
-    "plot",
-    "provenance",
-    "repository",
-    "profiles",
-    "parameters",
-    "chapters",
-    "__init__",
-}
+# What a page looks like and how a chapter is run does not make its results old.
+PRESENTATION = {"plot", "provenance", "repository", "profiles", "parameters", "chapters"}
 
 
-def table() -> dict[str, set[str]]:
-    """Modules by chapter, as the Snakefile lists them."""
-    text = (ROOT / "Snakefile").read_text()
-    kinetics = ast.literal_eval(re.search(r"^KINETICS = (\[.*?\])", text, re.M | re.S)[1])
-    rows = re.findall(
-        r'^    "(\d\d_\w+)": \[(.*?)\],$', text.split("SOURCES = {")[1].split("\n}")[0], re.M
-    )
-    modules = {
-        chapter: ast.literal_eval(f"[{row.replace('*KINETICS', repr(kinetics)[1:-1])}]")
-        for chapter, row in rows
-    }
-    return {chapter: {Path(name).stem for name in names} for chapter, names in modules.items()}
-
-
-def used(code: str) -> set[str]:
-    """Modules of kinetlib that Python code names, by import or as an attribute."""
+def named(path: Path) -> set[str]:
+    """Modules of kinetlib that a Python file or a notebook names, imported or as attributes."""
+    if path.suffix == ".ipynb":
+        cells = nbformat.read(path, as_version=4).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    else:
+        code = path.read_text()
     names = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "kinetlib":
-            inner = node.module.split(".")[1:2]
-            names |= set(inner) or {alias.name for alias in node.names}
+            names |= set(node.module.split(".")[1:2]) or {alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {a.name.split(".")[1] for a in node.names if a.name.startswith("kinetlib.")}
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             names |= {node.attr} if node.value.id == "kinetlib" else set()
-    return {name for name in names if sources(name)}
-
-
-def sources(module: str) -> list[Path]:
-    """Files of a module of kinetlib; none if there is no such module."""
-    path = PACKAGE / module
-    return sorted(path.rglob("*.py")) if path.is_dir() else [*PACKAGE.glob(f"{module}.py")]
+    return {
+        name
+        for name in names
+        if any((ROOT / file).is_file() for file in rebuild.files([name], ROOT))
+    }
 
 
 def everything_behind(modules: set[str]) -> set[str]:
@@ -64,25 +45,39 @@ def everything_behind(modules: set[str]) -> set[str]:
     while waiting:
         module = waiting.pop()
         found.add(module)
-        code = "\n".join(path.read_text() for path in sources(module))
-        waiting |= (
-            used(code.replace("from __future__ import annotations", "")) - found - PRESENTATION
-        )
+        for file in rebuild.files([module], ROOT):
+            waiting |= named(ROOT / file) - found - PRESENTATION
     return found
 
 
+def covered(chapter: str) -> set[str]:
+    """Modules whose change runs a chapter again, by itself or because an earlier one ran."""
+    earlier = [covered(name) for name in rebuild.EARLIER.get(chapter, [])]
+    return set(rebuild.MODULES[chapter]).union(*earlier)
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_chapter_lists_the_modules_it_computes_with(chapter):
-    notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
-    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    needed = everything_behind(used("\n".join(cells)))
-    assert needed <= table()[chapter], f"list {needed - table()[chapter]} in the Snakefile"
+def test_every_module_behind_a_chapter_is_covered(chapter):
+    needed = everything_behind(named(ROOT / "notebooks" / f"{chapter}.ipynb"))
+    missing = needed - covered(chapter)
+    assert not missing, f"list {sorted(missing)} for {chapter} in kinetlib/rebuild.py"
 
 
-def test_figures_do_not_train_networks():
-    assert all(
-        "plot" not in table()[chapter] for chapter in CHAPTERS if chapter[:2] in ("03", "06")
-    )
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_input_of_a_chapter_exists(chapter):
+    files = rebuild.inputs(chapter, ROOT)
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+    for pattern in rebuild.DATA.get(chapter, []):
+        assert any(Path(file).match(pattern) for file in files), pattern
+
+
+def test_pages_that_the_book_writes_are_covered():
+    assert everything_behind({"catalogue_page"}) <= set(rebuild.BOOK)
+
+
+@pytest.mark.parametrize("chapter", ["03_dataset_generation", "06_fusion_training"])
+def test_a_new_colour_does_not_repeat_long_work(chapter):
+    assert "plot" not in covered(chapter)
 
 
 @pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])

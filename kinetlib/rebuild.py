@@ -1,0 +1,84 @@
+"""What makes a chapter's results old: the table behind ``make book``, read by the ``Snakefile``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_KINETICS = ["network", "_conservation", "_rodas", "integrate", "mechanisms", "catalogue.toml"]
+
+#: Modules of kinetlib whose change makes a chapter's results old. `plot` is left out where a
+#: chapter takes long: a new colour in a figure does not train a network again.
+MODULES: dict[str, list[str]] = {
+    "01_solver_exploration": [*_KINETICS, "simulate", "plot"],
+    "02_mechanisms": [*_KINETICS, "simulate", "sample", "plot"],
+    "03_dataset_generation": [*_KINETICS, "sample", "dataset"],
+    "06_fusion_training": ["dataset", "fusion"],
+    "07_evaluation": ["dataset", "fusion", "evaluate", "plot"],
+}
+
+#: Chapters whose files a chapter reads; when one of them ran again, so does the chapter.
+EARLIER: dict[str, list[str]] = {
+    "06_fusion_training": ["03_dataset_generation"],
+    "07_evaluation": ["03_dataset_generation", "06_fusion_training"],
+}
+
+#: Chapters that run with nothing beside them: the first measures times, the third uses every core.
+#: The two networks of the sixth train side by side.
+ALONE = ["01_solver_exploration", "03_dataset_generation"]
+
+#: Committed data that a chapter reads, as patterns below the repository.
+DATA: dict[str, list[str]] = {"07_evaluation": ["data/published/*.csv"]}
+
+#: Modules that write a page of the book themselves.
+BOOK = [*_KINETICS, "catalogue_page", "book"]
+
+
+def files(modules: list[str], repository: str | Path = ".") -> list[str]:
+    """List the files of modules of kinetlib.
+
+    Parameters
+    ----------
+    modules : list of str
+        Names without ``kinetlib.``; a folder stands for all Python files in it, a name with a
+        suffix for itself.
+    repository : path, optional
+        Checkout to look in.
+
+    Returns
+    -------
+    list of str
+        Paths below `repository`, whether they exist or not.
+    """
+    home = Path(repository)
+    found: list[Path] = []
+    for module in modules:
+        path = home / "kinetlib" / module
+        if path.is_dir():
+            found += sorted(path.rglob("*.py"))
+        else:
+            found.append(path if path.suffix else path.with_suffix(".py"))
+    return [path.relative_to(home).as_posix() for path in found]
+
+
+def inputs(chapter: str, repository: str | Path = ".") -> list[str]:
+    """List what a chapter is made from, but its parameters and earlier chapters.
+
+    Parameters
+    ----------
+    chapter : str
+        Full name, such as ``03_dataset_generation``.
+    repository : path, optional
+        Checkout to look in.
+
+    Returns
+    -------
+    list of str
+        The notebook, the modules and the data, as paths below `repository`.
+    """
+    home = Path(repository)
+    data = [path for pattern in DATA.get(chapter, []) for path in sorted(home.glob(pattern))]
+    return [
+        f"notebooks/{chapter}.ipynb",
+        *files(MODULES[chapter], home),
+        *(path.relative_to(home).as_posix() for path in data),
+    ]
