@@ -17,15 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kinetlib import provenance, repository
+from kinetlib import provenance, quiet, repository
 from kinetlib.profiles import Profile, Run, find_chapter, load
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
     from traitlets.config import Config
-
-# TensorFlow logs from C++ while it loads, which no Python filter reaches; 2 leaves its errors.
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"}
 
 # Cells that papermill puts into the executed notebook.
 _ADDED = {"injected-parameters", "papermill-error-cell-tag"}
@@ -142,8 +139,7 @@ def _execute(notebook: Path, output: Path, parameters: Mapping[str, Any], home: 
     """Run a notebook with papermill from the repository root; returns the seconds it took."""
     import papermill
 
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    quiet.set_environment()
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="kinetlib-") as sockets:
         papermill.execute_notebook(

@@ -73,11 +73,11 @@ class Record:
         lines = []
         for label, value in self.rows():
             tag = "code" if label in self.parameters else "span"
-            style = ' style="color: inherit; background: transparent;"'
             lines.append(
-                f'<tr style="background: transparent;"><th scope="row" style="{_CELL} white-space: nowrap;">'
-                f'{html.escape(label)}</th><td style="{_CELL}">'
-                f"<{tag}{style}>{html.escape(value)}</{tag}></td></tr>"
+                '<tr style="background: transparent;">'
+                f'<th scope="row" style="{_CELL} white-space: nowrap;">{html.escape(label)}</th>'
+                f'<td style="{_CELL}"><{tag} style="color: inherit; background: transparent;">'
+                f"{html.escape(value)}</{tag}></td></tr>"
             )
         return '<table class="dataframe">\n' + "\n".join(lines) + "\n</table>"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 import click
@@ -67,12 +66,10 @@ def classify(
 
 def _probabilities(runs: xr.Dataset, model: str) -> dict[str, float]:
     """Ask the network, with TensorFlow's own log lines kept off the terminal."""
-    from kinetlib.chapters import QUIET
+    from kinetlib import quiet
 
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    from kinetlib.classify import classify as ask
-
+    with quiet.native_logs():
+        from kinetlib.classify import classify as ask
     answer = ask(runs, model=model).isel(sample=0)
     return {
         str(mechanism): float(probability)

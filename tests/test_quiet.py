@@ -1,0 +1,27 @@
+"""Native log lines: held back, and shown where they explain a failure."""
+
+import os
+
+import pytest
+
+from kinetlib import quiet
+
+
+def test_native_lines_are_held_back(capfd):
+    with quiet.native_logs():
+        os.write(2, b"no GPU here\n")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+def test_native_lines_are_shown_when_the_work_fails(capfd):
+    with pytest.raises(RuntimeError, match="broken"), quiet.native_logs():
+        os.write(2, b"library not found\n")
+        raise RuntimeError("broken")
+    assert capfd.readouterr().err == "library not found\n"
+
+
+def test_the_users_own_setting_stays(monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    quiet.set_environment()
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
