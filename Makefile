@@ -22,11 +22,13 @@ help:  ## List the targets
 	@echo "  PROFILE=smoke|laptop|paper says how much is computed (now $(PROFILE)), CORES with how many cores."
 
 book: $(READY)  ## Run the chapters that changed and render the book [PROFILE=laptop]
-	@mkdir -p results
-	@python -m snakemake --cores $(CORES) --config profile=$(PROFILE) --rerun-incomplete --nolock \
-	    2> results/rebuild-$(PROFILE).log || { \
-	    grep -q "^Error in rule" results/rebuild-$(PROFILE).log || tail -n 20 results/rebuild-$(PROFILE).log >&2; \
-	    echo "make book stopped, see above; make book goes on from here. Log: results/rebuild-$(PROFILE).log" >&2; \
+# Snakemake's own words stay away (it keeps them in .snakemake/log) unless it stopped before or
+# beside a chapter: a chapter that fails says why by itself.
+	@words=$$(mktemp); trap 'rm -f "$$words"' EXIT; \
+	python -m snakemake --cores $(CORES) --config profile=$(PROFILE) --rerun-incomplete --nolock \
+	    2> "$$words" || { \
+	    grep -q "Error in rule" "$$words" || tail -n 8 "$$words" >&2; \
+	    echo "make book stopped; once the cause is mended it goes on from here." >&2; \
 	    exit 1; }
 	@echo "The book: $(BOOK)  (make serve PROFILE=$(PROFILE) shows it)"
 
