@@ -63,7 +63,7 @@ def _find(model: str | Path) -> Path:
         return Path(model)
     if str(model) not in released():
         raise ValueError(
-            f"no released network {str(model)!r}: there are {', '.join(released())}; "
+            f"no released network {str(model)!r}, only {', '.join(released()) or 'none'}; "
             "a network of your own is named by its path, which ends in .keras"
         )
     return Path(str(resources.files("kinetlib_data") / "models" / f"{model}.keras"))

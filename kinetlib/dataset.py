@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from numpy.random import SeedSequence, default_rng
+from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
 from kinetlib import mechanisms, provenance
@@ -198,6 +198,44 @@ def open_shards(folder: str | Path) -> xr.Dataset:
         combine_attrs="drop_conflicts",
         engine="netcdf4",
     )
+
+
+def with_noise(runs: xr.Dataset, level: float, rng: Generator) -> xr.Dataset:
+    """Return runs as measured: relative Gaussian noise on substrate and product.
+
+    Parameters
+    ----------
+    runs
+        Exact runs of the schema.
+    level
+        Standard deviation of the noise relative to the value.
+    rng
+        Source of the noise.
+    """
+    measured = {
+        name: (runs[name].dims, noisy(runs[name].values, level, rng), runs[name].attrs)
+        for name in ("substrate", "product")
+    }
+    return runs.assign(measured)
+
+
+def noisy(exact: NDArray, level: float | NDArray, rng: Generator) -> NDArray:
+    """Add relative Gaussian noise to concentrations.
+
+    Parameters
+    ----------
+    exact
+        Shape (n, run, time), single or double precision.
+    level
+        Standard deviation relative to the value, a number or one a sample (n,). The first point of
+        a run was weighed in and stays exact.
+    rng
+        Source of the noise.
+    """
+    level = np.broadcast_to(np.asarray(level, dtype=exact.dtype), len(exact))[:, None, None]
+    factor = 1.0 + level * rng.standard_normal(exact.shape, dtype=exact.dtype)
+    factor[..., 0] = 1.0
+    return exact * factor
 
 
 def acceptance(folder: str | Path) -> dict[str, tuple[int, int]]:

@@ -72,6 +72,33 @@ def in_credible_set(
     return rank < credible_set_size(probabilities, level)
 
 
+def reliability(
+    probabilities: NDArray, labels: NDArray, *, n_bins: int = 10, fewest: int = 30
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compare how sure a classifier is with how often it is right.
+
+    Parameters
+    ----------
+    probabilities, labels
+        Shape (n, c) and (n,).
+    n_bins
+        Bins of equal width of the most probable class's probability.
+    fewest
+        Bins with fewer samples are NaN.
+
+    Returns
+    -------
+    confidence, accuracy
+        Mean probability, and share of right answers, of each bin, shape (n_bins,).
+    """
+    top, right = probabilities.max(1), probabilities.argmax(1) == labels
+    bins = np.minimum((top * n_bins).astype(int), n_bins - 1)
+    counts = np.bincount(bins, minlength=n_bins)
+    known = np.where(counts >= max(fewest, 1), counts, np.nan)
+    confidence, accuracy = (np.bincount(bins, x, n_bins) / known for x in (top, right))
+    return confidence, accuracy
+
+
 def confusion(probabilities: NDArray, labels: NDArray, n_classes: int) -> NDArray[np.int64]:
     """Count samples by true class (row) and most probable class (column), shape (c, c)."""
     return confusion_matrix(labels, probabilities.argmax(1), labels=np.arange(n_classes))

@@ -132,3 +132,12 @@ def test_unknown_split_and_empty_folder_are_named(tmp_path):
         shard(split="trian")
     with pytest.raises(ValueError, match="no shards"):
         dataset.open_shards(tmp_path)
+
+
+def test_noise_is_relative_and_leaves_times_and_starts_alone(made):
+    measured = dataset.with_noise(made, 0.02, np.random.default_rng(1))
+    relative = (measured.substrate / made.substrate).values[..., 1:] - 1
+    assert abs(relative.std() - 0.02) < 1e-3
+    assert np.array_equal(measured.substrate[..., 0], made.substrate[..., 0])
+    assert np.array_equal(measured.time, made.time)
+    assert measured.substrate.attrs == made.substrate.attrs

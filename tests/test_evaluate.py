@@ -108,3 +108,18 @@ def test_summary():
     assert table["top_1"]["value"] == evaluate.top_k(p, labels, 1).mean()
     for name in ("top_1", "top_3", "cross_entropy", "entropy_mean", "coverage"):
         assert table[name]["low"] <= table[name]["value"] <= table[name]["high"]
+
+
+def test_reliability_by_hand():
+    p = np.array([[0.95, 0.05], [0.91, 0.09], [0.45, 0.55]])
+    confidence, accuracy = evaluate.reliability(p, np.array([0, 1, 1]), fewest=2)
+    assert confidence[9] == pytest.approx(0.93) and accuracy[9] == 0.5
+    assert np.isnan(confidence[5]) and np.isnan(accuracy[0])
+
+
+def test_reliability_of_a_calibrated_classifier_lies_on_the_diagonal():
+    rng = default_rng(0)
+    sure = rng.uniform(0.5, 1, 50_000)
+    labels = (rng.random(50_000) > sure).astype(int)
+    confidence, accuracy = evaluate.reliability(np.column_stack([sure, 1 - sure]), labels)
+    assert np.allclose(confidence[5:], accuracy[5:], atol=0.02)

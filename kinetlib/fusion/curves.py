@@ -9,6 +9,8 @@ import xarray as xr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from kinetlib.dataset import noisy
+
 N_RUNS = 4
 MEASURED = ("time", "substrate", "product")
 INITIAL = ("loading", "substrate_0", "product_0")
@@ -59,25 +61,9 @@ def thin(curves: Curves, n_points: int, rng: Generator) -> Curves:
 
 
 def add_noise(curves: Curves, level: float | NDArray, rng: Generator) -> Curves:
-    """Add relative Gaussian noise to the measured concentrations.
-
-    Parameters
-    ----------
-    curves
-        Exact curves.
-    level
-        Standard deviation relative to the value, a number or one a sample (n,). The first point of
-        a run, which was weighed in, stays exact.
-    rng
-        Source of the noise.
-    """
-    level = np.broadcast_to(np.asarray(level, dtype=np.float32), len(curves))[:, None, None]
-    noisy = []
-    for exact in (curves.substrate, curves.product):
-        factor = 1.0 + level * rng.standard_normal(exact.shape, dtype=np.float32)
-        factor[..., 0] = 1.0
-        noisy.append(exact * factor)
-    return Curves(curves.time, *noisy, curves.loading, curves.substrate_0, curves.product_0)
+    """Add relative Gaussian noise, see `kinetlib.dataset.noisy`."""
+    measured = (noisy(exact, level, rng) for exact in (curves.substrate, curves.product))
+    return Curves(curves.time, *measured, curves.loading, curves.substrate_0, curves.product_0)
 
 
 def arranged(runs: xr.Dataset, max_points: int) -> list[tuple[NDArray[np.int64], Curves]]:
