@@ -50,7 +50,7 @@ def test_defaults_are_the_laptop_profile():
     for run in laptop.runs():
         default = CHAPTERS[run.chapter]()
         if run.variant == "average":
-            default = default.model_copy(update={"fusion": "average", "sample_passes": 2_500_000})
+            default = default.model_copy(update={"fusion": "average"})
         assert laptop.parameters(run) == default
 
 
