@@ -204,7 +204,7 @@ def get(mechanism: str | Mechanism) -> Mechanism:
     if isinstance(mechanism, Mechanism):
         return mechanism
     if not isinstance(mechanism, str) or mechanism not in catalogue():
-        near = difflib.get_close_matches(str(mechanism), catalogue(), n=1)
+        near = difflib.get_close_matches(str(mechanism).upper(), catalogue(), n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise ValueError(
             f"unknown mechanism {mechanism!r}{hint}: the catalogue holds {', '.join(catalogue())}; "
