@@ -85,7 +85,9 @@ def build(results: str | Path, repository: str | Path = ".") -> Path:
     if rendering.exists():
         shutil.rmtree(rendering)
     _render(source, rendering, results / "logs" / "book.log")
-    _replace(results / "book", rendering / "_build" / "html")
+    pages = rendering / "_build" / "html"
+    (pages / "index.html").write_text(_landing(source / "_toc.yml"), encoding="utf-8")
+    _replace(results / "book", pages)
     shutil.rmtree(rendering)
     return results / "book" / "index.html"
 
@@ -97,6 +99,19 @@ def _pages(toc: Path) -> Iterator[str]:
     for part in contents["parts"]:
         for chapter in part["chapters"]:
             yield chapter["file"]
+
+
+def _landing(toc: Path) -> str:
+    """Write the page that leads on to the first one; unlike Jupyter Book's it names its icon.
+
+    Without, a browser looks for ``/favicon.ico`` and complains on its console.
+    """
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        "<title>Mechanisms from kinetics</title>\n"
+        '<link rel="icon" href="_static/mark.svg">\n'
+        f'<meta http-equiv="refresh" content="0; url={next(_pages(toc))}.html">\n</html>\n'
+    )
 
 
 def _copy(made: Path, place: Path, chapter: str) -> None:
