@@ -19,6 +19,7 @@ from kinetlib.fusion import features, networks
 from kinetlib.fusion.curves import Curves, add_noise, thin
 
 EPOCH = 100_000  # sample passes between two checkpoints
+FEWEST_EPOCHS = 4  # so that even a short training shows a course
 WARM_UP = 0.03  # part of the passes over which the learning rate rises
 
 
@@ -38,8 +39,8 @@ class Recipe(BaseModel):
 
     @property
     def epochs(self) -> int:
-        """Number of epochs of about `EPOCH` sample passes."""
-        return max(1, round(self.sample_passes / EPOCH))
+        """Number of epochs, of about `EPOCH` sample passes unless there would be too few."""
+        return max(FEWEST_EPOCHS, round(self.sample_passes / EPOCH))
 
     @property
     def steps(self) -> int:
