@@ -9,11 +9,11 @@ _KINETICS = ["network", "_conservation", "_rodas", "integrate", "mechanisms", "c
 #: Modules of kinetlib whose change makes a chapter's results old. `plot` is left out where a
 #: chapter takes long: a new colour in a figure does not train a network again.
 MODULES: dict[str, list[str]] = {
-    "01_solver_exploration": [*_KINETICS, "simulate", "plot"],
+    "01_solver_exploration": [*_KINETICS, "simulate", "work_precision", "plot"],
     "02_mechanisms": [*_KINETICS, "simulate", "sample", "plot"],
     "03_dataset_generation": [*_KINETICS, "sample", "dataset"],
     "06_fusion_training": ["dataset", "fusion"],
-    "07_evaluation": ["dataset", "fusion", "evaluate", "plot"],
+    "07_evaluation": ["dataset", "fusion", "evaluate", "classify", "plot"],
 }
 
 #: Chapters whose files a chapter reads; when one of them ran again, so does the chapter.

@@ -1,5 +1,6 @@
 """What installs the package agrees with pyproject.toml, and the package is whole."""
 
+import ast
 import importlib.metadata
 import importlib.resources
 import re
@@ -9,6 +10,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from packaging.markers import default_environment
@@ -80,6 +82,39 @@ def test_every_dependency_says_what_it_is_for():
     for requirement in declared():
         (line,) = [line for line in lines if re.match(rf'\s+"{requirement.name}[<>=]', line)]
         assert re.search(r'",\s+# \w', line), line
+
+
+def test_every_import_is_declared():
+    code = {path: path.read_text() for path in ROOT.glob("kinetlib/**/*.py")}
+    code |= {path: path.read_text() for path in ROOT.glob("tests/*.py")}
+    for path in ROOT.glob("notebooks/*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        code[path] = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    wanted = {
+        (name.split(".")[0], path.name)
+        for path, text in code.items()
+        for node in ast.walk(ast.parse(text))
+        for name in imported(node)
+    }
+    own = {"kinetlib", "kinetlib_data", *(path.stem for path in ROOT.glob("tests/*.py"))}
+    known = {canonicalize_name(requirement.name) for requirement in declared()}
+    distributions = importlib.metadata.packages_distributions()
+    undeclared = {
+        (name, file)
+        for name, file in wanted
+        if name not in sys.stdlib_module_names | own
+        and not known & {canonicalize_name(dist) for dist in distributions.get(name, [])}
+    }
+    assert undeclared == set()
+
+
+def imported(node: ast.AST) -> list[str]:
+    """Return the modules that an import statement names, none for anything else."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        return [node.module or ""]
+    return []
 
 
 def test_conda_environment_agrees():
