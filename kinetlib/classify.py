@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from kinetlib import fusion
-from kinetlib.fusion import features
 
 
 def classify(runs: xr.Dataset, model: str | Path = "hadamard") -> xr.DataArray:
@@ -21,8 +20,8 @@ def classify(runs: xr.Dataset, model: str | Path = "hadamard") -> xr.DataArray:
         ``time``, ``substrate``, ``product`` (sample, run, time), NaN where a run has no point;
         ``loading``, ``substrate_0``, ``product_0`` (sample, run). Concentrations relative to the
         initial substrate of the standard run; time in any unit. The network reads four runs: three
-        loadings at the standard substrate, lowest first, and the run with least substrate; where a
-        sample has more it takes these, where it has fewer it repeats some.
+        with the standard substrate (1) and loadings spread from lowest to highest, and the one with
+        least substrate. Other runs are passed over; where a sample has fewer, some are read twice.
     model
         A released network (``"hadamard"``), or the path of a ``.keras`` file of your own with its
         card beside it.
@@ -41,8 +40,7 @@ def classify(runs: xr.Dataset, model: str | Path = "hadamard") -> xr.DataArray:
     classes = card["classes"]
     probabilities = np.empty((runs.sizes["sample"], len(classes)))
     for members, curves in fusion.arranged(runs, card["recipe"]["max_points"]):
-        shown = features.inputs(curves)
-        probabilities[members] = network.predict(shown, batch_size=1024, verbose=0)
+        probabilities[members] = fusion.predict(network, curves)
     return xr.DataArray(
         probabilities,
         dims=("sample", "mechanism"),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from kinetlib import dataset, evaluate, fusion, mechanisms, provenance
-from kinetlib.fusion import Curves, Recipe, features
+from kinetlib.fusion import Curves, Recipe
 
 SEED = 2023
 SIZE = {"sets_per_mechanism": 150, "samples_per_set": 5}
@@ -120,8 +120,7 @@ def _tested(model, test: xr.Dataset, classes: list[str]) -> dict[str, dict]:
     groups = np.nan_to_num(test.rate_constants.values)
     metrics = {}
     for noise in (0.0, 0.01, 0.05):
-        shown = features.inputs(fusion.add_noise(exact, noise, default_rng(SEED)))
-        probabilities = model.predict(shown, batch_size=1024, verbose=0)
+        probabilities = fusion.predict(model, fusion.add_noise(exact, noise, default_rng(SEED)))
         metrics[f"7 points, {100 * noise:g} % noise"] = {
             "samples": len(labels),
             **evaluate.summary(probabilities, labels, groups, default_rng(SEED)),

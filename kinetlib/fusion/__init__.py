@@ -6,7 +6,7 @@ with quiet.native_logs():
     import keras  # noqa: F401  Keras loads its backend here, before the modules below need it
 
 from kinetlib.fusion.curves import Curves, add_noise, arranged, from_dataset, thin
-from kinetlib.fusion.networks import FUSIONS, build
+from kinetlib.fusion.networks import FUSIONS, build, predict
 from kinetlib.fusion.training import Recipe, load, save, train
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "build",
     "from_dataset",
     "load",
+    "predict",
     "save",
     "thin",
     "train",

@@ -121,16 +121,16 @@ def arranged(runs: xr.Dataset, max_points: int) -> list[tuple[NDArray[np.int64],
 def _slots(initial: NDArray, usable: NDArray[np.int64]) -> NDArray[np.int64]:
     """Choose four runs in the training set's order.
 
-    Three with the standard run's substrate and spread loadings, lowest first, then the one whose
-    substrate differs most. Where a sample has fewer kinds of runs, runs repeat.
+    Three with the standard run's substrate, 1, and spread loadings, lowest first, then the one with
+    least substrate. Where a sample has fewer kinds of runs, runs repeat.
     """
     loading, substrate_0, _ = initial
-    highest = substrate_0[usable].max()
-    standard = usable[substrate_0[usable] > 0.95 * highest]
+    departure = np.abs(substrate_0[usable] - 1.0)
+    standard = usable[departure <= max(0.05, departure.min())]
     standard = standard[np.argsort(loading[standard], kind="stable")]
-    other = usable[np.argmin(substrate_0[usable])]
+    least = usable[np.argmin(substrate_0[usable])]
     spread = np.round(np.linspace(0, len(standard) - 1, N_RUNS - 1)).astype(int)
-    return np.append(standard[spread], other)
+    return np.append(standard[spread], least)
 
 
 def _gather(

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
+import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
-from kinetlib.fusion.features import N_DYNAMIC, N_STATIC
+from kinetlib.fusion.curves import Curves
+from kinetlib.fusion.features import N_DYNAMIC, N_STATIC, inputs
 
 WIDTH = 64
+_BATCH = 1024
 
 
 def average(n_classes: int) -> keras.Model:
@@ -65,6 +69,18 @@ def build(fusion: str, n_classes: int, seed: int) -> keras.Model:
         raise ValueError(f"unknown fusion {fusion!r}: expected one of {', '.join(FUSIONS)}")
     keras.utils.set_random_seed(seed)
     return FUSIONS[fusion](n_classes)
+
+
+def predict(model: keras.Model, curves: Curves) -> NDArray[np.float64]:
+    """Return the probabilities a network gives, shape (n, classes).
+
+    Called directly, the network needs no compiled function for each number of points.
+    """
+    parts = [
+        keras.ops.convert_to_numpy(model(inputs(curves[start : start + _BATCH]), training=False))
+        for start in range(0, len(curves), _BATCH)
+    ]
+    return np.concatenate(parts).astype(np.float64)
 
 
 def _branches() -> tuple:

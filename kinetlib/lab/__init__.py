@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from kinetlib.lab.notes import Relative, notes
+from kinetlib.lab.notes import Relative, comparable, notes
 from kinetlib.lab.runs import Columns, Run, read_run
 from kinetlib.lab.tables import read_tables
 
@@ -37,7 +37,8 @@ def read(
     A workbook (.xlsx) holds one run a sheet: the first column is the time, then comes one column
     a species, in any order, all in one unit of concentration. A CSV file holds one run, or
     several told apart by a column named ``run``. Column names are matched without regard to outer
-    spaces and case. Rows without a concentration and empty sheets are passed over.
+    spaces and case. Rows without a concentration and empty sheets are passed over, and so are runs
+    in which a species in no role starts differently from the standard run.
 
     Parameters
     ----------
@@ -89,6 +90,8 @@ def read(
         )
     relative = [_relative(run, scale) for run in runs]
     _check_negative(Path(path).name, relative)
+    relative, remarks = comparable(relative, reference.name, product is not None)
+    remarks += notes(relative, product is not None)
     dataset = _dataset(relative, _common_unit(Path(path).name, runs))
     dataset.attrs = {
         "source": Path(path).name,
@@ -97,7 +100,7 @@ def read(
         "substrate_column": substrate,
         "product_column": product or "",
         "catalyst_column": catalyst,
-        "warnings": "\n".join(notes(relative, reference.name, product is not None)),
+        "warnings": "\n".join(remarks),
     }
     return dataset
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-LOADINGS = (0.01, 0.10)
+from kinetlib.sample import LABORATORY
+
+LOADINGS = LABORATORY.loadings[0]
 """Catalyst loadings of the training samples, as mole fractions of the standard substrate."""
 
-INITIAL_SUBSTRATE = (0.4, 1.0)
+INITIAL_SUBSTRATE = LABORATORY.substrate
 """Initial substrate of the training samples, relative to the standard run."""
 
 RUNS = 4
 """Runs of a training sample."""
 
 MIN_CONVERSION = 0.5
-"""Final conversion below which no training sample lies."""
+"""Final conversion below which the networks saw few runs."""
 
 _ROUNDING = 0.05  # weighed-in amounts stray by some percent; that is no departure from the design
 
@@ -34,15 +36,13 @@ class Relative:
     others: dict[str, float] = field(default_factory=dict)
 
 
-def notes(runs: list[Relative], standard: str, product_measured: bool) -> list[str]:
+def notes(runs: list[Relative], product_measured: bool) -> list[str]:
     """Plain sentences on whatever the networks have not met in training.
 
     Parameters
     ----------
     runs : list of Relative
-        All runs of the reaction.
-    standard : str
-        Name of the standard run.
+        The runs of the reaction that are read.
     product_measured : bool
         False where the product was taken from the substrate.
 
@@ -51,11 +51,38 @@ def notes(runs: list[Relative], standard: str, product_measured: bool) -> list[s
     list of str
         One sentence each; empty where the runs look like training samples.
     """
-    return [
-        *_on_the_whole(runs, product_measured),
-        *_on_runs(runs),
-        *_on_other_species(runs, standard),
-    ]
+    return [*_on_the_whole(runs, product_measured), *_on_runs(runs)]
+
+
+def comparable(
+    runs: list[Relative], standard: str, product_measured: bool
+) -> tuple[list[Relative], list[str]]:
+    """Leave out runs in which a species that no mechanism knows starts differently.
+
+    A series in water, say, or in a second reactant changes the rate for a reason that the networks
+    would have to blame on the catalyst. Where the product was not measured, a species that the
+    standard run starts without may be the product, and does not count.
+
+    Returns
+    -------
+    kept : list of Relative
+        The runs that differ from the standard run in nothing but substrate, product and catalyst.
+    remarks : list of str
+        A sentence for each species that others differ in.
+    """
+    reference = next(run for run in runs if run.name == standard)
+    left_out, remarks = set(), []
+    for species, value in reference.others.items():
+        if value == 0 and not product_measured:
+            continue
+        apart = [run.name for run in runs if _differs(run.others.get(species, value), value)]
+        if apart:
+            left_out.update(apart)
+            remarks.append(
+                f"Left out, since {species}, which no mechanism knows, starts differently from "
+                f"the standard run: {', '.join(apart)}."
+            )
+    return [run for run in runs if run.name not in left_out], remarks
 
 
 def _on_the_whole(runs: list[Relative], product_measured: bool) -> Iterator[str]:
@@ -85,13 +112,6 @@ def _on_runs(runs: list[Relative]) -> Iterator[str]:
     )
     yield from _listed(
         runs,
-        lambda run: run.substrate[0] + run.product[0],
-        lambda run: abs(run.substrate[0] + run.product[0] - 1) > 2 * _ROUNDING,
-        "Initial substrate and product do not add up to the standard run's substrate, as they "
-        "do in training",
-    )
-    yield from _listed(
-        runs,
         _conversion,
         lambda run: _conversion(run) < MIN_CONVERSION,
         f"Stopped below {MIN_CONVERSION:.0%} conversion, where mechanisms look alike",
@@ -104,20 +124,8 @@ def _on_runs(runs: list[Relative]) -> Iterator[str]:
     )
 
 
-def _on_other_species(runs: list[Relative], standard: str) -> Iterator[str]:
-    reference = next(run for run in runs if run.name == standard)
-    for species, value in reference.others.items():
-        apart = [
-            run.name
-            for run in runs
-            if species in run.others
-            and abs(run.others[species] - value) > _ROUNDING * max(abs(value), 1e-300)
-        ]
-        if apart:
-            yield (
-                f"{species} starts differently from the standard run in {', '.join(apart)}; "
-                "no mechanism knows that species, so what it causes is read as something else."
-            )
+def _differs(value: float, reference: float) -> bool:
+    return abs(value - reference) > _ROUNDING * abs(reference)
 
 
 def _conversion(run: Relative) -> float:
