@@ -41,6 +41,7 @@ _VARIABLES = {
 }
 _SOURCES = [
     "network.py",
+    "_conservation.py",
     "_rodas.py",
     "integrate.py",
     "mechanisms.py",
