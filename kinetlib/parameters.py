@@ -66,7 +66,7 @@ class SolverExploration(Parameters):
     )
     n_constants: Count = Field(40, description="sets of rate constants per mechanism")
     tolerances: ListOf[Tolerance] = Field(
-        [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9], description="relative tolerances asked for"
+        [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9], description="relative tolerances tried"
     )
 
 

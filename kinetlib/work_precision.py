@@ -1,7 +1,7 @@
 """What an accuracy costs: SciPy's stiff solvers and `kinetlib.integrate` on the same problems.
 
-SciPy's solvers get a compiled rate law and a compiled analytic Jacobian, so that the comparison is of
-methods and of the language they are driven from. Everything runs on one core.
+SciPy's solvers get a compiled rate law and a compiled analytic Jacobian: the comparison is one of
+methods, and of the language they are driven from. Everything runs on one core.
 """
 
 from __future__ import annotations
