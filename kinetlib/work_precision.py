@@ -65,7 +65,7 @@ def random_problem(
     Parameters
     ----------
     constants
-        Range of the rate constants; by default the ten decades of Burés and Larrosa (2023).
+        Range of the rate constants; by default the ten decades of the published prior.
     times
         Output times; by default 0, 1, ..., 100.
     """
