@@ -37,6 +37,7 @@ console = Console()
 
 def main(folder: Path) -> None:
     """Generate, train, evaluate, and leave the network with its card in a folder."""
+    made_with = provenance.attributes()
     for split, n_shards in SHARDS.items():
         dataset.generate(
             folder / "dataset",
@@ -82,7 +83,7 @@ def main(folder: Path) -> None:
         "training_seconds": history[-1]["seconds"],
         "evaluation_seconds": time.perf_counter() - began,
         "history": history,
-        "made_with": provenance.attributes(),
+        "made_with": made_with,
         "hardware": f"{os.cpu_count()}-core {platform.machine()} CPU, no GPU",
         "limits": [
             "Trained on noise up to 3 % of the value; probabilities are not calibrated beyond it.",

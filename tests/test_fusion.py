@@ -239,6 +239,7 @@ def test_training_learns_and_resumes_where_it_stopped(tmp_path, small_epochs):
 
 def test_saved_network_answers_the_same(tmp_path):
     model = fusion.build("average", 2, seed=1)
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
     card = {"classes": CLASSES, "recipe": RECIPE.model_dump(mode="json")}
     fusion.save(model, tmp_path / "net.keras", card)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net.json", "net.keras"]
@@ -246,6 +247,8 @@ def test_saved_network_answers_the_same(tmp_path):
     shown = features.inputs(curves(4)[0])
     assert np.array_equal(model.predict(shown, verbose=0), loaded.predict(shown, verbose=0))
     assert read == card
+    # Weights of 4 bytes each and the optimizer left behind.
+    assert (tmp_path / "net.keras").stat().st_size < 4 * model.count_params() + 100_000
 
 
 def test_files_that_are_no_network_are_refused(tmp_path):

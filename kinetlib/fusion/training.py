@@ -154,7 +154,7 @@ def save(model: keras.Model, path: str | Path, card: dict[str, Any]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    bare = keras.models.clone_model(model)
+    bare = keras.Model.from_config(model.get_config())
     bare.set_weights(model.get_weights())
     _replace(path, lambda beside: bare.save(beside))
     text = json.dumps(card, indent=2) + "\n"

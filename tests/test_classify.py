@@ -1,0 +1,80 @@
+"""The public call with the released network: from runs of the schema to probabilities."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import kinetlib
+from kinetlib import dataset, evaluate, mechanisms
+from kinetlib.classify import released
+
+FEW = [mechanisms.get(name) for name in ("M1", "M6", "M13")]
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return dataset.build_shard(
+        "test", 0, seed=77, sets_per_mechanism=10, samples_per_set=1, catalogue=FEW
+    )
+
+
+@pytest.fixture(scope="module")
+def probabilities(runs):
+    return kinetlib.classify(runs)
+
+
+def test_probabilities_of_all_twenty(runs, probabilities):
+    assert probabilities.dims == ("sample", "mechanism")
+    assert list(probabilities.mechanism.values) == list(mechanisms.catalogue())
+    assert probabilities.shape == (30, 20)
+    assert np.allclose(probabilities.sum("mechanism"), 1, atol=1e-5)
+
+
+def test_the_released_network_knows_mechanisms_that_are_far_apart(runs, probabilities):
+    labels = np.array([list(mechanisms.catalogue()).index(m) for m in runs.mechanism.values])
+    low, _ = evaluate.wilson(evaluate.top_k(probabilities.values, labels, 3))
+    assert low > 0.5
+
+
+def test_units_of_time_and_order_of_runs_do_not_matter(runs, probabilities):
+    shuffled = runs.isel(run=[2, 0, 3, 1])
+    seconds = shuffled.assign_coords(time=shuffled.time * 3600.0)
+    xr.testing.assert_allclose(kinetlib.classify(seconds), probabilities, atol=1e-4)
+
+
+def test_the_card_of_the_released_network_agrees_with_what_it_does(runs):
+    """The card's accuracy was measured on other samples: ours must fit it."""
+    from kinetlib import fusion
+    from kinetlib.classify import _find
+
+    _, card = fusion.load(_find("hadamard"))
+    assert card["classes"] == list(mechanisms.catalogue())
+    top = card["test"]["7 points, 0 % noise"]["top_1"]
+    assert 0 < top["low"] < top["value"] < top["high"] < 1
+    fresh = dataset.build_shard("test", 1, seed=78, sets_per_mechanism=8, samples_per_set=2)
+    labels = np.array([card["classes"].index(m) for m in fresh.mechanism.values])
+    hits = evaluate.top_k(kinetlib.classify(fresh).values, labels, 1)
+    groups = np.nan_to_num(fresh.rate_constants.values)
+    low, high = evaluate.bootstrap(hits, groups, np.random.default_rng(0), level=0.999)
+    assert low < top["value"] < high
+
+
+def test_any_number_of_runs_and_points(runs):
+    lone = runs.isel(run=[1])
+    assert np.allclose(kinetlib.classify(lone).sum("mechanism"), 1, atol=1e-5)
+    gaps = runs.isel(sample=slice(0, 2)).copy(deep=True)
+    gaps.substrate.values[0, 1, 5:] = np.nan
+    assert np.isfinite(kinetlib.classify(gaps)).all()
+
+
+def test_unknown_networks_are_named(runs, tmp_path):
+    assert released() == ["hadamard"]
+    with pytest.raises(ValueError, match="'runset'.*hadamard"):
+        kinetlib.classify(runs, model="runset")
+    with pytest.raises(ValueError, match="no file .*mine.keras"):
+        kinetlib.classify(runs, model=tmp_path / "mine.keras")
+
+
+def test_runs_without_loadings_are_refused(runs):
+    with pytest.raises(ValueError, match="lack loading"):
+        kinetlib.classify(runs.drop_vars("loading"))
