@@ -9,7 +9,7 @@ __all__ = ["classify", "simulate"]
 def __getattr__(name: str):
     # Classification pulls in Keras and its backend, which take seconds to import.
     if name == "classify":
-        from kinetlib.classify import classify
+        from kinetlib.classification import classify
 
         return classify
     raise AttributeError(f"module 'kinetlib' has no attribute {name!r}")

@@ -56,7 +56,10 @@ def _section(mechanism: Mechanism) -> str:
 
 def _aligned(lines: list[str], at: str | None) -> str:
     """Lines of LaTeX as one display, aligned at a sign."""
-    rows = [f"&{line}" if at is None else line.replace(at, f" &{at.strip()} ", 1) for line in lines]
+    # Without the empty group MathJax draws an arrow at the end of a cell as wide as the column.
+    rows = [
+        f"&{line} {{}}" if at is None else line.replace(at, f" &{at.strip()} ", 1) for line in lines
+    ]
     body = " \\\\\n".join(rows)
     return f"```{{math}}\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n```"
 

@@ -13,7 +13,7 @@ MODULES: dict[str, list[str]] = {
     "02_mechanisms": [*_KINETICS, "simulate", "sample", "plot"],
     "03_dataset_generation": [*_KINETICS, "sample", "dataset"],
     "06_fusion_training": ["dataset", "fusion"],
-    "07_evaluation": ["dataset", "fusion", "evaluate", "classify", "plot"],
+    "07_evaluation": ["dataset", "fusion", "evaluate", "classification", "plot"],
 }
 
 #: Chapters whose files a chapter reads; when one of them ran again, so does the chapter.

@@ -154,7 +154,7 @@ def classified(monkeypatch, tmp_path):
         return xr.DataArray(values, dims=("sample", "mechanism"), coords=coordinates)
 
     monkeypatch.setattr(lab, "read", read)
-    monkeypatch.setitem(sys.modules, "kinetlib.classify", SimpleNamespace(classify=ask))
+    monkeypatch.setitem(sys.modules, "kinetlib.classification", SimpleNamespace(classify=ask))
     (tmp_path / "data.xlsx").write_text("")
     return calls
 

@@ -69,7 +69,7 @@ def _probabilities(runs: xr.Dataset, model: str) -> dict[str, float]:
     from kinetlib import quiet
 
     with quiet.native_logs():
-        from kinetlib.classify import classify as ask
+        from kinetlib.classification import classify as ask
     answer = ask(runs, model=model).isel(sample=0)
     return {
         str(mechanism): float(probability)
