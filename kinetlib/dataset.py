@@ -42,6 +42,9 @@ _VARIABLES = {
 _SOURCES = [
     "network.py",
     "_conservation.py",
+    "_native.py",
+    "_native_source.py",
+    "_native.c",
     "_rodas.py",
     "integrate.py",
     "mechanisms.py",

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_KINETICS = ["network", "_conservation", "_rodas", "integrate", "mechanisms", "catalogue.toml"]
+_KINETICS = [
+    "network",
+    "_conservation",
+    "_native",
+    "_native_source",
+    "_native.c",
+    "_rodas",
+    "integrate",
+    "mechanisms",
+    "catalogue.toml",
+]
 
 #: Modules of kinetlib whose change makes a chapter's results old. `plot` is left out where a
 #: chapter takes long: a new colour in a figure does not train a network again.
