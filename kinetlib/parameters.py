@@ -84,7 +84,7 @@ class DatasetGeneration(Parameters):
     """Parameters of ``03_dataset_generation``."""
 
     seed: Seed = Field(3, description="root of all random numbers")
-    train_shards: Count = Field(20, description="files of training samples")
+    train_shards: Count = Field(40, description="files of training samples")
     validation_shards: Count = Field(2, description="files of validation samples")
     test_shards: Count = Field(2, description="files of test samples")
     sets_per_mechanism: Count = Field(
