@@ -15,7 +15,7 @@ READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | cut 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint format serve clean distclean lock
+.PHONY: help book test soak lint format serve clean distclean lock
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ book: $(READY)  ## Run the chapters that changed and render the book [PROFILE=la
 
 test: $(READY)  ## Run all tests
 	@python -m pytest
+
+soak: $(READY)  ## Integrate a million parameter sets a mechanism; minutes
+	@python tests/soak.py
 
 lint: $(READY)  ## Check style and format
 	@ruff check
