@@ -37,7 +37,10 @@ EARLIER: dict[str, list[str]] = {
 ALONE = ["01_solver_exploration", "03_dataset_generation"]
 
 #: Committed data that a chapter reads, as patterns below the repository.
-DATA: dict[str, list[str]] = {"07_evaluation": ["data/published/*.csv", "data/models/*.*"]}
+DATA: dict[str, list[str]] = {
+    "06_fusion_training": ["data/published/*.csv"],
+    "07_evaluation": ["data/published/*.csv", "data/models/*.*"],
+}
 
 #: Modules that write a page of the book themselves.
 BOOK = [*_KINETICS, "catalogue_page", "book"]

@@ -36,6 +36,14 @@ IMAGES = """() => [...document.images]
     .map(i => ({alt: i.getAttribute('alt'), src: i.getAttribute('src').slice(0, 80),
                 broken: i.complete && i.naturalWidth === 0}))"""
 
+# A warning of a library on a page, with the paths of the machine that made it.
+STDERR = """() => [...document.querySelectorAll('.output.stderr')]
+    .map(o => o.textContent.trim().slice(0, 80))"""
+# Markup of the source that nothing turned into a link or a citation.
+UNRENDERED = """() => [...document.querySelectorAll('article p, article li, article td')]
+    .map(e => e.textContent.match(/\\{(cite|term|ref|doc|numref)[:a-z]*\\}/)).filter(m => m)
+    .map(m => m.input.slice(m.index, m.index + 60))"""
+
 
 def pages(book: Path) -> list[str]:
     """Every page of the book below `book`, as a path from there."""
@@ -59,6 +67,10 @@ def complaints(context: BrowserContext, host: str, page_path: str) -> Iterator[s
     yield from heard
     for formula in page.evaluate(FORMULAS):
         yield f"formula not rendered: {formula}"
+    for output in page.evaluate(STDERR):
+        yield f"a cell wrote to standard error: {output}"
+    for markup in page.evaluate(UNRENDERED):
+        yield f"markup not rendered: {markup}"
     for image in page.evaluate(IMAGES):
         if image["alt"] is None or EMPTY_ALT.search(image["alt"]):
             yield f"image without a text of its own (alt={image['alt']!r}): {image['src']}"
