@@ -12,10 +12,13 @@ BOOK := results/$(PROFILE)/book/index.html
 # file does not install anything again, and a changed lock always does.
 READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
+RESOLVE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+    --custom-compile-command "make lock"
+
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test soak lint format serve clean distclean lock
+.PHONY: help book test soak bench lint format serve clean distclean lock
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +41,10 @@ test: $(READY)  ## Run all tests
 soak: $(READY)  ## Integrate a million parameter sets a mechanism; minutes
 	@python tests/soak.py
 
+bench: $(READY)  ## Time the integrator beside its peers, which this installs; minutes
+	@python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
+	@python benchmarks/integrators.py
+
 lint: $(READY)  ## Check style and format
 	@ruff check
 	@ruff format --check
@@ -57,11 +64,11 @@ clean:  ## Remove everything that was computed; the environment stays
 distclean: clean  ## Remove the environment too
 	rm -rf .venv kinetlib.egg-info
 
-lock:  ## Resolve pyproject.toml anew into requirements.lock (needs uv)
+lock:  ## Resolve pyproject.toml anew into requirements.lock and requirements-peers.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
-	@echo setuptools | uv pip compile --quiet --no-config --universal --python-version 3.11 \
-	    --generate-hashes --all-extras --custom-compile-command "make lock" \
-	    pyproject.toml - --output-file requirements.lock
+	@echo setuptools | $(RESOLVE) --extra book --extra test pyproject.toml - --output-file requirements.lock
+	@echo | $(RESOLVE) --extra peers --constraints requirements.lock pyproject.toml \
+	    --output-file requirements-peers.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
