@@ -131,7 +131,10 @@ class Sundae:
 
         options = {"rtol": rtol, "atol": 1e-3 * rtol, "max_num_steps": 100_000}
         solver = self._solver(fill, jacfn=fill_jacobian, **options)
-        return solver.solve(problem.times, problem.initial).y
+        done = solver.solve(problem.times, problem.initial)
+        if len(done.t) < len(problem.times):  # gave up on the way
+            return np.full((len(problem.times), len(problem.initial)), np.nan)
+        return done.y
 
 
 PEERS: dict[str, Callable[[], Callable[[Problem, int, float], NDArray]]] = {
@@ -227,6 +230,7 @@ def report(found: dict[tuple[str, float], list[Outcome]]) -> None:
             f"{row['fastest']:,.1f} to {row['slowest']:,.1f}",
             f"{row['median_error']:.0e}",
             f"{row['worst_error']:.0e}",
+            str(row["failed"]),
             f"{row['ratio_to_kinetlib_one_core']:,.2f}",
         )
     console.print(table)
