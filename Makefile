@@ -18,10 +18,10 @@ RESOLVE := uv pip compile --quiet --no-config --universal --python-version 3.11 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test soak bench lint format serve clean distclean lock
+.PHONY: help book test peers test-peers soak bench lint format serve clean distclean lock
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo "  PROFILE=smoke|laptop|paper says how much is computed (now $(PROFILE)), CORES with how many cores."
 
 book: $(READY)  ## Run the chapters that changed and render the book [PROFILE=laptop]
@@ -41,8 +41,13 @@ test: $(READY)  ## Run all tests
 soak: $(READY)  ## Integrate a million parameter sets a mechanism; minutes
 	@python tests/soak.py
 
-bench: $(READY)  ## Time the integrator beside its peers, which this installs; minutes
+peers: $(READY)
 	@python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
+
+test-peers: peers  ## Run the tests against programs by others, which this installs
+	@python -m pytest -n 0 tests/test_interchange.py
+
+bench: peers  ## Time the integrator beside its peers, which this installs; minutes
 	@python benchmarks/integrators.py
 
 lint: $(READY)  ## Check style and format
