@@ -10,8 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kinetlib.dataset import noisy
+from kinetlib.sample import N_RUNS
 
-N_RUNS = 4
 MEASURED = ("time", "substrate", "product")
 INITIAL = ("loading", "substrate_0", "product_0")
 
