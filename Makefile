@@ -18,7 +18,7 @@ RESOLVE := uv pip compile --quiet --no-config --universal --python-version 3.11 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test peers test-peers soak bench lint format serve clean distclean lock
+.PHONY: help book test soak bench lint format serve clean distclean lock
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,13 +41,7 @@ test: $(READY)  ## Run all tests
 soak: $(READY)  ## Integrate a million parameter sets a mechanism; minutes
 	@python tests/soak.py
 
-peers: $(READY)
-	@python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
-
-test-peers: peers  ## Run the tests against programs by others, which this installs
-	@python -m pytest -n 0 tests/test_interchange.py
-
-bench: peers  ## Time the integrator beside its peers, which this installs; minutes
+bench: $(READY)  ## Time the integrator beside its peers; minutes
 	@python benchmarks/integrators.py
 
 lint: $(READY)  ## Check style and format
@@ -69,11 +63,10 @@ clean:  ## Remove everything that was computed; the environment stays
 distclean: clean  ## Remove the environment too
 	rm -rf .venv kinetlib.egg-info
 
-lock:  ## Resolve pyproject.toml anew into requirements.lock and requirements-peers.lock (needs uv)
+lock:  ## Resolve pyproject.toml anew into requirements.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
-	@echo setuptools | $(RESOLVE) --extra book --extra test pyproject.toml - --output-file requirements.lock
-	@echo | $(RESOLVE) --extra peers --constraints requirements.lock pyproject.toml \
-	    --output-file requirements-peers.lock
+	@echo setuptools | $(RESOLVE) --extra book --extra cluster --extra peers --extra test \
+	    pyproject.toml - --output-file requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \

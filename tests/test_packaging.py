@@ -20,8 +20,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
-# Which extras a lock holds, beside the package's own dependencies.
-LOCKS = {"requirements.lock": ("book", "test"), "requirements-peers.lock": ("peers",)}
+LOCK = ROOT / "requirements.lock"
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
@@ -31,14 +30,14 @@ def declared(*extras: str) -> list[Requirement]:
     return [Requirement(line) for lines in (PROJECT["dependencies"], *chosen) for line in lines]
 
 
-def locked(lock: str) -> list[Requirement]:
-    """Return every pinned line of a lock."""
-    text = (ROOT / lock).read_text()
-    return [Requirement(line) for line in re.findall(r"^([\w.\[\]-]+==[^\\\n]+)", text, re.M)]
+def locked() -> list[Requirement]:
+    """Return every pinned line of the lock."""
+    lines = re.findall(r"^([\w.\[\]-]+==[^\\\n]+)", LOCK.read_text(), re.M)
+    return [Requirement(line) for line in lines]
 
 
-def pins(lock: str, python: str, platform: str) -> dict[str, str]:
-    """Return the versions that a lock installs on one Python and platform, by name."""
+def pins(python: str, platform: str) -> dict[str, str]:
+    """Return the versions that the lock installs on one Python and platform, by name."""
     environment = default_environment() | {
         "python_version": python,
         "python_full_version": f"{python}.1",
@@ -47,7 +46,7 @@ def pins(lock: str, python: str, platform: str) -> dict[str, str]:
     }
     return {
         canonicalize_name(pin.name): next(iter(pin.specifier)).version
-        for pin in locked(lock)
+        for pin in locked()
         if pin.marker is None or pin.marker.evaluate(environment)
     }
 
@@ -57,40 +56,25 @@ def files(folder: Path) -> set[Path]:
     return {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("lock", LOCKS)
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
-def test_lock_satisfies_every_declared_dependency(lock, python, platform):
-    versions = pins(lock, python, platform)
-    for requirement in declared(*LOCKS[lock]):
+def test_lock_satisfies_every_declared_dependency(python, platform):
+    versions = pins(python, platform)
+    for requirement in declared(*PROJECT["optional-dependencies"]):
         version = versions.get(canonicalize_name(requirement.name))
-        assert version is not None, f"{requirement.name} is not in {lock}: make lock"
+        assert version is not None, f"{requirement.name} is not in the lock: make lock"
         assert requirement.specifier.contains(version, prereleases=True), requirement
-
-
-def test_every_extra_is_in_a_lock():
-    assert sorted(PROJECT["optional-dependencies"]) == sorted(e for x in LOCKS.values() for e in x)
-
-
-@pytest.mark.parametrize("python", PYTHONS)
-def test_locks_agree(python):
-    """Installing the peers must not move a version of what everything else was measured with."""
-    main, peers = (pins(lock, python, "linux") for lock in LOCKS)
-    shared = main.keys() & peers.keys()
-    assert len(shared) > 50
-    assert {name: main[name] for name in shared} == {name: peers[name] for name in shared}
 
 
 def test_lock_pins_what_builds_the_package():
     (build,) = [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]
-    assert build.specifier.contains(pins("requirements.lock", "3.11", "linux")[build.name])
+    assert build.specifier.contains(pins("3.11", "linux")[build.name])
 
 
-@pytest.mark.parametrize("lock", LOCKS)
-def test_lock_has_hashes_and_no_addresses(lock):
-    text = (ROOT / lock).read_text()
+def test_lock_has_hashes_and_no_addresses():
+    text = LOCK.read_text()
     blocks = re.split(r"^(?=[\w.\[\]-]+==)", text, flags=re.M)[1:]
-    assert len(blocks) == len(locked(lock)) > 50
+    assert len(blocks) == len(locked()) > 50
     assert all("--hash=sha256:" in block for block in blocks)
     assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links", text)
 
@@ -98,8 +82,8 @@ def test_lock_has_hashes_and_no_addresses(lock):
 def test_every_dependency_says_what_it_is_for():
     lines = (ROOT / "pyproject.toml").read_text().splitlines()
     for requirement in declared(*PROJECT["optional-dependencies"]):
-        (line,) = [line for line in lines if re.match(rf'\s+"{requirement.name}[<>=]', line)]
-        assert re.search(r'",\s+# \w', line), line
+        named = [line for line in lines if re.match(rf'\s+"{requirement.name}[<>=]', line)]
+        assert named and all(re.search(r'",\s+# \w', line) for line in named), requirement
 
 
 def test_every_import_is_declared():
@@ -121,7 +105,7 @@ def test_every_import_is_declared():
     undeclared = {
         (name, file)
         for name, file in wanted
-        if name not in sys.stdlib_module_names | own | known  # the extra `peers` is seldom there
+        if name not in sys.stdlib_module_names | own | known
         and not known & {canonicalize_name(dist) for dist in distributions.get(name, [])}
     }
     assert undeclared == set()
