@@ -1,4 +1,4 @@
-"""Integrators compiled for one network each: built once by the C compiler, then found on disk."""
+"""Integrators compiled for one network each: built once by the C++ compiler, then found on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kinetlib._native_source import source
 from kinetlib.network import Network
 
 # Multiplication and addition stay two roundings, so that every processor gives the same bits.
-_FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
+_FLAGS = ("-std=gnu++17", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
 _LIBRARY = ("-fPIC", "-shared", "-w", "-lm")
 _FOR_THIS_PROCESSOR = ("-march=native", "-mcpu=native", None)  # the first that the compiler knows
 
@@ -60,7 +60,7 @@ def _load(code: str) -> Kernel | None:
     except (OSError, subprocess.SubprocessError) as error:
         detail = getattr(error, "stderr", "") or error
         warnings.warn(
-            f"the C compiler {compiler[0]} could not build an integrator; the general one, some "
+            f"the C++ compiler {compiler[0]} could not build an integrator; the general one, some "
             f"thirty times slower, takes its place: {detail}",
             RuntimeWarning,
             stacklevel=4,
@@ -95,7 +95,7 @@ def _function(path: Path) -> Kernel:
 def _build(compiler: str, code: str, path: Path) -> None:
     """Compile to a file beside its place and move it there: other processes see all or nothing."""
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        written, built = Path(scratch, "integrator.c"), Path(scratch, "integrator.so")
+        written, built = Path(scratch, "integrator.cpp"), Path(scratch, "integrator.so")
         written.write_text(code, encoding="utf-8")
         for tuned in _FOR_THIS_PROCESSOR:
             command = [compiler, *_FLAGS, *([tuned] if tuned else []), str(written)]
@@ -109,8 +109,8 @@ def _build(compiler: str, code: str, path: Path) -> None:
 
 @functools.cache
 def _compiler() -> tuple[str, str] | None:
-    """Path and version of the C compiler, CC or cc, or None where there is none."""
-    path = shutil.which(os.environ.get("CC") or "cc")
+    """Path and version of the C++ compiler, CXX or c++, or None where there is none."""
+    path = shutil.which(os.environ.get("CXX") or "c++")
     if path is None:
         return None
     told = subprocess.run([path, "--version"], capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""C source of the integrator for one network: straight code, eight trajectories in lock step."""
+"""C++ source of the integrator for one network: straight code, trajectories in lock step."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kinetlib.network import Network
 
 
 def source(network: Network) -> str:
-    """Write the C source of the integrator for a network.
+    """Write the C++ source of the integrator for a network.
 
     The rate law, its Jacobian and the LU factorisation are unrolled; what is zero is not computed.
-    Everything else is the template ``_native.c`` beside this file.
+    Everything else is the template ``_native.cpp`` beside this file.
     """
     n = len(network.species)
     pivots, entries = _elimination(network)
@@ -28,7 +28,7 @@ def source(network: Network) -> str:
         "solve": "\n".join(_solve(pivots, entries)),
         "n_entries": len(entries),
     }
-    template = (resources.files("kinetlib") / "_native.c").read_text(encoding="utf-8")
+    template = (resources.files("kinetlib") / "_native.cpp").read_text(encoding="utf-8")
     return Template(template).substitute({name: str(part) for name, part in parts.items()})
 
 
@@ -89,7 +89,7 @@ def _terms(weights: np.ndarray, names: list[str]) -> str:
         if weight:
             factor = "" if abs(weight) == 1 else f"{abs(weight)}.0 * "
             parts.append(f"{'-' if weight < 0 else '+'} {factor}{name}")
-    return " ".join(parts).removeprefix("+ ") or "zero"
+    return " ".join(parts).removeprefix("+ ") or "all(0.0)"
 
 
 def _matrix(network: Network, entries: dict[tuple[int, int], int]) -> list[str]:
@@ -106,7 +106,7 @@ def _matrix(network: Network, entries: dict[tuple[int, int], int]) -> list[str]:
         weights = np.array([weight for weight, _ in into[i, j]], dtype=int)
         terms = _terms(weights, [name for _, name in into[i, j]])
         if i == j:
-            terms = "diagonal" if terms == "zero" else f"diagonal + ({terms})"
+            terms = "diagonal" if terms == "all(0.0)" else f"diagonal + ({terms})"
         lines.append(f"w[{number}] = {terms};")
     return lines
 
@@ -116,7 +116,7 @@ def _factorise(order: list[int], entries: dict[tuple[int, int], int]) -> list[st
     for step, p in enumerate(order):
         later = order[step + 1 :]
         at = entries[p, p]
-        lines.append(f"w[{at}] = one / w[{at}];")
+        lines.append(f"w[{at}] = 1.0 / w[{at}];")
         for i in (i for i in later if (i, p) in entries):
             lines.append(f"w[{entries[i, p]}] *= w[{at}];")
             for j in (j for j in later if (p, j) in entries):

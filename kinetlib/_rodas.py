@@ -1,6 +1,6 @@
 """The general kernel of `kinetlib.integrate`: Rodas4 for mass-action networks given as tables.
 
-It serves where no C compiler is at hand, and as the check of the integrators that one builds: the
+It serves where no C++ compiler is at hand, and as the check of the integrators that one builds: the
 method is the same, the LU factorisation pivots.
 """
 

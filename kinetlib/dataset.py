@@ -44,7 +44,7 @@ _SOURCES = [
     "_conservation.py",
     "_native.py",
     "_native_source.py",
-    "_native.c",
+    "_native.cpp",
     "_rodas.py",
     "integrate.py",
     "mechanisms.py",

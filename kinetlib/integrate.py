@@ -7,9 +7,10 @@ of order 3. The Jacobian is analytic. Linear conservation laws hold to rounding 
 concentration may fall below zero by as much as the tolerances allow, and is left there: clipping it
 would break the conservation laws.
 
-A network's own integrator is generated as C and built once by the C compiler (`_native`): straight
-code, eight trajectories in lock step. Where there is no compiler, one kernel for all networks takes
-its place, compiled by Numba (`_rodas`), some thirty times slower and the same to rounding error.
+A network's own integrator is generated as C++ and built once by the compiler (`_native`): straight
+code, as many trajectories in lock step as two vector registers hold. Where there is no compiler,
+one kernel for all networks takes its place, compiled by Numba (`_rodas`), some thirty times slower
+and the same to rounding error.
 Either runs without the GIL, and plain threads share the trajectories. A trajectory never sees
 another, so results do not depend on the number of threads or on the batch.
 """

@@ -9,7 +9,7 @@ _KINETICS = [
     "_conservation",
     "_native",
     "_native_source",
-    "_native.c",
+    "_native.cpp",
     "_rodas",
     "integrate",
     "mechanisms",

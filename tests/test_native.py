@@ -1,6 +1,7 @@
 """Integrators built for one network: same as the general kernel, kept on disk, never in the way."""
 
 import os
+import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,7 @@ NETWORKS = {m.id: m.network for m in mechanisms.catalogue().values()} | {
 @pytest.fixture(autouse=True)
 def compiler():
     if _native._compiler() is None:
-        pytest.skip("no C compiler at hand")
+        pytest.skip("no C++ compiler at hand")
 
 
 @pytest.fixture
@@ -75,6 +76,29 @@ def test_a_lane_that_fails_leaves_its_neighbours_alone(bad):
     else:
         assert beside.status[7] == Status.NOT_FINITE
         assert np.isnan(beside.concentration[7]).all()
+
+
+def test_a_pivot_that_vanishes_costs_a_step_and_nothing_else():
+    """Tolerances this loose make the first step the whole span, and 4/h - k is zero there."""
+    network = parse("A -> 2 A (k1)")
+    loose = integrate(network, [[1.0]], [[1e-3]], [4.0], rtol=0.5, atol=1e3)
+    assert loose.status[0] == Status.SUCCESS and loose.n_steps[0] > 1
+    tight = integrate(network, [[1.0]], [[1e-3]], [4.0], rtol=1e-9, atol=1e-12)
+    assert tight.concentration[0, 0, 0] == pytest.approx(1e-3 * np.exp(4.0), rel=1e-7)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="asks for registers of another width")
+@pytest.mark.parametrize("registers", ["-mno-avx", "-mavx"])
+def test_values_do_not_depend_on_the_width_of_registers(registers, folder, monkeypatch):
+    network = NETWORKS["M20"]
+    widest = integrate(network, *problem(network))
+    monkeypatch.setattr(_native, "_loaded", {})
+    monkeypatch.setattr(_native, "_FOR_THIS_PROCESSOR", (registers,))
+    monkeypatch.setattr(_native, "_processor", lambda: registers)
+    other = integrate(network, *problem(network))
+    assert len(list(folder.iterdir())) == 2
+    assert np.array_equal(other.concentration, widest.concentration)
+    assert np.array_equal(other.n_steps, widest.n_steps)
 
 
 def test_is_built_once_and_found_again(folder, monkeypatch):

@@ -126,7 +126,7 @@ def test_conda_environment_agrees():
     (python,) = [entry for entry in named if entry.startswith("python")]
     assert python.removeprefix("python").strip() == PROJECT["requires-python"]
     # All else comes from the lock, which the tests above hold against pyproject.toml.
-    assert set(named) - {python} == {"c-compiler", "make", "pip"}
+    assert set(named) - {python} == {"cxx-compiler", "make", "pip"}
     (pip,) = [entry["pip"] for entry in environment if isinstance(entry, dict)]
     assert pip == ["--requirement requirements.lock"]
 
