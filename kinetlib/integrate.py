@@ -116,7 +116,7 @@ def integrate(
     status = np.empty(n, dtype=np.int64)
     n_steps = np.empty(n, dtype=np.int64)
     integrate_block = _native.kernel(network) or _general_kernel(network)
-    threads = threads or _available_processors()
+    threads = threads or available_processors()
     size = min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, n // (4 * threads)))
 
     def solve(start: int) -> None:
@@ -151,7 +151,8 @@ def _general_kernel(network: Network) -> Callable[..., None]:
     return functools.partial(_rodas.integrate_block, *_tables(network))
 
 
-def _available_processors() -> int:
+def available_processors() -> int:
+    """Count the processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -57,6 +57,19 @@ class Fingerprint(BaseModel):
         )
 
 
+class Necessary(BaseModel):
+    """A ratio of two rate constants without which no reference run shows the fingerprint.
+
+    It saves the runs of parameter sets that would be refused anyway, and changes nothing else.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    faster: str
+    slower: str
+    by: float = Field(gt=0)
+
+
 class _Entry(BaseModel):
     """One table of a catalogue file."""
 
@@ -67,6 +80,7 @@ class _Entry(BaseModel):
     reactions: list[str] = Field(min_length=1)
     others: dict[str, float | tuple[float, float]] = {}
     fingerprint: tuple[Fingerprint, ...] = ()
+    necessary: tuple[Necessary, ...] = ()
 
     @field_validator("others")
     @classmethod
@@ -97,6 +111,8 @@ class Mechanism:
         their initial concentration, or the range it is drawn from once a sample.
     fingerprint
         What a parameter set must show in the reference run to be accepted.
+    necessary
+        Ratios of constants that the fingerprint is known to need.
     """
 
     id: str
@@ -105,6 +121,7 @@ class Mechanism:
     network: Network
     others: dict[str, float | tuple[float, float]]
     fingerprint: tuple[Fingerprint, ...]
+    necessary: tuple[Necessary, ...] = ()
 
     @cached_property
     def catalyst_atoms(self) -> NDArray[np.float64]:
@@ -117,6 +134,17 @@ class Mechanism:
         """Initial concentrations of the reference run: S = 1, cat = 0.05, the middle of ranges."""
         initial = {name: float(np.mean(value)) for name, value in self.others.items()}
         return {SUBSTRATE: 1.0, CATALYST: 0.05} | initial
+
+    def may_accept(self, rate_constants: NDArray) -> NDArray[np.bool_]:
+        """Tell which parameter sets, shape (n, R), are worth a reference run."""
+        worth = np.ones(len(rate_constants), dtype=bool)
+        for ratio in self.necessary:
+            faster, slower = (
+                rate_constants[:, self.network.constants.index(name)]
+                for name in (ratio.faster, ratio.slower)
+            )
+            worth &= faster >= ratio.by * slower
+        return worth
 
     def accepts(self, concentration: NDArray) -> NDArray[np.bool_]:
         """Tell which reference runs carry this mechanism's fingerprint.
@@ -136,23 +164,33 @@ class Mechanism:
         conversion = 1.0 - substrate / substrate[:, :1]
         final = conversion[:, -1]
         # Nothing can pass full conversion, but for the integrator's tolerance.
-        accepted = (final >= 0.5) & np.isfinite(concentration).all((1, 2))
+        accepted = np.flatnonzero((final >= 0.5) & np.isfinite(concentration[:, -1]).all(-1))
         progress = conversion[accepted] / final[accepted, None]
-        atoms = concentration[accepted] * self.catalyst_atoms
         for rule in self.fingerprint:
+            atoms = np.zeros(len(network.species))
             at = [network.index(name) for name in rule.share]
-            share = atoms[..., at].sum(-1) / atoms.sum(-1)
-            holds = _holds(rule, progress, share)
-            accepted[np.flatnonzero(accepted)[~holds]] = False
-            progress, atoms = progress[holds], atoms[holds]
-        return accepted
+            atoms[at] = self.catalyst_atoms[at]
+            holds = self._holds(rule, progress, concentration[accepted], atoms)
+            accepted, progress = accepted[holds], progress[holds]
+        found = np.zeros(len(concentration), dtype=bool)
+        found[accepted] = True
+        return found
+
+    def _holds(
+        self, rule: Fingerprint, progress: NDArray, concentration: NDArray, atoms: NDArray
+    ) -> NDArray[np.bool_]:
+        # Catalyst atoms are conserved, so their total at the start is that at any time.
+        total = concentration[:, 0] @ self.catalyst_atoms
+        low, high = rule.range
+        if isinstance(rule.conversion, float):
+            value = at_conversion(progress, concentration, rule.conversion) @ atoms / total
+            return (value >= low) & (value <= high)
+        share = concentration @ atoms / total[:, None]
+        return _holds_over(rule, progress, share)
 
 
-def _holds(rule: Fingerprint, progress: NDArray, share: NDArray) -> NDArray[np.bool_]:
+def _holds_over(rule: Fingerprint, progress: NDArray, share: NDArray) -> NDArray[np.bool_]:
     low, high = rule.range
-    if isinstance(rule.conversion, float):
-        value = at_conversion(progress, share, rule.conversion)
-        return (value >= low) & (value <= high)
     start, stop = rule.conversion
     inside = (progress >= start) & (progress <= stop)
     fits = (share >= low) & (share <= high)
@@ -169,21 +207,22 @@ def at_conversion(progress: NDArray, value: NDArray, level: float | NDArray) -> 
     progress
         Conversion relative to the final one, shape (n, T).
     value
-        Shape (n, T) or (T,).
+        Shape (T,), (n, T) or (n, T, ...).
     level
         A level in (0, 1), or one a run, shape (n,).
 
     Returns
     -------
     NDArray
-        Shape (n,).
+        Shape (n,) or (n, ...).
     """
     level = np.broadcast_to(level, len(progress))
     after = np.maximum((progress >= level[:, None]).argmax(1), 1)
     rows = np.arange(len(progress))
-    value = np.broadcast_to(value, progress.shape)
+    if value.ndim == 1:
+        value = np.broadcast_to(value, progress.shape)
     left, right = progress[rows, after - 1], progress[rows, after]
-    weight = (level - left) / (right - left)
+    weight = ((level - left) / (right - left)).reshape(-1, *[1] * (value.ndim - 2))
     return (1 - weight) * value[rows, after - 1] + weight * value[rows, after]
 
 
@@ -220,7 +259,7 @@ def load(path: str | Path | Traversable) -> dict[str, Mechanism]:
     ----------
     path
         A TOML file, one table a mechanism with ``name``, ``family``, ``reactions`` and, where
-        needed, ``others`` and ``fingerprint``.
+        needed, ``others``, ``fingerprint`` and ``necessary``.
 
     Returns
     -------
@@ -266,8 +305,21 @@ def _mechanism(name: str, table: object, source: str) -> Mechanism:
         for species in (SUBSTRATE, PRODUCT, CATALYST, *entry.others):
             network.index(species)
         mechanism = Mechanism(
-            name, entry.name, entry.family, network, entry.others, entry.fingerprint
+            name,
+            entry.name,
+            entry.family,
+            network,
+            entry.others,
+            entry.fingerprint,
+            entry.necessary,
         )
+        for ratio in entry.necessary:
+            for constant in (ratio.faster, ratio.slower):
+                if constant not in network.constants:
+                    raise ValueError(
+                        f"necessary: unknown rate constant {constant!r}, "
+                        f"expected {', '.join(network.constants)}"
+                    )
         for rule in entry.fingerprint:
             for species in rule.share:
                 network.index(species)
@@ -286,6 +338,7 @@ def _first_problem(error: ValidationError) -> str:
     place = "".join(f", {part}" for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        model = Fingerprint if "fingerprint" in first["loc"] else _Entry
+        rules = {"fingerprint": Fingerprint, "necessary": Necessary}
+        model = rules.get(str(first["loc"][0]) if len(first["loc"]) > 1 else "", _Entry)
         message = f"not known; expected {', '.join(model.model_fields)}"
     return f"{place}: {message}"

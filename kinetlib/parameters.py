@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from annotated_types import Ge, Gt, Le, Len, Lt, MinLen
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
 
@@ -42,6 +42,16 @@ Positive = Annotated[Number, Gt(0)]
 Tolerance = Annotated[Number, Gt(0), Lt(1)]
 ListOf = Annotated[list[Element], BeforeValidator(_items), MinLen(1)]
 Fusion = Literal["average", "hadamard"]
+
+
+def _rising(values: list[float]) -> list[float]:
+    if any(a > b for a, b in zip(values[::2], values[1::2], strict=True)):
+        raise ValueError("each range goes from a smaller to a larger number")
+    return values
+
+
+Range = Annotated[ListOf[Positive], Len(2, 2), AfterValidator(_rising)]
+ThreeRanges = Annotated[ListOf[Positive], Len(6, 6), AfterValidator(_rising)]
 
 
 class Parameters(BaseModel):
@@ -91,6 +101,21 @@ class DatasetGeneration(Parameters):
         150, description="accepted sets of rate constants per mechanism and file"
     )
     samples_per_set: Count = Field(5, description="samples of four runs per set of rate constants")
+    constants: Range = Field(
+        [1e-3, 1e3], description="rate constants are drawn log-uniformly from here to there"
+    )
+    horizon: Range = Field(
+        [0.8, 0.99], description="part of the final conversion that is reached at the horizon"
+    )
+    loadings: Range = Field([0.01, 0.10], description="catalyst loadings, training and validation")
+    test_loadings: ThreeRanges = Field(
+        [0.01, 0.02, 0.045, 0.055, 0.09, 0.10],
+        description="catalyst loadings of the test set: three ranges, one a run",
+    )
+    substrate: Range = Field([0.4, 0.8], description="initial substrate of the fourth run")
+    n_times: Count = Field(20, description="output times a run beside the start")
+    n_test_times: Count = Field(6, description="output times a run of the test set")
+    catalogue: str = Field("", description="file of mechanisms and rules of acceptance of your own")
 
 
 class FusionTraining(Parameters):

@@ -20,7 +20,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 from rich.console import Console
 
-from kinetlib import dataset, evaluate, fusion, mechanisms, provenance
+from kinetlib import dataset, evaluate, fusion, mechanisms, provenance, shards
 from kinetlib.fusion import Curves, Recipe
 
 SEED = 2023
@@ -39,12 +39,10 @@ def main(folder: Path) -> None:
     """Generate, train, evaluate, and leave the network with its card in a folder."""
     made_with = provenance.attributes()
     for split, n_shards in SHARDS.items():
-        dataset.generate(
+        shards.generate(
             folder / "dataset",
-            split,
+            shards.Plan(split, SEED, **SIZE),
             n_shards,
-            seed=SEED,
-            **SIZE,
             progress=lambda done, total, split=split: console.print(f"{split}: {done} of {total}"),
         )
     classes = list(mechanisms.catalogue())
@@ -76,7 +74,7 @@ def main(folder: Path) -> None:
             "seed": SEED,
             "shards": SHARDS,
             **SIZE,
-            "designs": {k: dataset.SPLITS[k].model_dump(mode="json") for k in SHARDS},
+            "designs": {k: shards.SPLITS[k].model_dump(mode="json") for k in SHARDS},
             "laboratory_runs_kept": dict(zip(map(str, KEPT_RUNS), KEPT_SHARE, strict=True)),
         },
         "test": metrics,

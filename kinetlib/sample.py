@@ -8,22 +8,32 @@ fourth run that starts with part of the substrate already turned into product.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kinetlib.integrate import integrate
 from kinetlib.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism, at_conversion
 
 N_RUNS = 4
-_PROPOSALS = 1024  # parameter sets tried at a time; part of what defines a sample's values
-# Late enough for the slowest accepted step, early enough for the fastest, relative to 1/k.
-_REFERENCE_TIMES = np.concatenate([[0.0], np.geomspace(1e-4, 1e7, 261)])
+# Parameter sets tried at a time: fewest, so that no lane of the integrator stays empty, and most.
+_FEWEST, _MOST = 64, 16_384
+# The reference run's output times: relative to 1/k of the largest and the smallest constant, early
+# enough for the fastest step and late enough for the slowest, and how many a decade.
+_EARLIEST, _LATEST, _A_DECADE = 0.1, 1e4, 16
 _REFERENCE_TOLERANCE = {"rtol": 1e-5, "atol": 1e-8}
 
-Range = tuple[float, float]
+
+def _rising(pair: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= pair[0] <= pair[1]:
+        raise ValueError(f"expected a range, from and to, none below zero, got {list(pair)}")
+    return pair
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
 class Design(BaseModel):
@@ -110,8 +120,20 @@ def propose(mechanism: Mechanism, n: int, design: Design, rng: Generator) -> NDA
     return np.round(values * up / down) / up * down
 
 
+def reference_times(design: Design) -> NDArray[np.float64]:
+    """Output times of the reference run, shape (T,): 0, then evenly spaced in their logarithm."""
+    smallest, largest = design.constants
+    first, last = _EARLIEST / largest, _LATEST / smallest
+    n = int(np.ceil(_A_DECADE * np.log10(last / first))) + 1
+    return np.concatenate([[0.0], np.geomspace(first, last, n)])
+
+
 def reference_runs(
-    mechanism: Mechanism, rate_constants: NDArray, *, threads: int | None = None
+    mechanism: Mechanism,
+    rate_constants: NDArray,
+    times: NDArray,
+    *,
+    threads: int | None = None,
 ) -> NDArray[np.float64]:
     """Run the reference experiment to its end: concentrations, shape (n, T, S)."""
     initial = np.zeros((len(rate_constants), len(mechanism.network.species)))
@@ -121,7 +143,7 @@ def reference_runs(
         mechanism.network,
         rate_constants,
         initial,
-        _REFERENCE_TIMES,
+        times,
         **_REFERENCE_TOLERANCE,
         threads=threads,
     )
@@ -133,6 +155,10 @@ def accepted_sets(
 ) -> ParameterSets:
     """Draw parameter sets until m of them carry the mechanism's fingerprint.
 
+    The next batch is as large as the share accepted so far asks for. Every set is drawn from the
+    same distribution and judged by itself, and the first m that are accepted are kept, so the sizes
+    of batches do not show in what comes out.
+
     Raises
     ------
     ValueError
@@ -140,6 +166,7 @@ def accepted_sets(
         constants or another fingerprint.
     """
     substrate = mechanism.network.index(SUBSTRATE)
+    times = reference_times(design)
     constants, progress = [], []
     proposed = found = 0
     while found < m:
@@ -148,18 +175,20 @@ def accepted_sets(
                 f"{mechanism.id}: {found} of {proposed} parameter sets carry its fingerprint with "
                 f"constants in {design.constants}; widen the range or loosen the fingerprint"
             )
-        drawn = propose(mechanism, _PROPOSALS, design, rng)
-        runs = reference_runs(mechanism, drawn, threads=threads)
+        wanted = 1.1 * (m - found) * (proposed + 2) / (found + 1)
+        batch = propose(mechanism, int(np.clip(wanted, _FEWEST, _MOST)), design, rng)
+        drawn = batch[mechanism.may_accept(batch)]
+        runs = reference_runs(mechanism, drawn, times, threads=threads)
         kept = np.flatnonzero(mechanism.accepts(runs))
         conversion = 1.0 - runs[kept, :, substrate]
         constants.append(drawn[kept])
         progress.append(conversion / conversion[:, -1:])
-        proposed += len(drawn)
+        proposed += len(batch)
         found += len(kept)
     return ParameterSets(
         np.concatenate(constants)[:m],
         np.concatenate(progress)[:m],
-        _REFERENCE_TIMES,
+        times,
         proposed,
         accepted=found,
     )

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import kinetlib
-from kinetlib import dataset, evaluate, mechanisms
+from kinetlib import evaluate, mechanisms, shards
 from kinetlib.classification import released
 
 FEW = [mechanisms.get(name) for name in ("M1", "M6", "M13")]
@@ -16,9 +16,7 @@ FEW = [mechanisms.get(name) for name in ("M1", "M6", "M13")]
 
 @pytest.fixture(scope="module")
 def runs():
-    return dataset.build_shard(
-        "test", 0, seed=77, sets_per_mechanism=10, samples_per_set=1, catalogue=FEW
-    )
+    return shards.build(shards.Plan("test", 77, 10, 1, catalogue=FEW), 0)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +49,7 @@ def test_the_card_of_the_released_network_agrees_with_what_it_does(runs):
     assert card["classes"] == list(mechanisms.catalogue())
     top = card["test"]["7 points, 0 % noise"]["top_1"]
     assert 0 < top["low"] < top["value"] < top["high"] < 1
-    fresh = dataset.build_shard("test", 1, seed=78, sets_per_mechanism=8, samples_per_set=2)
+    fresh = shards.build(shards.Plan("test", 78, 8, 2), 1)
     labels = np.array([card["classes"].index(m) for m in fresh.mechanism.values])
     hits = evaluate.top_k(kinetlib.classify(fresh).values, labels, 1)
     groups = np.nan_to_num(fresh.rate_constants.values)
