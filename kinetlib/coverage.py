@@ -1,0 +1,174 @@
+"""How much of the space of curves a dataset covers, and where two mechanisms give the same curves.
+
+Every parameter set is run under one standard design, so that distances compare mechanisms and rate
+constants, not loadings or times. A distance is counted in standard deviations of the noise: two sets
+of curves at distance d are told apart, by whoever knows both exactly, with an error of Phi(-d/2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.stats import norm
+from sklearn.metrics import pairwise_distances_argmin_min
+
+from kinetlib import mechanisms, sample
+from kinetlib.integrate import integrate
+from kinetlib.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism
+from kinetlib.sample import N_RUNS, ParameterSets
+
+# The standard design: four runs as a sample has them, twenty even times up to 90 % of the reference
+# run's final conversion.
+LOADINGS = (0.015, 0.05, 0.095, 0.05)
+SUBSTRATES = (1.0, 1.0, 1.0, 0.6)
+TIMES = np.arange(1, 21) / 20
+PROGRESS = 0.9
+#: Relative noise, and the noise that stays where nothing is left, in units of the substrate.
+NOISE, FLOOR = 0.01, 1e-3
+
+
+def parameter_sets(runs: xr.Dataset, most: int | None = None) -> dict[str, NDArray[np.float64]]:
+    """Collect the distinct sets of rate constants of each mechanism of a dataset.
+
+    Parameters
+    ----------
+    runs
+        A dataset with ``mechanism`` and ``rate_constants``.
+    most
+        Keep the first so many a mechanism.
+
+    Returns
+    -------
+    dict
+        Shape (m, R) each, in the order of ``network.constants``.
+    """
+    labels, constants = runs.mechanism.values, runs.rate_constants.values
+    names = list(runs.constant.values)
+    found = {}
+    for name in dict.fromkeys(labels):
+        own = mechanisms.get(str(name)).network.constants
+        rows = constants[labels == name][:, [names.index(constant) for constant in own]]
+        _, first = np.unique(rows, axis=0, return_index=True)
+        found[str(name)] = rows[np.sort(first)][:most]
+    return found
+
+
+def curves(mechanism: Mechanism, rate_constants: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Run parameter sets under the standard design.
+
+    Parameters
+    ----------
+    rate_constants
+        Shape (m, R).
+
+    Returns
+    -------
+    NDArray
+        Substrate and product at the standard times, shape (m, 2, runs, T).
+    """
+    network = mechanism.network
+    times = sample.reference_times(sample.TRAIN)
+    reference = sample.reference_runs(mechanism, rate_constants, times)
+    conversion = 1.0 - reference[..., network.index(SUBSTRATE)]
+    m = len(rate_constants)
+    sets = ParameterSets(rate_constants, conversion / conversion[:, -1:], times, m, m)
+    horizon = sets.horizon(np.arange(m), np.full(m, PROGRESS))
+    initial = np.zeros((m, N_RUNS, len(network.species)))
+    for species, value in mechanism.default_initial.items():
+        initial[..., network.index(species)] = value
+    initial[..., network.index(SUBSTRATE)] = SUBSTRATES
+    initial[..., network.index(PRODUCT)] = 1.0 - np.array(SUBSTRATES)
+    initial[..., network.index(CATALYST)] = LOADINGS
+    solution = integrate(
+        network,
+        np.repeat(rate_constants, N_RUNS, axis=0),
+        initial.reshape(m * N_RUNS, -1),
+        np.repeat(horizon[:, None] * TIMES, N_RUNS, axis=0),
+    )
+    concentration = solution.concentration.reshape(m, N_RUNS, len(TIMES), -1)
+    seen = [network.index(SUBSTRATE), network.index(PRODUCT)]
+    return np.moveaxis(concentration[..., seen], -1, 1)
+
+
+def in_noise(curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale curves so that the noise of each value is one, shape (m, ...) to (m, features).
+
+    The noise is NOISE times the value and FLOOR, added as squares; its inverse integrates to asinh.
+    """
+    return (np.arcsinh(NOISE * curves / FLOOR) / NOISE).reshape(len(curves), -1)
+
+
+def nearest(
+    queries: Mapping[str, NDArray[np.float64]], pool: Mapping[str, NDArray[np.float64]]
+) -> xr.DataArray:
+    """Find the distance from each query to the nearest of every mechanism's curves.
+
+    Parameters
+    ----------
+    queries, pool
+        Scaled curves of each mechanism, shape (m, features).
+
+    Returns
+    -------
+    xarray.DataArray
+        (query, nearest), distances in standard deviations of the noise; the coordinate
+        ``mechanism`` of a query is the mechanism that made it.
+    """
+    rows = [
+        np.stack(
+            [pairwise_distances_argmin_min(query, other)[1] for other in pool.values()], axis=-1
+        )
+        for query in queries.values()
+    ]
+    labels = np.repeat(list(queries), [len(query) for query in queries.values()])
+    return xr.DataArray(
+        np.concatenate(rows),
+        dims=("query", "nearest"),
+        coords={"mechanism": ("query", labels), "nearest": list(pool)},
+        attrs={"long_name": "distance", "units": "standard deviations of the noise"},
+    )
+
+
+def others(distance: xr.DataArray) -> xr.DataArray:
+    """Leave out, for each query, the mechanism that made it: NaN there."""
+    return distance.where(distance.nearest != distance.mechanism)
+
+
+def least_error(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least share of errors in telling two known curves at a distance apart, Phi(-d/2)."""
+    return norm.cdf(-np.asarray(distance) / 2)
+
+
+def narrowing(sets: Mapping[str, NDArray[np.float64]], design: sample.Design) -> xr.DataArray:
+    """Say how acceptance narrows the ranges of the rate constants.
+
+    Parameters
+    ----------
+    sets
+        Accepted sets of each mechanism, shape (m, R).
+    design
+        Its ``constants`` is the range they were drawn from.
+
+    Returns
+    -------
+    xarray.DataArray
+        (mechanism, constant, quantile): the decimal logarithm of the constant at the quantiles
+        0.05, 0.5 and 0.95, NaN where a mechanism lacks a constant.
+    """
+    networks = {name: mechanisms.get(name).network for name in sets}
+    found = {name for network in networks.values() for name in network.constants}
+    names = sorted(found, key=lambda name: (name.lstrip("k-"), "-" in name))
+    levels = [0.05, 0.5, 0.95]
+    table = np.full((len(sets), len(names), len(levels)), np.nan)
+    for row, (name, network) in zip(table, networks.items(), strict=True):
+        quantiles = np.quantile(np.log10(sets[name]), levels, axis=0).T
+        row[[names.index(constant) for constant in network.constants]] = quantiles
+    return xr.DataArray(
+        table,
+        dims=("mechanism", "constant", "quantile"),
+        coords={"mechanism": list(sets), "constant": names, "quantile": levels},
+        attrs={"long_name": "decimal logarithm of the rate constant", "prior": design.constants},
+    )
