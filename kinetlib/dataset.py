@@ -113,6 +113,25 @@ def build_shard(
     )
 
 
+def variable(
+    name: str, values: NDArray, dims: tuple[str, ...] | None = None
+) -> tuple[tuple[str, ...], NDArray, dict[str, str]]:
+    """Return a variable of the schema with its meaning and unit, as xarray takes it.
+
+    Parameters
+    ----------
+    name
+        Its name in the schema, see `build_shard`.
+    values
+        Shape (sample,), (sample, run) or (sample, run, time), unless `dims` says otherwise.
+    dims
+        Other dimensions.
+    """
+    meaning, unit = _VARIABLES[name]
+    attributes = {"long_name": meaning} | ({"units": unit} if unit else {})
+    return dims or _DIMS[values.ndim], values, attributes
+
+
 def drop_shared(shard: xr.Dataset) -> xr.Dataset:
     """Drop, from all of them, the parameter sets that more than one mechanism accepted."""
     constants = np.nan_to_num(shard.rate_constants.values, nan=-1.0)
@@ -125,7 +144,7 @@ def drop_shared(shard: xr.Dataset) -> xr.Dataset:
 def write_shard(shard: xr.Dataset, path: Path) -> None:
     """Write a shard as NetCDF; it appears under its name whole or not at all."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    packed = {name: {"zlib": True, "complevel": 1} for name in _VARIABLES if name != "mechanism"}
+    packed = {name: {"zlib": True, "complevel": 1} for name in shard if name != "mechanism"}
     try:
         shard.to_netcdf(beside, engine="netcdf4", encoding=packed)
         os.replace(beside, path)
@@ -273,25 +292,17 @@ def _constants(chosen: Sequence[Mechanism]) -> list[str]:
 
 
 def _labelled(mechanism: Mechanism, samples: Samples, names: Sequence[str]) -> xr.Dataset:
-    variables = {}
-    for name, (meaning, unit) in _VARIABLES.items():
-        if name in ("mechanism", "rate_constants"):
-            continue
-        values: NDArray = getattr(samples, name)
-        attributes = {"long_name": meaning, "units": unit}
-        variables[name] = (_DIMS[values.ndim], values, attributes)
+    variables = {
+        name: variable(name, getattr(samples, name))
+        for name in _VARIABLES
+        if name not in ("mechanism", "rate_constants")
+    }
     n = len(samples.horizon)
     constants = np.full((n, len(names)), np.nan)
     at = [names.index(name) for name in mechanism.network.constants]
     constants[:, at] = samples.rate_constants
-    long_name, unit = _VARIABLES["rate_constants"]
-    variables["rate_constants"] = (
-        ("sample", "constant"),
-        constants,
-        {"long_name": long_name, "units": unit},
-    )
-    label = np.full(n, mechanism.id, dtype=object)
-    variables["mechanism"] = ("sample", label, {"long_name": _VARIABLES["mechanism"][0]})
+    variables["rate_constants"] = variable("rate_constants", constants, ("sample", "constant"))
+    variables["mechanism"] = variable("mechanism", np.full(n, mechanism.id, dtype=object))
     return xr.Dataset(variables, coords={"constant": list(names)})
 
 
