@@ -1,8 +1,9 @@
 """How much of the space of curves a dataset covers, and where two mechanisms give the same curves.
 
-Every parameter set is run under one standard design, so that distances compare mechanisms and rate
-constants, not loadings or times. A distance is counted in standard deviations of the noise: two sets
-of curves at distance d are told apart, by whoever knows both exactly, with an error of Phi(-d/2).
+Every parameter set is run under one standard design, so that distances compare mechanisms and
+rate constants, not loadings or times. A distance is counted in standard deviations of the noise:
+two sets of curves at distance d are told apart, by whoever knows both exactly, with an error of
+Phi(-d/2).
 """
 
 from __future__ import annotations

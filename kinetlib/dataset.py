@@ -1,14 +1,69 @@
-"""Datasets on disk: a folder of NetCDF shards a split, opened lazily, thinned and given noise."""
+"""Datasets on disk: the schema, a folder of NetCDF shards a split, opened lazily, given noise."""
 
 from __future__ import annotations
 
 import json
+import os
+import platform
+import threading
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from numpy.random import Generator
 from numpy.typing import NDArray
+
+_RELATIVE = "substrate of the standard run"
+#: The variables of a dataset, what they mean and their units.
+VARIABLES = {
+    "time": ("time since the start of the run", "1"),
+    "substrate": ("substrate concentration", _RELATIVE),
+    "product": ("product concentration", _RELATIVE),
+    "loading": ("initial catalyst, mole fraction", _RELATIVE),
+    "substrate_0": ("initial substrate concentration", _RELATIVE),
+    "product_0": ("initial product concentration", _RELATIVE),
+    "mechanism": ("mechanism that made the runs", ""),
+    "rate_constants": ("rate constants: first order 1/time, second order 1/(time units)", "1"),
+    "horizon": ("time span from which output times are drawn", "1"),
+}
+# The HDF5 library takes one thread at a time, and xarray's own locks do not cover all of its calls.
+HDF5 = threading.Lock()
+#: Nine tenths of a shard, of numbers that hardly compress.
+CURVES = ("time", "substrate", "product")
+_DIMS = {1: ("sample",), 2: ("sample", "run"), 3: ("sample", "run", "time")}
+
+
+def variable(
+    name: str, values: NDArray, dims: tuple[str, ...] | None = None
+) -> tuple[tuple[str, ...], NDArray, dict[str, str]]:
+    """Return a variable of the schema with its meaning and unit, as xarray takes it.
+
+    Parameters
+    ----------
+    name
+        Its name in `VARIABLES`.
+    values
+        Shape (sample,), (sample, run) or (sample, run, time), unless `dims` says otherwise.
+    dims
+        Other dimensions.
+    """
+    meaning, unit = VARIABLES[name]
+    attributes = {"long_name": meaning} | ({"units": unit} if unit else {})
+    return dims or _DIMS[values.ndim], values, attributes
+
+
+def write_shard(shard: xr.Dataset, path: Path) -> None:
+    """Write a shard as NetCDF; it appears under its name whole or not at all."""
+    beside = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.part")
+    packed = {
+        name: {"zlib": True, "complevel": 1} for name in shard if name not in (*CURVES, "mechanism")
+    }
+    try:
+        with HDF5:
+            shard.to_netcdf(beside, engine="netcdf4", encoding=packed)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def shards(folder: str | Path) -> list[Path]:

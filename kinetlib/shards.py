@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -23,10 +21,9 @@ import numpy as np
 import psutil
 import xarray as xr
 from numpy.random import SeedSequence, default_rng
-from numpy.typing import NDArray
 
 from kinetlib import mechanisms, provenance
-from kinetlib.dataset import shards
+from kinetlib.dataset import CURVES, HDF5, shards, variable, write_shard
 from kinetlib.integrate import available_processors
 from kinetlib.mechanisms import Mechanism
 from kinetlib.sample import LABORATORY, TEST, TRAIN, Design, Samples, accepted_sets, draw_samples
@@ -34,23 +31,6 @@ from kinetlib.sample import LABORATORY, TEST, TRAIN, Design, Samples, accepted_s
 # The position of a split decides its random numbers: new ones go to the end.
 SPLITS = {"train": TRAIN, "validation": TRAIN, "test": TEST, "laboratory": LABORATORY}
 
-_RELATIVE = "substrate of the standard run"
-_VARIABLES = {
-    "time": ("time since the start of the run", "1"),
-    "substrate": ("substrate concentration", _RELATIVE),
-    "product": ("product concentration", _RELATIVE),
-    "loading": ("initial catalyst, mole fraction", _RELATIVE),
-    "substrate_0": ("initial substrate concentration", _RELATIVE),
-    "product_0": ("initial product concentration", _RELATIVE),
-    "mechanism": ("mechanism that made the runs", ""),
-    "rate_constants": ("rate constants: first order 1/time, second order 1/(time units)", "1"),
-    "horizon": ("time span from which output times are drawn", "1"),
-}
-# The HDF5 library takes one thread at a time, and xarray's own locks do not cover all of its calls.
-_HDF5 = threading.Lock()
-# Nine tenths of a shard. Single precision rounds at 6e-8, below what the integrator promises, and
-# such numbers hardly compress.
-_CURVES = ("time", "substrate", "product")
 _SOURCES = [
     "network.py",
     "_conservation.py",
@@ -61,9 +41,9 @@ _SOURCES = [
     "integrate.py",
     "mechanisms.py",
     "sample.py",
+    "dataset.py",
     "shards.py",
 ]
-_DIMS = {1: ("sample",), 2: ("sample", "run"), 3: ("sample", "run", "time")}
 
 
 @dataclass(frozen=True)
@@ -213,22 +193,6 @@ def drop_shared(shard: xr.Dataset) -> xr.Dataset:
     return shard.isel(sample=counts[group] == 1)
 
 
-def write(shard: xr.Dataset, path: Path) -> None:
-    """Write a shard as NetCDF; it appears under its name whole or not at all."""
-    beside = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.part")
-    packed = {
-        name: {"zlib": True, "complevel": 1}
-        for name in _VARIABLES
-        if name not in (*_CURVES, "mechanism")
-    }
-    try:
-        with _HDF5:
-            shard.to_netcdf(beside, engine="netcdf4", encoding=packed)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def make(
     folder: str | Path,
     plan: Plan,
@@ -263,7 +227,7 @@ def make(
     def ready(number: int) -> None:
         path = place / f"shard-{number:05d}.nc"
         if not _is_made_by(plan.recipe(number), path):
-            write(build(plan, number, threads=None if workers == 1 else 1), path)
+            write_shard(build(plan, number, threads=None if workers == 1 else 1), path)
 
     with ThreadPoolExecutor(workers) as pool:
         try:
@@ -311,27 +275,17 @@ def _constants(chosen: Sequence[Mechanism]) -> list[str]:
 
 
 def _labelled(mechanism: Mechanism, samples: Samples, names: Sequence[str]) -> xr.Dataset:
-    variables = {}
-    for name, (meaning, unit) in _VARIABLES.items():
-        if name in ("mechanism", "rate_constants"):
-            continue
-        values: NDArray = getattr(samples, name)
-        if name in _CURVES:
-            values = values.astype(np.float32)
-        attributes = {"long_name": meaning, "units": unit}
-        variables[name] = (_DIMS[values.ndim], values, attributes)
+    # Single precision rounds at 6e-8, below what the integrator promises.
+    values = {name: getattr(samples, name).astype(np.float32) for name in CURVES} | {
+        name: getattr(samples, name) for name in ("loading", "substrate_0", "product_0", "horizon")
+    }
+    variables = {name: variable(name, value) for name, value in values.items()}
     n = len(samples.horizon)
     constants = np.full((n, len(names)), np.nan)
     at = [names.index(name) for name in mechanism.network.constants]
     constants[:, at] = samples.rate_constants
-    long_name, unit = _VARIABLES["rate_constants"]
-    variables["rate_constants"] = (
-        ("sample", "constant"),
-        constants,
-        {"long_name": long_name, "units": unit},
-    )
-    label = np.full(n, mechanism.id, dtype=object)
-    variables["mechanism"] = ("sample", label, {"long_name": _VARIABLES["mechanism"][0]})
+    variables["rate_constants"] = variable("rate_constants", constants, ("sample", "constant"))
+    variables["mechanism"] = variable("mechanism", np.full(n, mechanism.id, dtype=object))
     return xr.Dataset(variables, coords={"constant": list(names)})
 
 
@@ -353,7 +307,7 @@ def _is_made_by(recipe: str, path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        with _HDF5, xr.open_dataset(path, engine="netcdf4") as shard:
+        with HDF5, xr.open_dataset(path, engine="netcdf4") as shard:
             return shard.attrs.get("recipe") == recipe
     except OSError:  # not a NetCDF file
         return False

@@ -79,7 +79,7 @@ def test_parameter_sets_of_two_mechanisms_are_dropped_from_both(made):
 
 def test_round_trip_through_the_file(made, tmp_path):
     path = tmp_path / "shard-00000.nc"
-    shards.write(made, path)
+    dataset.write_shard(made, path)
     with xr.open_dataset(path) as read:
         for name in made.variables:
             assert np.array_equal(
@@ -90,7 +90,7 @@ def test_round_trip_through_the_file(made, tmp_path):
 
 def test_a_failing_write_leaves_the_older_shard_and_nothing_else(made, tmp_path, monkeypatch):
     path = tmp_path / "shard-00000.nc"
-    shards.write(made, path)
+    dataset.write_shard(made, path)
     before = path.read_bytes()
 
     def fail(self, target, **options):
@@ -99,7 +99,7 @@ def test_a_failing_write_leaves_the_older_shard_and_nothing_else(made, tmp_path,
 
     monkeypatch.setattr(xr.Dataset, "to_netcdf", fail)
     with pytest.raises(OSError, match="disk full"):
-        shards.write(made, path)
+        dataset.write_shard(made, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

@@ -1,4 +1,4 @@
-"""The command line: ``kinetlib run``, ``kinetlib book``, ``kinetlib classify``.
+"""The command line: ``kinetlib run``, ``book``, ``classify`` and ``published``.
 
 Each command imports what it needs when it runs, so that ``kinetlib --help`` stays fast.
 """
@@ -11,6 +11,7 @@ import click
 
 from kinetlib.cli._book import book
 from kinetlib.cli._classify import classify
+from kinetlib.cli._published import published
 from kinetlib.cli._run import run
 
 
@@ -54,3 +55,4 @@ def main() -> None:
 main.add_command(run)
 main.add_command(book)
 main.add_command(classify)
+main.add_command(published)
