@@ -153,7 +153,8 @@ def _curves(runs: xr.Dataset, dtype: DTypeLike, points: int, percent: float, see
 def _measured(block: xr.Dataset) -> NDArray:
     """Stack time, substrate and product: (column, sample, run, time)."""
     dims = ("sample", "run", "time")
-    measured = np.stack([block[name].transpose(*dims).values for name in COLUMNS])
+    columns = [block[name].transpose(*dims).values for name in COLUMNS]
+    measured = np.stack(columns, dtype=np.float64)
     if "horizon" in block:
         measured[0] /= block["horizon"].values[:, None, None]
     return _without_gaps(measured)
