@@ -161,15 +161,57 @@ def generate(
         surplus ones removed.
     """
     place = Path(folder) / split
+    wanted = {place / _file_name(number) for number in range(n_shards)}
+    for path in set(shards(place)) - wanted:
+        path.unlink()
+    return make(
+        folder,
+        split,
+        range(n_shards),
+        seed=seed,
+        sets_per_mechanism=sets_per_mechanism,
+        samples_per_set=samples_per_set,
+        progress=progress,
+    )
+
+
+def make(
+    folder: str | Path,
+    split: str,
+    numbers: Sequence[int],
+    *,
+    seed: int,
+    sets_per_mechanism: int,
+    samples_per_set: int,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
+    """Make those of some shards of a split that are not there yet, and touch no other.
+
+    Several processes, on several machines, may each make their numbers in one folder.
+
+    Parameters
+    ----------
+    folder, progress
+        See `generate`.
+    numbers
+        Numbers of the shards.
+    split, seed, sets_per_mechanism, samples_per_set, threads
+        See `build_shard`.
+
+    Returns
+    -------
+    Path
+        The folder of the split.
+    """
+    place = Path(folder) / split
     place.mkdir(parents=True, exist_ok=True)
     size = {"sets_per_mechanism": sets_per_mechanism, "samples_per_set": samples_per_set}
-    for path in shards(place)[n_shards:]:
-        path.unlink()
-    for number in range(n_shards):
-        path = place / f"shard-{number:05d}.nc"
+    for done, number in enumerate(numbers, 1):
+        path = place / _file_name(number)
         if not _is_made_by(_recipe(split, number, seed, *size.values(), _design_of(split)), path):
-            write_shard(build_shard(split, number, seed=seed, **size), path)
-        progress(number + 1, n_shards)
+            write_shard(build_shard(split, number, seed=seed, **size, threads=threads), path)
+        progress(done, len(numbers))
     return place
 
 
@@ -252,6 +294,10 @@ def acceptance(folder: str | Path) -> dict[str, tuple[int, int]]:
             before = totals.get(name, (0, 0))
             totals[name] = (before[0] + accepted, before[1] + proposed)
     return totals
+
+
+def _file_name(number: int) -> str:
+    return f"shard-{number:05d}.nc"
 
 
 def _design_of(split: str) -> Design:

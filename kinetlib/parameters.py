@@ -92,6 +92,15 @@ class DatasetGeneration(Parameters):
     )
     samples_per_set: Count = Field(5, description="samples of four runs per set of rate constants")
 
+    @property
+    def shards(self) -> dict[str, int]:
+        """Number of shards of each split."""
+        return {
+            "train": self.train_shards,
+            "validation": self.validation_shards,
+            "test": self.test_shards,
+        }
+
 
 class FusionTraining(Parameters):
     """Parameters of ``06_fusion_training``."""

@@ -1,4 +1,4 @@
-"""The command line: ``kinetlib run``, ``kinetlib book``, ``kinetlib classify``.
+"""The command line: ``kinetlib run``, ``kinetlib shards``, ``kinetlib book``, ``kinetlib classify``.
 
 Each command imports what it needs when it runs, so that ``kinetlib --help`` stays fast.
 """
@@ -12,6 +12,7 @@ import click
 from kinetlib.cli._book import book
 from kinetlib.cli._classify import classify
 from kinetlib.cli._run import run
+from kinetlib.cli._shards import shards
 
 
 class _Refusal(click.ClickException):
@@ -52,5 +53,6 @@ def main() -> None:
 
 
 main.add_command(run)
+main.add_command(shards)
 main.add_command(book)
 main.add_command(classify)
