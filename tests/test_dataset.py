@@ -141,3 +141,14 @@ def test_noise_is_relative_and_leaves_times_and_starts_alone(made):
     assert np.array_equal(measured.substrate[..., 0], made.substrate[..., 0])
     assert np.array_equal(measured.time, made.time)
     assert measured.substrate.attrs == made.substrate.attrs
+
+
+def test_generate_removes_surplus_shards_where_others_are_missing(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(dataset, "make", lambda *given, **options: made.append(given))
+    (tmp_path / "test").mkdir()
+    for number in (1, 4, 7):
+        (tmp_path / "test" / f"shard-{number:05d}.nc").touch()
+    dataset.generate(tmp_path, "test", 4, seed=1, **SIZE)
+    assert [path.name for path in dataset.shards(tmp_path / "test")] == ["shard-00001.nc"]
+    assert made == [(tmp_path, "test", range(4))]

@@ -1,4 +1,4 @@
-"""The command line: ``kinetlib run``, ``kinetlib shards``, ``kinetlib book``, ``kinetlib classify``.
+"""The command line: ``kinetlib`` with ``run``, ``shards``, ``book`` and ``classify``.
 
 Each command imports what it needs when it runs, so that ``kinetlib --help`` stays fast.
 """
