@@ -42,7 +42,8 @@ rule block:
         first=r"\d+",
         last=r"\d+",
     params:
-        recipe=DATASET.model_dump(include={"seed", "sets_per_mechanism", "samples_per_set"}),
+        # All that decides what is in a shard: how many there are makes no other one old.
+        recipe=DATASET.model_dump(exclude={"results", *(f"{name}_shards" for name in DATASET.shards)}),
         n_shards=lambda wildcards: int(wildcards.last) - int(wildcards.first) + 1,
     threads: 1
     resources:
