@@ -16,13 +16,15 @@ RUNS = {run.name: run for run in PROFILE.runs()}
 EXECUTED = [f"{RESULTS}/chapters/{name}.ipynb" for name in RUNS]
 
 # One rebuild at a time. The lock ends with this process, however it ends, so an interrupted
-# rebuild leaves nothing to clear away (Snakemake's own lock would, hence --nolock).
-Path("results").mkdir(exist_ok=True)
-RUNNING = open("results/.running", "w")
-try:
-    fcntl.flock(RUNNING, fcntl.LOCK_EX | fcntl.LOCK_NB)
-except BlockingIOError:
-    raise WorkflowError("another make book is at work in this folder: wait for it, or end it")
+# rebuild leaves nothing to clear away (Snakemake's own lock would, hence --nolock). Jobs on other
+# machines read this file again; they work for the process that holds the lock.
+if workflow.is_main_process:
+    Path("results").mkdir(exist_ok=True)
+    RUNNING = open("results/.running", "w")
+    try:
+        fcntl.flock(RUNNING, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise WorkflowError("another rebuild is at work in this folder: wait for it, or end it")
 
 
 def inputs(wildcards):
@@ -81,3 +83,6 @@ rule chapter:
     threads: cores
     shell:
         "kinetlib run {params.chapter} --profile {PROFILE.name} {params.variant} 2>&1"
+
+
+include: "workflow/shards.smk"

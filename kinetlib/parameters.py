@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MinLen
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
+
+if TYPE_CHECKING:
+    from kinetlib import shards
 
 
 def _number(value: Any) -> Any:
@@ -116,6 +119,22 @@ class DatasetGeneration(Parameters):
     n_times: Count = Field(20, description="output times a run beside the start")
     n_test_times: Count = Field(6, description="output times a run of the test set")
     catalogue: str = Field("", description="file of mechanisms and rules of acceptance of your own")
+
+    def plans(self) -> dict[str, shards.Plan]:
+        """Return what the shards of each split are made of."""
+        from kinetlib import shards  # takes a second, which checking a profile should not
+
+        counts = {f"{split}_shards" for split in self.shards}
+        return shards.plans(**self.model_dump(exclude={"results", *counts}))
+
+    @property
+    def shards(self) -> dict[str, int]:
+        """Number of shards of each split."""
+        return {
+            "train": self.train_shards,
+            "validation": self.validation_shards,
+            "test": self.test_shards,
+        }
 
 
 class FusionTraining(Parameters):

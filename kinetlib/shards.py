@@ -198,9 +198,12 @@ def make(
     plan: Plan,
     numbers: Iterable[int],
     *,
+    threads: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
-    """Make some shards of a split, those that are not there yet.
+    """Make those of some shards of a split that are not there yet, and touch no other.
+
+    Several processes, on several machines, may each make their numbers in one folder.
 
     Parameters
     ----------
@@ -210,6 +213,8 @@ def make(
         What they are made of; a shard made of something else is made anew.
     numbers
         Which shards.
+    threads
+        How many shards are made side by side; by default as many as there are processors.
     progress
         Called with the number of shards done and in all, after each.
 
@@ -222,12 +227,13 @@ def make(
     place.mkdir(parents=True, exist_ok=True)
     _sweep(place)
     numbers = list(numbers)
-    workers = max(1, min(len(numbers), available_processors()))
+    threads = threads or available_processors()
+    workers = max(1, min(len(numbers), threads))
 
     def ready(number: int) -> None:
-        path = place / f"shard-{number:05d}.nc"
+        path = _path(place, number)
         if not _is_made_by(plan.recipe(number), path):
-            write_shard(build(plan, number, threads=None if workers == 1 else 1), path)
+            write_shard(build(plan, number, threads=max(1, threads // workers)), path)
 
     with ThreadPoolExecutor(workers) as pool:
         try:
@@ -250,9 +256,13 @@ def generate(
 ) -> Path:
     """Make the first `n_shards` shards of a split and remove all others; see `make`."""
     place = make(folder, plan, range(n_shards), progress=progress)
-    for path in shards(place)[n_shards:]:
+    for path in {*shards(place)} - {_path(place, number) for number in range(n_shards)}:
         path.unlink()
     return place
+
+
+def _path(place: Path, number: int) -> Path:
+    return place / f"shard-{number:05d}.nc"
 
 
 def _sweep(place: Path) -> None:

@@ -76,7 +76,7 @@ def test_written_files_have_the_published_layout(ours, written):
         assert np.array_equal(x2[..., 3 * run], (train.time / train.horizon)[:, run])
         assert np.array_equal(x2[..., 3 * run + 1], train.substrate[:, run])
         assert np.array_equal(x2[..., 3 * run + 2], train.product[:, run])
-    assert x2[..., ::3].min() == 0 and 0.9 < x2[..., ::3].max() <= 1
+    assert x2[..., ::3].min() == 0 and 0.9 < x2[..., ::3].max() <= 1 + 1e-7
     assert [f"M{label + 1}" for label in y] == list(train.mechanism.values)
 
 
@@ -123,7 +123,8 @@ def test_round_trip(ours, written, tmp_path):
         for variable in VALUES:
             assert back[variable].dims == exact[variable].dims
             assert back[variable].attrs == ours[name][variable].attrs
-            assert np.array_equal(back[variable], exact[variable])
+            # What runs start with is the first point of the curves, which have single precision.
+            assert np.allclose(back[variable], exact[variable], rtol=1e-7, atol=0)
         assert list(back.mechanism.values) == list(exact.mechanism.values)
         assert "rate_constants" not in back and "horizon" not in back
     # What was read can be written again: time is as published already.

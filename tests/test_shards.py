@@ -236,3 +236,12 @@ def test_plans_follow_the_parameters(tmp_path):
 def test_an_unknown_split_is_named():
     with pytest.raises(ValueError, match="'trian'.*train, validation, test"):
         shard(split="trian")
+
+
+def test_generate_removes_surplus_shards_where_others_were_missing(tmp_path):
+    place = tmp_path / "test"
+    place.mkdir()
+    for number in (1, 4, 7):
+        (place / f"shard-{number:05d}.nc").touch()
+    shards.generate(tmp_path, Plan("test", 1, 1, 1, catalogue=FEW[:1]), 2)
+    assert [path.name for path in dataset.shards(place)] == ["shard-00000.nc", "shard-00001.nc"]

@@ -1,4 +1,4 @@
-"""The command line: ``kinetlib run``, ``book``, ``classify`` and ``published``.
+"""The command line: ``kinetlib`` with ``run``, ``shards``, ``book``, ``classify``, ``published``.
 
 Each command imports what it needs when it runs, so that ``kinetlib --help`` stays fast.
 """
@@ -13,6 +13,7 @@ from kinetlib.cli._book import book
 from kinetlib.cli._classify import classify
 from kinetlib.cli._published import published
 from kinetlib.cli._run import run
+from kinetlib.cli._shards import command as shards
 
 
 class _Refusal(click.ClickException):
@@ -53,6 +54,7 @@ def main() -> None:
 
 
 main.add_command(run)
+main.add_command(shards)
 main.add_command(book)
 main.add_command(classify)
 main.add_command(published)

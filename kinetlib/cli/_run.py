@@ -7,35 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kinetlib.cli import _options
+
 if TYPE_CHECKING:
     from kinetlib.profiles import Profile, Run
 
 
-def _overrides(context: click.Context, option: click.Option, values: tuple[str, ...]) -> dict:
-    """Read ``name=value`` pairs."""
-    pairs: dict[str, str] = {}
-    for text in values:
-        name, sign, value = text.partition("=")
-        if not sign or not name.strip():
-            raise click.BadParameter(f"expected name=value, got {text!r}")
-        pairs[name.strip()] = value.strip()
-    return pairs
-
-
 @click.command()
 @click.argument("chapter", required=False)
-@click.option(
-    "--profile", default="laptop", show_default=True, help="Name, or path of a .yaml file."
-)
-@click.option(
-    "-p",
-    "--parameter",
-    "overrides",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=_overrides,
-    help="A value for this run instead of the profile's; a list is written a,b,c. Repeatable.",
-)
+@_options.profile
+@_options.overrides
 @click.option("--variant", help="Run only this variant of a chapter that has several.")
 @click.option("--all", "everything", is_flag=True, help="Run all chapters, one after the other.")
 @click.option("--list", "listing", is_flag=True, help="Show the chapters and their parameters.")
