@@ -32,7 +32,9 @@ def inputs(wildcards):
     chapter = RUNS[wildcards.name].chapter
     earlier = rebuild.EARLIER.get(chapter, [])
     runs = [run.name for run in RUNS.values() if run.chapter in earlier]
-    return [*rebuild.inputs(chapter), *(f"{RESULTS}/chapters/{name}.ipynb" for name in runs)]
+    parameters = PROFILE.parameters(RUNS[wildcards.name])
+    own = [parameters.catalogue] if getattr(parameters, "catalogue", "") else []
+    return [*rebuild.inputs(chapter), *own, *(f"{RESULTS}/chapters/{name}.ipynb" for name in runs)]
 
 
 def variant(wildcards):

@@ -8,17 +8,18 @@ Phi(-d/2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.metrics import pairwise_distances_argmin_min
+from sklearn.neighbors import NearestNeighbors
 
-from kinetlib import mechanisms, sample
+from kinetlib import sample
 from kinetlib.integrate import integrate
-from kinetlib.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism
+from kinetlib.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism, constants_of
 from kinetlib.sample import N_RUNS, ParameterSets
 
 # The standard design: four runs as a sample has them, twenty even times up to 90 % of the reference
@@ -27,19 +28,23 @@ LOADINGS = (0.015, 0.05, 0.095, 0.05)
 SUBSTRATES = (1.0, 1.0, 1.0, 0.6)
 TIMES = np.arange(1, 21) / 20
 PROGRESS = 0.9
+#: Values of a set of curves: substrate and product.
+N_POINTS = 2 * N_RUNS * len(TIMES)
 #: Relative noise, and the noise that stays where nothing is left, in units of the substrate.
 NOISE, FLOOR = 0.01, 1e-3
 
 
-def parameter_sets(runs: xr.Dataset, most: int | None = None) -> dict[str, NDArray[np.float64]]:
+def parameter_sets(
+    runs: xr.Dataset, catalogue: Sequence[Mechanism]
+) -> dict[str, NDArray[np.float64]]:
     """Collect the distinct sets of rate constants of each mechanism of a dataset.
 
     Parameters
     ----------
     runs
         A dataset with ``mechanism`` and ``rate_constants``.
-    most
-        Keep the first so many a mechanism.
+    catalogue
+        The mechanisms that made it.
 
     Returns
     -------
@@ -49,11 +54,11 @@ def parameter_sets(runs: xr.Dataset, most: int | None = None) -> dict[str, NDArr
     labels, constants = runs.mechanism.values, runs.rate_constants.values
     names = list(runs.constant.values)
     found = {}
-    for name in dict.fromkeys(labels):
-        own = mechanisms.get(str(name)).network.constants
-        rows = constants[labels == name][:, [names.index(constant) for constant in own]]
+    for mechanism in catalogue:
+        own = [names.index(constant) for constant in mechanism.network.constants]
+        rows = constants[labels == mechanism.id][:, own]
         _, first = np.unique(rows, axis=0, return_index=True)
-        found[str(name)] = rows[np.sort(first)][:most]
+        found[mechanism.id] = rows[np.sort(first)]
     return found
 
 
@@ -133,6 +138,12 @@ def nearest(
     )
 
 
+def neighbours(queries: NDArray[np.float64], pool: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Find the distance from curves that are in the pool to the nearest that are not the same."""
+    distance, _ = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(pool).kneighbors(queries)
+    return distance[:, 1]
+
+
 def others(distance: xr.DataArray) -> xr.DataArray:
     """Leave out, for each query, the mechanism that made it: NaN there."""
     return distance.where(distance.nearest != distance.mechanism)
@@ -143,15 +154,17 @@ def least_error(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     return norm.cdf(-np.asarray(distance) / 2)
 
 
-def narrowing(sets: Mapping[str, NDArray[np.float64]], design: sample.Design) -> xr.DataArray:
+def narrowing(
+    sets: Mapping[str, NDArray[np.float64]], catalogue: Sequence[Mechanism]
+) -> xr.DataArray:
     """Say how acceptance narrows the ranges of the rate constants.
 
     Parameters
     ----------
     sets
         Accepted sets of each mechanism, shape (m, R).
-    design
-        Its ``constants`` is the range they were drawn from.
+    catalogue
+        The mechanisms.
 
     Returns
     -------
@@ -159,17 +172,15 @@ def narrowing(sets: Mapping[str, NDArray[np.float64]], design: sample.Design) ->
         (mechanism, constant, quantile): the decimal logarithm of the constant at the quantiles
         0.05, 0.5 and 0.95, NaN where a mechanism lacks a constant.
     """
-    networks = {name: mechanisms.get(name).network for name in sets}
-    found = {name for network in networks.values() for name in network.constants}
-    names = sorted(found, key=lambda name: (name.lstrip("k-"), "-" in name))
+    names = constants_of(catalogue)
     levels = [0.05, 0.5, 0.95]
-    table = np.full((len(sets), len(names), len(levels)), np.nan)
-    for row, (name, network) in zip(table, networks.items(), strict=True):
-        quantiles = np.quantile(np.log10(sets[name]), levels, axis=0).T
-        row[[names.index(constant) for constant in network.constants]] = quantiles
+    table = np.full((len(catalogue), len(names), len(levels)), np.nan)
+    for row, mechanism in zip(table, catalogue, strict=True):
+        quantiles = np.quantile(np.log10(sets[mechanism.id]), levels, axis=0).T
+        row[[names.index(constant) for constant in mechanism.network.constants]] = quantiles
     return xr.DataArray(
         table,
         dims=("mechanism", "constant", "quantile"),
         coords={"mechanism": list(sets), "constant": names, "quantile": levels},
-        attrs={"long_name": "decimal logarithm of the rate constant", "prior": design.constants},
+        attrs={"long_name": "decimal logarithm of the rate constant"},
     )

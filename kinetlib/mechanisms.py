@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -230,6 +231,12 @@ def at_conversion(progress: NDArray, value: NDArray, level: float | NDArray) -> 
 def catalogue() -> dict[str, Mechanism]:
     """M1 to M20, in their order."""
     return load(resources.files("kinetlib") / "catalogue.toml")
+
+
+def constants_of(chosen: Iterable[Mechanism]) -> list[str]:
+    """List the names of all rate constants, by step, forward before backward."""
+    names = {name for mechanism in chosen for name in mechanism.network.constants}
+    return sorted(names, key=lambda name: (name.lstrip("k-"), "-" in name))
 
 
 def get(mechanism: str | Mechanism) -> Mechanism:

@@ -112,20 +112,23 @@ class DatasetGeneration(Parameters):
     )
     loadings: Range = Field([0.01, 0.10], description="catalyst loadings, training and validation")
     test_loadings: ThreeRanges = Field(
-        [0.01, 0.02, 0.045, 0.055, 0.09, 0.10],
-        description="catalyst loadings of the test set: three ranges, one a run",
+        [0.01, 0.02, 0.045, 0.055, 0.09, 0.10], description="three ranges, in the test set"
     )
     substrate: Range = Field([0.4, 0.8], description="initial substrate of the fourth run")
     n_times: Count = Field(20, description="output times a run beside the start")
     n_test_times: Count = Field(6, description="output times a run of the test set")
     catalogue: str = Field("", description="file of mechanisms and rules of acceptance of your own")
+    coverage_sets: Count = Field(
+        1500,
+        description="parameter sets per mechanism among which the nearest curves are sought",
+    )
 
     def plans(self) -> dict[str, shards.Plan]:
         """Return what the shards of each split are made of."""
         from kinetlib import shards  # takes a second, which checking a profile should not
 
         counts = {f"{split}_shards" for split in self.shards}
-        return shards.plans(**self.model_dump(exclude={"results", *counts}))
+        return shards.plans(**self.model_dump(exclude={"results", "coverage_sets", *counts}))
 
     @property
     def shards(self) -> dict[str, int]:

@@ -21,7 +21,7 @@ _KINETICS = [
 MODULES: dict[str, list[str]] = {
     "01_solver_exploration": [*_KINETICS, "simulate", "work_precision", "plot"],
     "02_mechanisms": [*_KINETICS, "simulate", "sample", "plot"],
-    "03_dataset_generation": [*_KINETICS, "sample", "dataset"],
+    "03_dataset_generation": [*_KINETICS, "sample", "dataset", "shards", "card", "coverage"],
     "06_fusion_training": ["dataset", "fusion"],
     "07_evaluation": ["dataset", "fusion", "evaluate", "classification", "plot"],
 }

@@ -164,7 +164,7 @@ def build(plan: Plan, number: int, *, threads: int | None = None) -> xr.Dataset:
         ``substrate_0``, ``product_0`` (sample, run); ``mechanism`` (sample); ``rate_constants``
         (sample, constant), NaN where a mechanism has fewer; ``horizon`` (sample).
     """
-    names = _constants(plan.catalogue)
+    names = mechanisms.constants_of(plan.catalogue)
     parts, tried = [], {}
     for mechanism in plan.catalogue:
         rng = default_rng(_stream(plan, number, mechanism.id))
@@ -276,12 +276,6 @@ def _stream(plan: Plan, number: int, mechanism: str) -> SeedSequence:
     """Random numbers of one mechanism in one shard: a stream of its own, whatever else is made."""
     key = (list(SPLITS).index(plan.split), number, *mechanism.encode())
     return SeedSequence(entropy=plan.seed, spawn_key=key)
-
-
-def _constants(chosen: Sequence[Mechanism]) -> list[str]:
-    """Names of all rate constants, by step, forward before backward."""
-    names = {name for mechanism in chosen for name in mechanism.network.constants}
-    return sorted(names, key=lambda name: (name.lstrip("k-"), "-" in name))
 
 
 def _labelled(mechanism: Mechanism, samples: Samples, names: Sequence[str]) -> xr.Dataset:

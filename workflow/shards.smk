@@ -33,6 +33,7 @@ rule shards:
 rule block:
     input:
         rebuild.files(rebuild.MODULES["03_dataset_generation"]),
+        DATASET.catalogue or [],
     output:
         touch(f"{RESULTS}/shards/{{split}}-{{first}}-{{last}}"),
     log:
@@ -43,7 +44,7 @@ rule block:
         last=r"\d+",
     params:
         # All that decides what is in a shard: how many there are makes no other one old.
-        recipe=DATASET.model_dump(exclude={"results", *(f"{name}_shards" for name in DATASET.shards)}),
+        recipe=DATASET.model_dump(exclude={"results", "coverage_sets", *(f"{name}_shards" for name in DATASET.shards)}),
         n_shards=lambda wildcards: int(wildcards.last) - int(wildcards.first) + 1,
     threads: 1
     resources:

@@ -25,6 +25,7 @@ from kinetlib.plot.look import (
     show,
     use_style,
 )
+from kinetlib.plot.ranges import ranges
 
 __all__ = [
     "FAMILY_COLORS",
@@ -39,6 +40,7 @@ __all__ = [
     "family_legend",
     "mechanism_grid",
     "panels",
+    "ranges",
     "reliability",
     "show",
     "training_curves",
