@@ -45,7 +45,7 @@ soak: $(READY)  ## Integrate a million parameter sets a mechanism; minutes
 	@python tests/soak.py
 
 bench: $(READY)  ## Time the integrator beside its peers; minutes
-	@python benchmarks/integrators.py
+	@python benchmarks/integrators.py && python benchmarks/steps.py
 
 lint: $(READY)  ## Check style and format
 	@ruff check

@@ -62,6 +62,7 @@ rule book:
         EXECUTED,
         [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()],
         ["_config.yml", "_toc.yml"],
+        [str(path) for path in sorted(Path("data/benchmarks").iterdir())],
         rebuild.files(rebuild.BOOK),
     output:
         f"{RESULTS}/book/index.html",

@@ -8,12 +8,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef WIDTH /* doubles in a vector register */
 #if defined(__AVX512F__)
 #define WIDTH 8
 #elif defined(__AVX__)
 #define WIDTH 4
 #else
 #define WIDTH 2
+#endif
 #endif
 
 enum { N = $n_species, R = $n_reactions, ENTRIES = $n_entries, LANES = 2 * WIDTH };

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from kinetlib import catalogue_page
+from kinetlib import catalogue_page, speed_page
 
 # What MathJax 3 needs to show TeX as HTML: the bundle and its fonts, 2 MB of the package's 24.
 MATHJAX = ("tex-chtml-full.js", "output/chtml/fonts")
@@ -51,6 +51,9 @@ def assemble(results: str | Path, repository: str | Path = ".") -> Path:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(repository / name, source / name)
     (source / "book" / "catalogue.md").write_text(catalogue_page.render(), encoding="utf-8")
+    for name, text in speed_page.fragments().items():
+        (source / "book" / name).write_text(text, encoding="utf-8")
+    (source / "book" / speed_page.DIAGRAM).write_bytes(speed_page.diagram())
     _copy(results / "headline.md", source / "book" / "headline.md", "07_evaluation")
     for page in _pages(source / "_toc.yml"):
         if page.startswith("notebooks/"):

@@ -43,7 +43,7 @@ DATA: dict[str, list[str]] = {
 }
 
 #: Modules that write a page of the book themselves.
-BOOK = [*_KINETICS, "catalogue_page", "book"]
+BOOK = [*_KINETICS, "catalogue_page", "speed_page", "book"]
 
 
 def files(modules: list[str], repository: str | Path = ".") -> list[str]:

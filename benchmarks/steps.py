@@ -1,0 +1,141 @@
+"""What each step from one kernel for all networks to the integrator as it is was worth.
+
+All variants are the same method with the same tolerances on the same trajectories, on one core, in
+one run: ``make bench`` runs it after the comparison with the peers. A variant is the integrator's
+own source with other compiler flags or with one line changed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.random import default_rng
+from rich.console import Console
+from rich.table import Table
+
+from kinetlib import _native, integrate, mechanisms, provenance, work_precision
+from kinetlib._native_source import source
+from kinetlib.work_precision import Problem
+
+MECHANISMS = ("M1", "M2", "M8", "M13", "M20")
+BATCH, REPEATS = 10_000, 5
+RTOL, ATOL, MAX_STEPS = 1e-6, 1e-9, 100_000
+
+console = Console(width=120)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The integrator with other flags, or with a line of its source changed."""
+
+    name: str
+    remove: tuple[str, ...] = ()
+    add: tuple[str, ...] = ()
+    change: tuple[str, str] | None = None
+
+
+TUNED = "-march=native"
+GROWTH = "factor = select(factor < 6.0, factor, all(6.0));"
+VARIANTS = [
+    Variant("straight code, two trajectories at once", add=(TUNED, "-DWIDTH=1")),
+    Variant("registers of two numbers (SSE), four at once", add=(TUNED, "-DWIDTH=2")),
+    Variant("registers as wide as the processor's: as it is", add=(TUNED,)),
+    Variant(
+        "multiplication and addition in one rounding (not kept)",
+        remove=("-ffp-contract=off",),
+        add=(TUNED, "-ffp-contract=fast"),
+    ),
+    Variant(
+        "steps may grow fiftyfold at once (not kept)",
+        add=(TUNED,),
+        change=(GROWTH, GROWTH.replace("6.0", "50.0")),
+    ),
+]
+
+
+def build(problem: Problem, variant: Variant, folder: Path) -> _native.Kernel:
+    """Compile a variant for the network of a problem."""
+    code = source(problem.network)
+    if variant.change:
+        before, after = variant.change
+        if before not in code:
+            raise ValueError(f"{variant.name}: the source has no line {before!r} any more")
+        code = code.replace(before, after)
+    place = Path(tempfile.mkdtemp(dir=folder))
+    (place / "integrator.cpp").write_text(code, encoding="utf-8")
+    flags = [flag for flag in _native._FLAGS if flag not in variant.remove]
+    command = [_native._compiler()[0], *flags, *variant.add, str(place / "integrator.cpp")]
+    command += ["-o", str(place / "integrator.so"), *_native._LIBRARY]
+    subprocess.run(command, check=True)
+    return _native._function(place / "integrator.so")
+
+
+def microseconds(problem: Problem, kernel: _native.Kernel) -> tuple[float, float]:
+    """Return the processor's time for a trajectory, the least of some calls, and its mean steps."""
+    n, n_times = len(problem.rate_constants), len(problem.times)
+    initial = np.tile(problem.initial, (n, 1))
+    times = np.tile(problem.times, (n, 1))
+    concentration = np.empty((n, n_times, len(problem.initial)))
+    status, n_steps = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    spent = []
+    for _ in range(REPEATS):
+        begin = time.thread_time()
+        kernel(
+            problem.rate_constants,
+            initial,
+            times,
+            RTOL,
+            ATOL,
+            MAX_STEPS,
+            concentration,
+            status,
+            n_steps,
+        )
+        spent.append(time.thread_time() - begin)
+    if status.any():
+        raise ValueError(f"{np.count_nonzero(status)} trajectories failed")
+    return 1e6 * min(spent) / n, float(n_steps.mean())
+
+
+def main() -> None:
+    """Measure, print a table, and write all numbers to ``results/bench/steps.json``."""
+    problems = [
+        work_precision.random_problem(mechanisms.get(name), BATCH, default_rng([1, i]))
+        for i, name in enumerate(MECHANISMS)
+    ]
+    rows = [("one kernel for all networks, compiled by Numba", [])]
+    rows += [(variant.name, []) for variant in VARIANTS]
+    with tempfile.TemporaryDirectory() as folder:
+        for problem in problems:
+            kernels = [integrate._general_kernel(problem.network)]
+            kernels += [build(problem, variant, Path(folder)) for variant in VARIANTS]
+            for kernel, (_, found) in zip(kernels, rows, strict=True):
+                found.append(microseconds(problem, kernel))
+    table = Table("variant", *MECHANISMS, "mean / \u00b5s", "steps")
+    record = []
+    for name, found in rows:
+        spent, steps = np.array(found).T
+        table.add_row(
+            name, *(f"{s:.1f}" for s in spent), f"{spent.mean():.1f}", f"{steps.mean():.0f}"
+        )
+        record.append({"variant": name, "microseconds": spent.tolist(), "steps": steps.tolist()})
+    console.print(table)
+    folder = Path("results/bench")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {
+        "mechanisms": MECHANISMS,
+        "rows": record,
+        "processor": provenance.processor(),
+        **provenance.attributes(),
+    }
+    (folder / "steps.json").write_text(json.dumps(written, indent=2), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

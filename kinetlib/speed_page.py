@@ -1,0 +1,106 @@
+"""Tables of the book's page on the integrator's speed, from the record of ``make bench``.
+
+The record is committed (``data/benchmarks``), because a table of ratios is worth something only
+where all of it was measured in one run on a machine that did nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+DIAGRAM = "integrators.svg"
+
+FRAGMENTS = ("speed_peers.md", "speed_steps.md")
+
+
+def fragments(folder: Traversable | None = None) -> dict[str, str]:
+    """Write what the page ``book/speed.md`` includes.
+
+    Parameters
+    ----------
+    folder
+        Where ``integrators.json`` and ``steps.json`` lie; the committed ones by default.
+
+    Returns
+    -------
+    dict
+        MyST Markdown by name of file. The diagram is expected beside them, see `diagram`.
+    """
+    folder = folder or resources.files("kinetlib_data") / "benchmarks"
+    peers, steps = (
+        json.loads((folder / name).read_text(encoding="utf-8"))
+        for name in ("integrators.json", "steps.json")
+    )
+    beside = "\n".join([_diagram(peers), _peers(peers["rows"]), _told(peers)])
+    return dict(zip(FRAGMENTS, (beside, _steps(steps)), strict=True))
+
+
+def diagram(folder: Traversable | None = None) -> bytes:
+    """Return the work-precision diagram that goes beside the page."""
+    folder = folder or resources.files("kinetlib_data") / "benchmarks"
+    return (folder / DIAGRAM).read_bytes()
+
+
+def _diagram(record: dict) -> str:
+    n = next(row["trajectories"] for row in record["rows"])
+    return f"""\
+:::{{figure}} {DIAGRAM}
+:alt: Time for a trajectory against its median error, both logarithmic, one curve a solver. \
+The curve of kinetlib lies far below all others.
+
+Work-precision diagram over {n} trajectories: median error against mean time, one point a
+tolerance. Lower and further left is better.
+:::
+"""
+
+
+def _peers(rows: list[dict]) -> str:
+    lines = [
+        "| solver | rtol | µs a trajectory | median error | worst | failed | time: equal rtol | "
+        "equal error |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        equal = row["ratio_to_kinetlib_at_equal_error"]
+        cells = [
+            row["solver"],
+            "its own" if row["rtol"] is None else f"{row['rtol']:.0e}",
+            f"{row['microseconds']:,.1f}",
+            f"{row['median_error']:.0e}",
+            f"{row['worst_error']:.0e}",
+            f"{row['failed']} of {row['trajectories']}",
+            f"{row['ratio_to_kinetlib_at_equal_tolerance']:,.2f}",
+            "" if equal is None else f"{equal:,.2f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _told(record: dict) -> str:
+    at = {row["solver"]: row for row in record["rows"] if row["rtol"] in (None, 1e-6)}
+    ours = at["kinetlib, one core"]
+    together = at["kinetlib, all cores"]["ratio_to_kinetlib_at_equal_tolerance"]
+    return (
+        "The last two columns are times relative to kinetlib on one core, at the same tolerance "
+        "(the published recipe beside ours at $10^{-6}$) and where kinetlib makes the same median "
+        "error; empty where no tolerance of ours gives as large an error. At a relative tolerance "
+        f"of $10^{{-6}}$ ours takes {ours['microseconds']:.1f} µs a trajectory, "
+        f"{ours['fastest']:.1f} to {ours['slowest']:.1f} by mechanism; all cores of the machine "
+        f"together take {together:.2f} of one core's time. Measured on {record['processor']} at "
+        f"commit `{record['commit'][:10]}`.\n"
+    )
+
+
+def _steps(record: dict) -> str:
+    names = record["mechanisms"]
+    lines = [
+        f"| variant | {' | '.join(names)} | mean | steps |",
+        "|---|" + "---|" * (len(names) + 2),
+    ]
+    for row in record["rows"]:
+        spent, steps = row["microseconds"], row["steps"]
+        cells = [f"{s:.1f}" for s in (*spent, sum(spent) / len(spent))]
+        lines.append(f"| {row['variant']} | {' | '.join(cells)} | {sum(steps) / len(steps):.0f} |")
+    return "\n".join(lines) + "\n"
