@@ -54,7 +54,7 @@ def init(rng: Generator) -> Weights:
         for inputs, outputs in zip(sizes, sizes[1:], strict=False)
     ]
     readout = rng.normal(0.0, sizes[-1] ** -0.5, sizes[-1])
-    return jax.tree.map(jnp.asarray, {"layers": layers, "readout": readout, "bias": 0.0})
+    return jax.tree.map(jnp.asarray, {"layers": layers, "readout": readout, "bias": np.zeros(())})
 
 
 def field(t: ArrayLike, state: jax.Array, weights: Weights) -> jax.Array:
@@ -65,39 +65,19 @@ def field(t: ArrayLike, state: jax.Array, weights: Weights) -> jax.Array:
     return state @ matrix + shift
 
 
-def flow(
-    weights: Weights, points: ArrayLike, times: ArrayLike = (1.0,), *, rtol: float = 1e-3
-) -> jax.Array:
-    """Let points flow.
-
-    Parameters
-    ----------
-    weights
-        Of `init` or `train`.
-    points
-        Shape (n, 2).
-    times
-        When to look, shape (T,), rising, from 0 to 1.
-    rtol
-        Relative tolerance of a step; the absolute one is a tenth of it.
-
-    Returns
-    -------
-    jax.Array
-        Shape (n, T, 2 + EXTRA).
-    """
-    times = jnp.asarray(times, dtype=float)
+def _flow(weights: Weights, points: ArrayLike, saveat: diffrax.SaveAt, rtol: float) -> jax.Array:
+    """Let points of shape (n, 2) flow for one unit of time, each with steps of its own."""
 
     def one(point: jax.Array) -> jax.Array:
         return diffrax.diffeqsolve(
             diffrax.ODETerm(field),
             diffrax.Tsit5(),
             0.0,
-            times[-1],
-            None,
+            1.0,
+            0.1,
             jnp.concatenate([point, jnp.zeros(EXTRA)]),
             args=weights,
-            saveat=diffrax.SaveAt(ts=times),
+            saveat=saveat,
             stepsize_controller=diffrax.PIDController(rtol=rtol, atol=0.1 * rtol),
             max_steps=_MAX_STEPS,
         ).ys
@@ -106,8 +86,24 @@ def flow(
 
 
 def log_odds(weights: Weights, points: ArrayLike, *, rtol: float = 1e-3) -> jax.Array:
-    """Log-odds that points of shape (n, 2) belong to class 1, shape (n,)."""
-    return flow(weights, points, rtol=rtol)[:, -1] @ weights["readout"] + weights["bias"]
+    """Log-odds that points belong to class 1.
+
+    Parameters
+    ----------
+    weights
+        Of `init` or `train`.
+    points
+        Shape (n, 2).
+    rtol
+        Relative tolerance of a step; the absolute one is a tenth of it.
+
+    Returns
+    -------
+    jax.Array
+        Shape (n,).
+    """
+    end = _flow(weights, points, diffrax.SaveAt(t1=True), rtol)[:, -1]
+    return end @ weights["readout"] + weights["bias"]
 
 
 def loss(
@@ -153,7 +149,7 @@ def train(
     optimiser = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 
     @jax.jit
-    def step(weights, state):
+    def step(weights, state, points, labels):
         value, gradient = jax.value_and_grad(loss)(weights, points, labels)
         updates, state = optimiser.update(gradient, state)
         return optax.apply_updates(weights, updates), state, value
@@ -161,7 +157,7 @@ def train(
     state = optimiser.init(weights)
     losses = np.empty(steps)
     for number in range(steps):
-        weights, state, losses[number] = step(weights, state)
+        weights, state, losses[number] = step(weights, state, points, labels)
         if progress is not None:
             progress(number, float(losses[number]))
     return weights, losses
@@ -174,6 +170,20 @@ def predict(weights: Weights, points: ArrayLike) -> NDArray:
 
 
 @quiet.on_processor()
-def paths(weights: Weights, points: ArrayLike, times: ArrayLike) -> NDArray:
-    """Where points of shape (n, 2) are at some times, shape (n, T, 2 + EXTRA); see `flow`."""
-    return np.asarray(jax.jit(flow)(weights, points, jnp.asarray(times, dtype=float)))
+def paths(weights: Weights, points: ArrayLike, times: ArrayLike, *, rtol: float = 1e-3) -> NDArray:
+    """Where points are on their way.
+
+    Parameters
+    ----------
+    weights, points, rtol
+        As for `log_odds`.
+    times
+        When to look, shape (T,), rising, from 0 to 1.
+
+    Returns
+    -------
+    NDArray
+        Shape (n, T, 2 + EXTRA).
+    """
+    saveat = diffrax.SaveAt(ts=jnp.asarray(times, dtype=float))
+    return np.asarray(jax.jit(lambda w, p: _flow(w, p, saveat, rtol))(weights, points))

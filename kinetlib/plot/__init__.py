@@ -16,6 +16,7 @@ from kinetlib.plot.figures import (
     work_precision,
 )
 from kinetlib.plot.look import (
+    DASHES,
     FAMILY_COLORS,
     PALETTE,
     STYLE,
@@ -27,6 +28,7 @@ from kinetlib.plot.look import (
 )
 
 __all__ = [
+    "DASHES",
     "FAMILY_COLORS",
     "PALETTE",
     "STYLE",
