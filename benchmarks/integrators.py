@@ -1,9 +1,9 @@
 """Time and error of kinetlib's integrator beside its peers, all in one run: ``make bench``.
 
 Twenty mechanisms, rate constants log-uniform over ten decades, 101 output times over 100 time
-units, the reference run's initial state. One core each; kinetlib on all cores besides. The error of
-a trajectory is its largest over species and times against Radau at rtol 1e-10. Compilation and the
-building of models are not counted.
+units, the reference run's initial state. One core each, the solvers taking turns on the same
+trajectories; kinetlib on all cores besides. The error of a trajectory is its largest over species
+and times against Radau at rtol 1e-10. Compilation and the building of models are not counted.
 """
 
 from __future__ import annotations
@@ -12,35 +12,40 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 from numpy.random import default_rng
 from numpy.typing import NDArray
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from scipy.integrate import solve_ivp
 
-from kinetlib import interchange, mechanisms, provenance, work_precision
-from kinetlib.integrate import integrate
+from kinetlib import mechanisms, peers, plot, provenance, work_precision
 from kinetlib.network import Network
-from kinetlib.work_precision import Problem
+from kinetlib.peers import Problem
+from kinetlib.work_precision import OURS
 
 BATCH = 20_000  # trajectories of a call of kinetlib
-OURS, ALL_CORES = "kinetlib, one core", "kinetlib, all cores"
-PUBLISHED = "SciPy LSODA, as published"
+FOLDER = Path("results/bench")
+PEERS = ("LSODA", "libRoadRunner", "scikit-sundae", "diffrax", "diffrax, vmap")
+# Our own curve reaches further than the peers', so that their errors lie on it.
+OWN_TOLERANCES = [10.0**-n for n in range(2, 10)]
+NAMES = {
+    "LSODA": "SciPy LSODA",
+    "libRoadRunner": "libRoadRunner (CVODE)",
+    "scikit-sundae": "scikit-sundae (CVODE)",
+    "diffrax": "diffrax Kvaerno5",
+    "diffrax, vmap": "diffrax Kvaerno5, vmap",
+    OURS: "kinetlib, one core",
+}
+LIBRARIES = ("scipy", "libroadrunner", "scikit-sundae", "diffrax", "jax")
+ALL_CORES, PUBLISHED = "kinetlib, all cores", "SciPy LSODA, as published"
 
-console = Console(width=120)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a solver needed on one mechanism: seconds a trajectory, and each trajectory's error."""
-
-    seconds: float
-    errors: NDArray[np.float64]
+console = Console(width=140)
 
 
 def python_law(network: Network, constants: NDArray) -> Callable[[float, NDArray], list[float]]:
@@ -65,181 +70,185 @@ def python_law(network: Network, constants: NDArray) -> Callable[[float, NDArray
     return law
 
 
-def published(problem: Problem, i: int, rtol: float) -> NDArray:
-    """LSODA with 5,001 outputs, steps of at most 1, SciPy's own tolerances whatever `rtol`."""
+def published(problem: Problem) -> NDArray:
+    """LSODA with 5,001 outputs, steps of at most 1 and SciPy's own tolerances."""
     dense = np.linspace(0, problem.times[-1], 5001)
-    law = python_law(problem.network, problem.rate_constants[i])
     span = (0, dense[-1])
-    done = solve_ivp(law, span, problem.initial, "LSODA", t_eval=dense, max_step=1.0)
-    return done.y.T[::50]
+    found = []
+    for constants in problem.rate_constants:
+        law = python_law(problem.network, constants)
+        done = solve_ivp(law, span, problem.initial, "LSODA", t_eval=dense, max_step=1.0)
+        found.append(done.y.T[::50])
+    return np.stack(found)
 
 
-def scipy(method: str) -> Callable[[Problem, int, float], NDArray]:
-    """SciPy's solvers with compiled rate law and Jacobian."""
-
-    def solve(problem: Problem, i: int, rtol: float) -> NDArray:
-        options = {"rtol": rtol, "atol": 1e-3 * rtol}
-        return work_precision.scipy_trajectory(problem, i, method, **options)
-
-    return solve
-
-
-class RoadRunner:
-    """libRoadRunner: CVODE on a model it compiled itself."""
-
-    def __init__(self) -> None:
-        import roadrunner
-
-        self._module, self._models = roadrunner, {}
-
-    def __call__(self, problem: Problem, i: int, rtol: float) -> NDArray:
-        """Simulate one trajectory."""
-        network = problem.network
-        ids = interchange.identifiers(network)
-        if str(network) not in self._models:
-            start = dict(zip(network.species, problem.initial, strict=True))
-            ones = dict.fromkeys(network.constants, 1.0)
-            model = self._module.RoadRunner(interchange.to_sbml(network, ones, start))
-            model.timeCourseSelections = [f"[{ids[s]}]" for s in network.species]
-            self._models[str(network)] = model
-        model = self._models[str(network)]
-        model.resetToOrigin()
-        for name, value in zip(network.constants, problem.rate_constants[i], strict=True):
-            model[ids[name]] = value
-        model.integrator.setValue("relative_tolerance", rtol)
-        model.integrator.setValue("absolute_tolerance", 1e-3 * rtol)
-        return np.array(model.simulate(0, problem.times[-1], len(problem.times)))
-
-
-class Sundae:
-    """scikit-sundae: CVODE with the compiled rate law and Jacobian."""
-
-    def __init__(self) -> None:
-        from sksundae.cvode import CVODE
-
-        self._solver = CVODE
-
-    def __call__(self, problem: Problem, i: int, rtol: float) -> NDArray:
-        """Simulate one trajectory."""
-        rhs, jacobian = work_precision.rate_law(problem.network, problem.rate_constants[i])
-
-        def fill(t: float, y: NDArray, out: NDArray) -> None:
-            out[:] = rhs(t, np.array(y))
-
-        def fill_jacobian(t: float, y: NDArray, _: NDArray, out: NDArray) -> None:
-            out[:, :] = jacobian(t, np.array(y))
-
-        options = {"rtol": rtol, "atol": 1e-3 * rtol, "max_num_steps": 100_000}
-        solver = self._solver(fill, jacfn=fill_jacobian, **options)
-        done = solver.solve(problem.times, problem.initial)
-        if len(done.t) < len(problem.times):  # gave up on the way
-            return np.full((len(problem.times), len(problem.initial)), np.nan)
-        return done.y
-
-
-PEERS: dict[str, Callable[[], Callable[[Problem, int, float], NDArray]]] = {
-    PUBLISHED: lambda: published,
-    "SciPy LSODA": lambda: scipy("LSODA"),
-    "libRoadRunner (CVODE)": RoadRunner,
-    "scikit-sundae (CVODE)": Sundae,
-}
-
-
-def peer(solve: Callable, problem: Problem, exact: NDArray, rtol: float) -> Outcome:
-    """Measure a peer, trajectory by trajectory; its first call, which may compile, is not timed."""
-    solve(problem, 0, rtol)
-    begin = time.perf_counter()
-    found = [solve(problem, i, rtol) for i in range(len(exact))]
-    seconds = (time.perf_counter() - begin) / len(exact)
-    return Outcome(
-        seconds, np.array([np.abs(a - b).max() for a, b in zip(found, exact, strict=True)])
+def measurement(name: str, rtol: float, found: NDArray, seconds: float, exact: NDArray):
+    """Put what was measured outside of `work_precision.measure` into its form."""
+    error = np.abs(found - exact).max((1, 2))
+    return xr.Dataset(
+        {
+            "error": (("solver", "rtol", "trajectory"), error[None, None]),
+            "seconds": (("solver", "rtol"), [[seconds]]),
+        },
+        coords={"solver": [name], "rtol": [rtol]},
     )
 
 
-def ours(problem: Problem, exact: NDArray, rtol: float, threads: int | None) -> Outcome:
-    """Measure kinetlib on a batch, the problem's trajectories first; the median of five calls."""
-    n = len(exact)
-    constants = np.resize(problem.rate_constants, (BATCH, problem.rate_constants.shape[1]))
-    initial = np.tile(problem.initial, (BATCH, 1))
-    options = {"rtol": rtol, "atol": 1e-3 * rtol, "threads": threads}
-    seconds = []
-    for _ in range(6):
+def measured(problem: Problem, tolerances: list[float], names: list[str]) -> dict[str, xr.Dataset]:
+    """Measure everything on one mechanism; each part with dimensions solver, rtol, trajectory."""
+    exact = work_precision.reference(problem)
+    own, together = [], []
+    parts = {"peers": work_precision.measure(problem, tolerances, names, exact=exact)}
+    with work_precision.one_core():
         begin = time.perf_counter()
-        found = integrate(problem.network, constants, initial, problem.times, **options)
-        seconds.append(time.perf_counter() - begin)
-    errors = np.abs(found.concentration[:n] - exact).max((1, 2))
-    return Outcome(float(np.median(seconds[1:])) / BATCH, errors)
+        found = published(problem)
+        seconds = (time.perf_counter() - begin) / len(exact)
+        for rtol in sorted({*OWN_TOLERANCES, *tolerances}, reverse=True):
+            batch = BATCH if rtol in tolerances else work_precision.BATCH
+            ours = work_precision.ours(problem, rtol, batch=batch)
+            own.append(measurement(OURS, rtol, *ours, exact))
+    for rtol in tolerances:
+        ours = work_precision.ours(problem, rtol, batch=BATCH, threads=None)
+        together.append(measurement(ALL_CORES, rtol, *ours, exact))
+    parts["published"] = measurement(PUBLISHED, np.nan, found, seconds, exact)
+    parts["own"] = xr.concat(own, "rtol")
+    parts["all cores"] = xr.concat(together, "rtol")
+    return parts
+
+
+def curve(result: xr.Dataset) -> tuple[NDArray, NDArray]:
+    """Median error over all trajectories and mean time over the mechanisms, by tolerance."""
+    return (
+        result.error.median(("mechanism", "trajectory")).values,
+        result.seconds.mean("mechanism").values,
+    )
+
+
+def row(name: str, at: xr.Dataset, ours: xr.Dataset) -> dict[str, object]:
+    """Tell about one solver at one tolerance."""
+    error, seconds = at.error.values, at.seconds.values
+    rtol = float(at.rtol)
+    # The published pipeline has tolerances of its own: it stands beside ours at 1e-6.
+    beside = ours.seconds.sel(rtol=1e-6 if np.isnan(rtol) else rtol).mean().item()
+    median = float(np.nanmedian(error))
+    equal = work_precision.equal_error(([median], [seconds.mean()]), curve(ours))
+    return {
+        "solver": name,
+        "rtol": None if np.isnan(rtol) else rtol,
+        "trajectories": error.size,
+        "microseconds": 1e6 * seconds.mean(),
+        "fastest": 1e6 * seconds.min(),
+        "slowest": 1e6 * seconds.max(),
+        "median_error": median,
+        "worst_error": float(np.nanmax(error)),
+        "failed": int(np.isnan(error).sum()),
+        "ratio_to_kinetlib_at_equal_tolerance": seconds.mean() / beside,
+        # None where no tolerance of ours gave as small or as large an error.
+        "ratio_to_kinetlib_at_equal_error": None if equal.common is None else equal.ratio.item(),
+    }
+
+
+def show(rows: list[dict], lowest: float, highest: float) -> None:
+    """Print the table."""
+    table = Table(box=SIMPLE)
+    for column in ("solver", "rtol", "n", "µs a trajectory", "by mechanism", "median error"):
+        table.add_column(column, no_wrap=True, justify="left" if column == "solver" else "right")
+    for column in ("worst", "failed", "ratio: equal rtol", "equal error"):
+        table.add_column(column, no_wrap=True, justify="right")
+    for found in rows:
+        equal = found["ratio_to_kinetlib_at_equal_error"]
+        table.add_row(
+            found["solver"],
+            "its own" if found["rtol"] is None else f"{found['rtol']:.0e}",
+            str(found["trajectories"]),
+            f"{found['microseconds']:,.1f}",
+            f"{found['fastest']:,.1f} to {found['slowest']:,.1f}",
+            f"{found['median_error']:.0e}",
+            f"{found['worst_error']:.0e}",
+            str(found["failed"]),
+            f"{found['ratio_to_kinetlib_at_equal_tolerance']:,.2f}",
+            "-" if equal is None else f"{equal:,.2f}",
+        )
+    console.print(table)
+    console.print(
+        "Ratios are of mean times to that of kinetlib on one core; the last, where kinetlib makes "
+        f"the same median error,\nits time interpolated between median errors of {lowest:.0e} and "
+        f"{highest:.0e}; - lies outside of them."
+    )
+
+
+def draw(results: dict[str, xr.Dataset], n: int) -> None:
+    """Write the work-precision diagram as ``integrators.svg`` and ``integrators.png``."""
+    lines = {
+        NAMES[s]: curve(results["peers"].sel(solver=s)) for s in results["peers"].solver.values
+    }
+    lines[PUBLISHED] = curve(results["published"].sel(solver=PUBLISHED))
+    lines[NAMES[OURS]] = curve(results["own"].sel(solver=OURS))
+    figure = plot.work_precision(
+        lines,
+        error_label="median over trajectories of the largest error / S₀",
+        time_label="mean time for one trajectory, one core / s",
+    )
+    figure.set_size_inches(7.2, 4.4)
+    (axis,) = figure.axes
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axis.set_title(f"{results['own'].sizes['mechanism']} mechanisms, {n} trajectories each")
+    for suffix in ("svg", "png"):
+        figure.savefig(FOLDER / f"integrators.{suffix}", dpi=200)
 
 
 def main() -> None:
-    """Measure, print a table, and write all numbers to ``results/bench/integrators.json``."""
+    """Measure, print a table, write all numbers and the diagram below ``results/bench``."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--sets", type=int, default=20, help="rate-constant sets a mechanism")
     arguments.add_argument("--rtol", type=float, nargs="+", default=[1e-4, 1e-6, 1e-8])
+    arguments.add_argument("--mechanisms", nargs="+", default=list(mechanisms.catalogue()))
     options = arguments.parse_args()
-    peers = {}
-    for name, make in PEERS.items():
+    names = []
+    for name in PEERS:
         try:
-            peers[name] = make()
-        except ImportError as error:
+            peers.solver(name)
+            names.append(name)
+        except ValueError as error:
             console.print(f"without {name}: {error}")
-    found: dict[tuple[str, float], list[Outcome]] = {}
-    for mechanism in mechanisms.catalogue().values():
-        rng = default_rng([1, *mechanism.id.encode()])
-        problem = work_precision.random_problem(mechanism, options.sets, rng)
-        exact = work_precision.reference(problem)
-        for rtol in options.rtol:
-            for name, solve in peers.items():
-                if name != PUBLISHED or rtol == options.rtol[0]:
-                    found.setdefault((name, rtol), []).append(peer(solve, problem, exact, rtol))
-            for name, threads in ((OURS, 1), (ALL_CORES, None)):
-                outcome = ours(problem, exact, rtol, threads)
-                found.setdefault((name, rtol), []).append(outcome)
-        console.print(f"{mechanism.id} done")
-    report(found)
+    with work_precision.one_core() as pinned:
+        if not pinned:
+            console.print("This system cannot keep a process on one core: JAX may use more.")
+    found = []
+    for mechanism in options.mechanisms:
+        rng = default_rng([1, *mechanism.encode()])
+        problem = work_precision.random_problem(mechanisms.get(mechanism), options.sets, rng)
+        found.append(measured(problem, options.rtol, names))
+        console.print(f"{mechanism} done")
+    report({part: xr.concat([f[part] for f in found], "mechanism") for part in found[0]})
 
 
-def report(found: dict[tuple[str, float], list[Outcome]]) -> None:
+def report(results: dict[str, xr.Dataset]) -> None:
     """Print and write what was measured."""
-    table = Table("solver", "rtol", "µs a trajectory", "by mechanism")
-    for column in ("median error", "worst", "failed", "ratio"):
-        table.add_column(column)
-    rows = []
-    middle = {rtol: np.mean([o.seconds for o in found[OURS, rtol]]) for _, rtol in found}
-    for (name, rtol), outcomes in found.items():
-        seconds = np.array([outcome.seconds for outcome in outcomes])
-        errors = np.concatenate([outcome.errors for outcome in outcomes])
-        # The published pipeline has tolerances of its own: it stands beside ours at 1e-6.
-        against = middle.get(1e-6, middle[rtol]) if name == PUBLISHED else middle[rtol]
-        row = {
-            "solver": name,
-            "rtol": "its own" if name == PUBLISHED else f"{rtol:.0e}",
-            "microseconds": 1e6 * seconds.mean(),
-            "fastest": 1e6 * seconds.min(),
-            "slowest": 1e6 * seconds.max(),
-            "median_error": float(np.nanmedian(errors)),
-            "worst_error": float(np.nanmax(errors)),
-            "failed": int(np.isnan(errors).sum()),
-            "ratio_to_kinetlib_one_core": float(seconds.mean() / against),
-        }
-        rows.append(row)
-        table.add_row(
-            name,
-            row["rtol"],
-            f"{row['microseconds']:,.1f}",
-            f"{row['fastest']:,.1f} to {row['slowest']:,.1f}",
-            f"{row['median_error']:.0e}",
-            f"{row['worst_error']:.0e}",
-            str(row["failed"]),
-            f"{row['ratio_to_kinetlib_one_core']:,.2f}",
-        )
-    console.print(table)
-    folder = Path("results/bench")
-    folder.mkdir(parents=True, exist_ok=True)
-    peers = ("scipy", "libroadrunner", "scikit-sundae")
-    installed = {name: _version(name) for name in peers}
-    record = {"rows": rows, "peers": installed, **provenance.attributes()}
-    (folder / "integrators.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
+    own = results["own"].sel(solver=OURS)
+    tolerances = results["all cores"].rtol.values
+    rows = [row(PUBLISHED, results["published"].isel(solver=0, rtol=0), own)]
+    for rtol in tolerances:
+        for name in results["peers"].solver.values:
+            rows.append(row(NAMES[name], results["peers"].sel(solver=name, rtol=rtol), own))
+        rows.append(row(NAMES[OURS], own.sel(rtol=rtol), own))
+        rows.append(row(ALL_CORES, results["all cores"].sel(solver=ALL_CORES, rtol=rtol), own))
+    errors, seconds = curve(own)
+    show(rows, errors.min(), errors.max())
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    draw(results, own.sizes["trajectory"])
+    record = {
+        "rows": rows,
+        "kinetlib_curve": {
+            "rtol": own.rtol.values.tolist(),
+            "median_error": errors.tolist(),
+            "microseconds": (1e6 * seconds).tolist(),
+        },
+        "peers": {name: _version(name) for name in LIBRARIES},
+        **provenance.attributes(),
+    }
+    (FOLDER / "integrators.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
+    console.print(f"{FOLDER}: integrators.json, integrators.svg, integrators.png")
 
 
 def _version(package: str) -> str | None:

@@ -81,6 +81,7 @@ class SolverExploration(Parameters):
     tolerances: ListOf[Tolerance] = Field(
         [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9], description="relative tolerances tried"
     )
+    neural_ode_steps: Count = Field(200, description="gradient steps of the neural ODE")
 
 
 class Mechanisms(Parameters):

@@ -22,7 +22,10 @@ from typing import Any
 
 from kinetlib import repository
 
-PACKAGES = ("kinetlib", "numpy", "scipy", "numba", "xarray", "keras", "tensorflow")
+PACKAGES = (
+    *("kinetlib", "numpy", "scipy", "numba", "xarray", "keras", "tensorflow"),
+    *("jax", "diffrax", "libroadrunner"),
+)
 NUMERICS = ("kinetlib", "numpy", "numba", "xarray")
 RECORD_KEY = "kinetlib"
 

@@ -1,12 +1,14 @@
-"""Keep what TensorFlow's C++ writes while it loads off terminals and pages."""
+"""Keep what compiled libraries write while they load or work off terminals and pages."""
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 # 3 hides even "no GPU here", which TensorFlow counts as an error; what fails still raises.
 ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -19,22 +21,58 @@ def set_environment() -> None:
 
 
 @contextmanager
-def native_logs() -> Iterator[None]:
-    """Hold back what is written to the file descriptor of standard error; shown if work fails.
+def native_logs(*descriptors: int) -> Iterator[None]:
+    """Hold back what is written to file descriptors of the process; shown if work fails.
 
-    TensorFlow writes some lines before it reads its environment, past Python's own streams, so
-    nothing less reaches them.
+    TensorFlow writes some lines before it reads its environment, SUNDIALS a line for each warning,
+    all past Python's own streams, so nothing less reaches them.
+
+    Parameters
+    ----------
+    *descriptors
+        1 for standard output, 2 for standard error; by default the latter.
     """
     set_environment()
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held, os.fdopen(os.dup(2), "wb") as standard_error:
-        os.dup2(held.fileno(), 2)
+    _flush()
+    with ExitStack() as stack:
+        streams = []
+        for descriptor in descriptors or (2,):
+            held = stack.enter_context(tempfile.TemporaryFile())
+            stream = stack.enter_context(os.fdopen(os.dup(descriptor), "wb"))
+            os.dup2(held.fileno(), descriptor)
+            streams.append((descriptor, stream, held))
         try:
             yield
         except BaseException:
-            held.seek(0)
-            standard_error.write(held.read())
+            _flush()
+            for _, stream, held in streams:
+                held.seek(0)
+                stream.write(held.read())
             raise
         finally:
-            sys.stderr.flush()
-            os.dup2(standard_error.fileno(), 2)
+            _flush()
+            for descriptor, stream, _ in streams:
+                os.dup2(stream.fileno(), descriptor)
+
+
+def _flush() -> None:
+    """Write out what Python's streams and those of C still keep."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    ctypes.CDLL(None).fflush(None)
+
+
+@contextmanager
+def on_processor() -> Iterator[None]:
+    """Let JAX compute on the processor, and not complain about a graphics card left alone."""
+    import jax
+
+    logger = logging.getLogger("jax._src.xla_bridge")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        processor = jax.local_devices(backend="cpu")[0]
+    finally:
+        logger.setLevel(level)
+    with jax.default_device(processor):
+        yield

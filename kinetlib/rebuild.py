@@ -19,7 +19,16 @@ _KINETICS = [
 #: Modules of kinetlib whose change makes a chapter's results old. `plot` is left out where a
 #: chapter takes long: a new colour in a figure does not train a network again.
 MODULES: dict[str, list[str]] = {
-    "01_solver_exploration": [*_KINETICS, "simulate", "work_precision", "plot"],
+    "01_solver_exploration": [
+        *_KINETICS,
+        "interchange",
+        "simulate",
+        "evaluate",
+        "peers",
+        "work_precision",
+        "neural_ode",
+        "plot",
+    ],
     "02_mechanisms": [*_KINETICS, "simulate", "sample", "plot"],
     "03_dataset_generation": [*_KINETICS, "sample", "dataset", "shards", "card", "coverage"],
     "06_fusion_training": ["dataset", "fusion"],

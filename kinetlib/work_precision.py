@@ -1,57 +1,34 @@
-"""What an accuracy costs: SciPy's stiff solvers and `kinetlib.integrate` on the same problems.
+"""What an accuracy costs: solvers by others and `kinetlib.integrate` on the same problems.
 
-SciPy's solvers get a compiled rate law and a compiled analytic Jacobian: the comparison is one of
-methods, and of the language they are driven from. Everything runs on one core.
+Everything runs on one core. Compilation is measured, but apart.
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
+import psutil
 import xarray as xr
-from numba import njit
 from numpy.random import Generator
-from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
+from numpy.typing import ArrayLike, NDArray
 
+from kinetlib import peers
 from kinetlib.integrate import integrate
 from kinetlib.mechanisms import Mechanism
-from kinetlib.network import Network
+from kinetlib.peers import ABSOLUTE, Problem
 
 OURS = "kinetlib"
-METHODS = ("LSODA", "BDF", "Radau", OURS)
-ABSOLUTE = 1e-3  # absolute tolerance relative to the relative one: concentrations are of order one
+METHODS = ("LSODA", "BDF", "Radau", "libRoadRunner", "diffrax", OURS)
 _REFERENCE = {"rtol": 1e-10, "atol": 1e-13}
 #: Least number of trajectories that kinetlib is given in one call: a call has a price of its own.
 BATCH = 2000
 _REPEATS = 5  # of a batch; their median counts
-
-RateLaw = Callable[[float, NDArray], NDArray]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Trajectories of one network that every solver computes.
-
-    Attributes
-    ----------
-    network
-        R reactions among S species.
-    rate_constants
-        Shape (n, R).
-    initial
-        Concentrations at time 0, shape (S,).
-    times
-        Output times, shape (T,), from 0.
-    """
-
-    network: Network
-    rate_constants: NDArray[np.float64]
-    initial: NDArray[np.float64]
-    times: NDArray[np.float64]
 
 
 def random_problem(
@@ -81,92 +58,52 @@ def random_problem(
     )
 
 
-def rate_law(network: Network, constants: NDArray[np.float64]) -> tuple[RateLaw, RateLaw]:
-    """Return right-hand side and Jacobian of one trajectory as SciPy calls them, compiled.
-
-    Parameters
-    ----------
-    network
-        R reactions among S species.
-    constants
-        Shape (R,).
-
-    Returns
-    -------
-    tuple
-        ``rhs(t, c)`` of shape (S,) and ``jacobian(t, c)`` of shape (S, S).
-    """
-    orders, stoichiometry = network.orders, network.stoichiometry.astype(np.float64)
-    k = np.array(constants, dtype=np.float64)
-
-    def rhs(t: float, c: NDArray) -> NDArray:
-        return _rhs(orders, stoichiometry, k, c)
-
-    def jacobian(t: float, c: NDArray) -> NDArray:
-        return _jacobian(orders, stoichiometry, k, c)
-
-    return rhs, jacobian
-
-
-@njit(cache=True)
-def _rhs(orders, stoichiometry, k, c):
-    out = np.zeros(c.size)
-    for r in range(k.size):
-        rate = k[r]
-        for j in range(c.size):
-            rate *= c[j] ** orders[r, j]
-        for i in range(c.size):
-            out[i] += stoichiometry[r, i] * rate
-    return out
-
-
-@njit(cache=True)
-def _jacobian(orders, stoichiometry, k, c):
-    out = np.zeros((c.size, c.size))
-    for r in range(k.size):
-        for j in range(c.size):
-            if orders[r, j] > 0:
-                slope = k[r] * orders[r, j] * c[j] ** (orders[r, j] - 1)
-                for other in range(c.size):
-                    if other != j:
-                        slope *= c[other] ** orders[r, other]
-                for i in range(c.size):
-                    out[i, j] += stoichiometry[r, i] * slope
-    return out
-
-
-def scipy_trajectory(
-    problem: Problem, index: int, method: str, *, rtol: float, atol: float, max_step: float = np.inf
-) -> NDArray[np.float64]:
-    """Compute one trajectory of a problem with `scipy.integrate.solve_ivp`.
-
-    Returns
-    -------
-    NDArray
-        Shape (T, S); NaN throughout where the solver gave up.
-    """
-    rhs, jacobian = rate_law(problem.network, problem.rate_constants[index])
-    times = problem.times
-    done = solve_ivp(
-        rhs,
-        (times[0], times[-1]),
-        problem.initial,
-        method,
-        t_eval=times,
-        rtol=rtol,
-        atol=atol,
-        max_step=max_step,
-        jac=jacobian,
-    )
-    if not done.success:
-        return np.full((len(times), len(problem.initial)), np.nan)
-    return done.y.T
-
-
 def reference(problem: Problem) -> NDArray[np.float64]:
     """Compute all trajectories with Radau at rtol 1e-10 and atol 1e-13, shape (n, T, S)."""
     indices = range(len(problem.rate_constants))
-    return np.stack([scipy_trajectory(problem, i, "Radau", **_REFERENCE) for i in indices])
+    return np.stack([peers.scipy_trajectory(problem, i, "Radau", **_REFERENCE) for i in indices])
+
+
+@contextmanager
+def one_core() -> Iterator[bool]:
+    """Keep all threads of this process on the core where it runs, also those that begin meanwhile.
+
+    Yields
+    ------
+    bool
+        Whether that is so: macOS has no such call. There kinetlib, SciPy, scikit-sundae and
+        libRoadRunner have one thread anyway; JAX may have more.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield False
+        return
+    before = os.sched_getaffinity(0)
+    core = psutil.Process().cpu_num()
+    _set_affinity({core} & before or {min(before)})
+    try:
+        yield True
+    finally:
+        _set_affinity(before)
+
+
+def _set_affinity(cores: set[int]) -> None:
+    """Set the cores that each thread of this process may use; Linux counts by thread."""
+    for thread in os.listdir("/proc/self/task"):
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setaffinity(int(thread), cores)
+
+
+@functools.cache
+def _peer(method: str) -> peers.Solver:
+    """One solver of a kind in a process, so that what it compiled serves again."""
+    return peers.solver(method)
+
+
+def _checked(method: str) -> str:
+    if method not in (*peers.NAMES, OURS):
+        known = ", ".join((*peers.NAMES, OURS))
+        raise ValueError(f"unknown method {method!r}: expected one of {known}")
+    return method
 
 
 def solve(problem: Problem, method: str, rtol: float) -> tuple[NDArray[np.float64], float]:
@@ -175,66 +112,131 @@ def solve(problem: Problem, method: str, rtol: float) -> tuple[NDArray[np.float6
     Parameters
     ----------
     method
-        One of `METHODS`.
+        One of ``peers.NAMES``, or `OURS`.
     rtol
         Relative tolerance; the absolute one is `ABSOLUTE` of it.
 
     Returns
     -------
     concentration
-        Shape (n, T, S).
+        Shape (n, T, S); NaN where a trajectory failed.
     seconds
-        Time for one trajectory, the mean over all.
+        Time for one trajectory, the mean over all; it includes compilation in the first call for a
+        network.
 
     Raises
     ------
     ValueError
-        For a method that is not known.
+        For a method that is not known or whose library is not installed.
     """
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}: expected one of {', '.join(METHODS)}")
-    n = len(problem.rate_constants)
-    atol = ABSOLUTE * rtol
-    if method == OURS:
-        return _ours(problem, rtol, atol)
-    begin = time.perf_counter()
-    runs = [scipy_trajectory(problem, i, method, rtol=rtol, atol=atol) for i in range(n)]
-    return np.stack(runs), (time.perf_counter() - begin) / n
+    if _checked(method) == OURS:
+        with one_core():
+            return ours(problem, rtol)
+    solver = _peer(method)
+    with one_core():
+        begin = time.perf_counter()
+        found = solver(problem, rtol)
+        return found, (time.perf_counter() - begin) / len(problem.rate_constants)
 
 
-def _ours(problem: Problem, rtol: float, atol: float) -> tuple[NDArray[np.float64], float]:
-    """Solve all trajectories in one call, repeated to the size of a batch as datasets need them."""
+def ours(
+    problem: Problem, rtol: float, *, batch: int = BATCH, threads: int | None = 1
+) -> tuple[NDArray[np.float64], float]:
+    """Solve with kinetlib in one call, the problem repeated to the size datasets need.
+
+    Parameters
+    ----------
+    batch
+        Least number of trajectories in the call.
+    threads
+        As for `kinetlib.integrate`.
+
+    Returns
+    -------
+    concentration, seconds
+        As `solve`; the time is the median of several calls.
+    """
     n = len(problem.rate_constants)
-    constants = np.tile(problem.rate_constants, (-(-BATCH // n), 1))
-    initial = np.broadcast_to(problem.initial, (len(constants), len(problem.initial)))
+    constants = np.tile(problem.rate_constants, (-(-batch // n), 1))
     seconds = []
     for _ in range(_REPEATS):
         begin = time.perf_counter()
-        solution = integrate(
-            problem.network, constants, initial, problem.times, rtol=rtol, atol=atol, threads=1
-        )
+        found = _integrate(replace(problem, rate_constants=constants), rtol, threads)
         seconds.append(time.perf_counter() - begin)
-    return solution.concentration[:n], float(np.median(seconds)) / len(constants)
+    return found[:n], float(np.median(seconds)) / len(constants)
+
+
+def _integrate(problem: Problem, rtol: float, threads: int | None = 1) -> NDArray[np.float64]:
+    constants = problem.rate_constants
+    initial = np.broadcast_to(problem.initial, (len(constants), len(problem.initial)))
+    options = {"rtol": rtol, "atol": ABSOLUTE * rtol, "threads": threads}
+    return integrate(problem.network, constants, initial, problem.times, **options).concentration
+
+
+def alone(problem: Problem, method: str, rtol: float) -> NDArray[np.float64]:
+    """Time calls for a single trajectory each, on one core and after a first call that compiles.
+
+    Returns
+    -------
+    NDArray
+        Seconds for each trajectory, shape (n,).
+
+    Raises
+    ------
+    ValueError
+        As `solve`.
+    """
+    solver = _integrate if _checked(method) == OURS else _peer(method)
+    singles = [replace(problem, rate_constants=k[None]) for k in problem.rate_constants]
+    seconds = []
+    with one_core():
+        solver(singles[0], rtol)
+        for single in singles:
+            begin = time.perf_counter()
+            solver(single, rtol)
+            seconds.append(time.perf_counter() - begin)
+    return np.array(seconds)
 
 
 def measure(
-    problem: Problem, tolerances: Sequence[float], methods: Sequence[str] = METHODS
+    problem: Problem,
+    tolerances: Sequence[float],
+    methods: Sequence[str] = METHODS,
+    *,
+    exact: NDArray[np.float64] | None = None,
 ) -> xr.Dataset:
-    """Measure error and time of each method at each tolerance.
+    """Measure error and time of each method at each tolerance, the methods taking turns.
+
+    Parameters
+    ----------
+    tolerances
+        Relative tolerances.
+    methods
+        Of ``peers.NAMES`` and `OURS`.
+    exact
+        What errors are counted from, shape (n, T, S); by default `reference`.
 
     Returns
     -------
     xarray.Dataset
         ``error`` (solver, rtol, trajectory), the largest absolute error over species and
-        output times against `reference`, NaN where a trajectory failed; ``seconds`` (solver,
-        rtol), for one trajectory.
+        output times, NaN where a trajectory failed; ``seconds`` (solver, rtol), for one trajectory;
+        ``preparation`` (solver), what the first call took beyond the trajectories themselves.
     """
-    exact = reference(problem)
-    error = np.empty((len(methods), len(tolerances), len(problem.rate_constants)))
+    exact = reference(problem) if exact is None else exact
+    n = len(problem.rate_constants)
+    error = np.empty((len(methods), len(tolerances), n))
     seconds = np.empty(error.shape[:2])
+    first = np.empty(len(methods))
     for m, method in enumerate(methods):
-        solve(problem, method, tolerances[0])  # compiles, or loads what was compiled
-        for t, rtol in enumerate(tolerances):
+        begin = time.perf_counter()
+        if method == OURS:
+            _integrate(problem, tolerances[0])
+        else:
+            solve(problem, method, tolerances[0])
+        first[m] = time.perf_counter() - begin
+    for t, rtol in enumerate(tolerances):
+        for m, method in enumerate(methods):
             found, seconds[m, t] = solve(problem, method, rtol)
             error[m, t] = np.abs(found - exact).max(axis=(1, 2))
     return xr.Dataset(
@@ -249,6 +251,85 @@ def measure(
                 seconds,
                 {"long_name": "time for one trajectory", "units": "s"},
             ),
+            "preparation": (
+                "solver",
+                np.maximum(first - n * seconds[:, 0], 0.0),
+                {"long_name": "time of the first call without the trajectories", "units": "s"},
+            ),
         },
         coords={"solver": list(methods), "rtol": list(tolerances)},
     )
+
+
+@dataclass(frozen=True)
+class EqualError:
+    """Two solvers where both make the same error.
+
+    Attributes
+    ----------
+    error
+        Errors compared at, shape (K,).
+    ratio
+        Time of the one over that of the other, shape (K,); NaN where one of them was not measured
+        on both sides of the error.
+    common
+        Smallest and largest error that both were measured to reach; None if there is none.
+    """
+
+    error: NDArray[np.float64]
+    ratio: NDArray[np.float64]
+    common: tuple[float, float] | None
+
+
+def equal_error(
+    one: tuple[ArrayLike, ArrayLike],
+    other: tuple[ArrayLike, ArrayLike],
+    at: ArrayLike | None = None,
+) -> EqualError:
+    """Compare the times of two solvers at equal error instead of equal tolerance.
+
+    Between measured tolerances the logarithm of the time is interpolated linearly in the logarithm
+    of the error; beyond them nothing is said. A tolerance that gave a larger error in a longer time
+    than another one is left out.
+
+    Parameters
+    ----------
+    one, other
+        Errors and seconds a trajectory at several tolerances, each pair of shape (tolerances,).
+    at
+        Errors to compare at, shape (K,); by default those measured of `one`.
+
+    Returns
+    -------
+    EqualError
+        ``ratio`` is the time of `one` over that of `other`.
+
+    Raises
+    ------
+    ValueError
+        If no tolerance of one of them has a finite error and time above zero.
+    """
+    errors = np.atleast_1d(np.asarray(one[0] if at is None else at, dtype=np.float64))
+    curves = [_front(*curve) for curve in (one, other)]
+    with np.errstate(divide="ignore"):  # no error at all lies left of every curve
+        where = np.log(errors)
+    times = [np.interp(where, *curve, left=np.nan, right=np.nan) for curve in curves]
+    low = max(curve[0][0] for curve in curves)
+    high = min(curve[0][-1] for curve in curves)
+    common = (float(np.exp(low)), float(np.exp(high))) if low <= high else None
+    return EqualError(errors, np.exp(times[0] - times[1]), common)
+
+
+def _front(errors: ArrayLike, seconds: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Logarithms of error and time, by rising error, where no other point is better in both."""
+    errors, seconds = np.asarray(errors, np.float64), np.asarray(seconds, np.float64)
+    known = np.isfinite(errors) & np.isfinite(seconds) & (errors > 0) & (seconds > 0)
+    if not known.any():
+        raise ValueError(
+            f"no point to compare at: errors {errors.tolist()}, seconds {seconds.tolist()}; "
+            "expected at least one tolerance with both finite and above zero"
+        )
+    points = np.log(np.stack([errors[known], seconds[known]]))
+    x, y = points[:, np.lexsort(points[::-1])]
+    best = y <= np.minimum.accumulate(y)
+    return x[best], y[best]

@@ -1,5 +1,6 @@
 """Native log lines: held back, and shown where they explain a failure."""
 
+import ctypes
 import os
 
 import pytest
@@ -25,3 +26,13 @@ def test_the_users_own_setting_stays(monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
     quiet.set_environment()
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+def test_either_stream_can_be_held_back(capfd):
+    libc = ctypes.CDLL(None)
+    with quiet.native_logs(1, 2):
+        os.write(2, b"a warning\n")
+        libc.printf(b"kept by the C library until it is flushed\n")
+    libc.printf(b"after\n")
+    libc.fflush(None)
+    assert capfd.readouterr() == ("after\n", "")

@@ -16,6 +16,7 @@ from kinetlib.plot.figures import (
     work_precision,
 )
 from kinetlib.plot.look import (
+    DASHES,
     FAMILY_COLORS,
     PALETTE,
     STYLE,
@@ -28,6 +29,7 @@ from kinetlib.plot.look import (
 from kinetlib.plot.ranges import ranges
 
 __all__ = [
+    "DASHES",
     "FAMILY_COLORS",
     "PALETTE",
     "STYLE",
