@@ -7,6 +7,7 @@ that JAX compiles together with the solver. A library is imported when `solver` 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -181,6 +182,9 @@ class _RoadRunner:
     """libRoadRunner: CVODE of SUNDIALS on a model that it compiled from SBML."""
 
     def __init__(self) -> None:
+        if "tensorflow" in sys.modules and "roadrunner" not in sys.modules:
+            # Each brings an LLVM of its own, and this order of loading ends the process.
+            raise ValueError("import libRoadRunner (import roadrunner) before TensorFlow")
         import roadrunner
 
         self._module = roadrunner

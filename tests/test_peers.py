@@ -102,3 +102,10 @@ def test_libraries_are_imported_when_asked_for(library):
         f"kinetlib.work_precision.METHODS; sys.exit({library!r} in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_order_of_loading_that_ends_the_process_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    monkeypatch.delitem(sys.modules, "roadrunner")
+    with pytest.raises(ValueError, match="before TensorFlow"):
+        peers.solver("libRoadRunner")
