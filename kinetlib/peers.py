@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -54,8 +52,8 @@ class Problem:
         return np.full((len(self.times), len(self.initial)), np.nan)
 
 
-#: ``solver(problem, rtol)``: concentrations, shape (n, T, S); NaN throughout where it gave up. The
-#: absolute tolerance is `ABSOLUTE` of the relative one.
+#: ``solver(problem, rtol)``: concentrations, shape (n, T, S); NaN throughout where it gave up, of
+#: which CVODE writes to the streams of the process. The absolute tolerance is `ABSOLUTE` of `rtol`.
 Solver = Callable[[Problem, float], NDArray[np.float64]]
 
 
@@ -198,16 +196,14 @@ class _RoadRunner:
         ids = interchange.identifiers(problem.network)
         names = [ids[constant] for constant in problem.network.constants]
         found = []
-        # CVODE writes about a trajectory that fails to both streams of the process.
-        with quiet.native_logs(1, 2):
-            for constants in problem.rate_constants:
-                model.resetToOrigin()
-                for name, value in zip(names, constants, strict=True):
-                    model[name] = value
-                try:
-                    found.append(np.array(model.simulate(times=times)))
-                except RuntimeError:  # CVODE gave up
-                    found.append(problem.failed())
+        for constants in problem.rate_constants:
+            model.resetToOrigin()
+            for name, value in zip(names, constants, strict=True):
+                model[name] = value
+            try:
+                found.append(np.array(model.simulate(times=times)))
+            except RuntimeError:  # CVODE gave up
+                found.append(problem.failed())
         return np.stack(found)
 
     def _model(self, problem: Problem) -> Any:
@@ -234,9 +230,7 @@ class _Sundae:
         self._cvode = CVODE
 
     def __call__(self, problem: Problem, rtol: float) -> NDArray[np.float64]:
-        # What CVODE says of a failure it writes itself, and the library prints it again.
-        with quiet.native_logs(1, 2), redirect_stdout(StringIO()):
-            return np.stack([self._trajectory(problem, k, rtol) for k in problem.rate_constants])
+        return np.stack([self._trajectory(problem, k, rtol) for k in problem.rate_constants])
 
     def _trajectory(self, problem: Problem, constants: NDArray, rtol: float) -> NDArray:
         rhs, jacobian = rate_law(problem.network, constants)

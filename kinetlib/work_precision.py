@@ -9,8 +9,9 @@ import functools
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, replace
+from io import StringIO
 
 import numpy as np
 import psutil
@@ -18,7 +19,7 @@ import xarray as xr
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from kinetlib import peers
+from kinetlib import peers, quiet
 from kinetlib.integrate import integrate
 from kinetlib.mechanisms import Mechanism
 from kinetlib.peers import ABSOLUTE, Problem
@@ -93,6 +94,13 @@ def _set_affinity(cores: set[int]) -> None:
             os.sched_setaffinity(int(thread), cores)
 
 
+@contextmanager
+def _alone_and_quiet() -> Iterator[None]:
+    """One core, and nothing written: CVODE and its wrappers comment on trajectories that fail."""
+    with one_core(), quiet.native_logs(1, 2), redirect_stdout(StringIO()):
+        yield
+
+
 @functools.cache
 def _peer(method: str) -> peers.Solver:
     """One solver of a kind in a process, so that what it compiled serves again."""
@@ -133,7 +141,7 @@ def solve(problem: Problem, method: str, rtol: float) -> tuple[NDArray[np.float6
         with one_core():
             return ours(problem, rtol)
     solver = _peer(method)
-    with one_core():
+    with _alone_and_quiet():
         begin = time.perf_counter()
         found = solver(problem, rtol)
         return found, (time.perf_counter() - begin) / len(problem.rate_constants)
@@ -189,7 +197,7 @@ def alone(problem: Problem, method: str, rtol: float) -> NDArray[np.float64]:
     solver = _integrate if _checked(method) == OURS else _peer(method)
     singles = [replace(problem, rate_constants=k[None]) for k in problem.rate_constants]
     seconds = []
-    with one_core():
+    with _alone_and_quiet():
         solver(singles[0], rtol)
         for single in singles:
             begin = time.perf_counter()

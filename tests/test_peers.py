@@ -53,14 +53,13 @@ def test_each_solver_agrees_with_the_reference_to_its_tolerance(name, mechanism)
 
 # SciPy's LSODA does not come back from this one.
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "LSODA"])
-def test_a_trajectory_that_fails_is_nan_and_the_next_one_is_not(name, capfd):
+def test_a_trajectory_that_fails_is_nan_and_the_next_one_is_not(name):
     # 2 A -> 3 A grows beyond all bounds at t = 1 / k.
     k, times = np.array([[1.0], [0.1]]), np.linspace(0.0, 3.0, 7)
     problem = Problem(parse("2 A -> 3 A (k1)"), k, np.array([1.0]), times)
     found = solver(name)(problem, 1e-6)
     assert np.isnan(found[0]).all()
     np.testing.assert_allclose(found[1, :, 0], 1.0 / (1.0 - 0.1 * times), rtol=1e-4)
-    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", ["libRoadRunner", "diffrax"])
