@@ -245,6 +245,7 @@ def report(results: dict[str, xr.Dataset]) -> None:
             "microseconds": (1e6 * seconds).tolist(),
         },
         "peers": {name: _version(name) for name in LIBRARIES},
+        "processor": provenance.processor(),
         **provenance.attributes(),
     }
     (FOLDER / "integrators.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
