@@ -11,7 +11,9 @@ import json
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ from kinetlib.work_precision import Problem
 
 MECHANISMS = ("M1", "M2", "M8", "M13", "M20")
 BATCH, REPEATS = 10_000, 5
+SECONDS = 3.0  # of each measurement of several cores
 RTOL, ATOL, MAX_STEPS = 1e-6, 1e-9, 100_000
 
 console = Console(width=120)
@@ -103,6 +106,40 @@ def microseconds(problem: Problem, kernel: _native.Kernel) -> tuple[float, float
     return 1e6 * min(spent) / n, float(n_steps.mean())
 
 
+def throughput(problem: Problem, threads: int | None) -> float:
+    """Return the trajectories a second of calls of `kinetlib.integrate` over some seconds."""
+    initial = np.tile(problem.initial, (len(problem.rate_constants), 1))
+
+    def call() -> None:
+        integrate.integrate(
+            problem.network, problem.rate_constants, initial, problem.times, threads=threads
+        )
+
+    call()  # loads what was compiled
+    done, begin = 0, time.perf_counter()
+    while time.perf_counter() - begin < SECONDS:
+        call()
+        done += 1
+    return done * len(initial) / (time.perf_counter() - begin)
+
+
+def scaling(problem: Problem) -> dict[str, float]:
+    """Measure one thread, all cores by threads, and all cores by processes that share nothing.
+
+    The processes say what the machine has to give: cores that share memory, caches or a power
+    budget do not give a multiple of one.
+    """
+    cores = integrate.available_processors()
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+        list(pool.map(throughput, [problem] * cores, [1] * cores))  # starts and loads
+        apart = sum(pool.map(throughput, [problem] * cores, [1] * cores))
+    return {
+        "one": throughput(problem, 1),
+        "threads": throughput(problem, None),
+        "processes": apart,
+    }
+
+
 def main() -> None:
     """Measure, print a table, and write all numbers to ``results/bench/steps.json``."""
     problems = [
@@ -126,11 +163,19 @@ def main() -> None:
         )
         record.append({"variant": name, "microseconds": spent.tolist(), "steps": steps.tolist()})
     console.print(table)
+    cores = {name: scaling(problem) for name, problem in zip(MECHANISMS, problems, strict=True)}
+    for name, rate in cores.items():
+        console.print(
+            f"{name}: all cores give {rate['threads'] / rate['one']:.2f} times the trajectories of "
+            f"one, processes that share nothing {rate['processes'] / rate['one']:.2f} times"
+        )
     folder = Path("results/bench")
     folder.mkdir(parents=True, exist_ok=True)
     written = {
         "mechanisms": MECHANISMS,
         "rows": record,
+        "cores": integrate.available_processors(),
+        "trajectories_a_second": cores,
         "processor": provenance.processor(),
         **provenance.attributes(),
     }

@@ -103,4 +103,15 @@ def _steps(record: dict) -> str:
         spent, steps = row["microseconds"], row["steps"]
         cells = [f"{s:.1f}" for s in (*spent, sum(spent) / len(spent))]
         lines.append(f"| {row['variant']} | {' | '.join(cells)} | {sum(steps) / len(steps):.0f} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + _cores(record)
+
+
+def _cores(record: dict) -> str:
+    rates = record["trajectories_a_second"].values()
+    threads = sum(rate["threads"] / rate["one"] for rate in rates) / len(rates)
+    apart = sum(rate["processes"] / rate["one"] for rate in rates) / len(rates)
+    return (
+        f"With {record['cores']} cores one call gave {threads:.2f} times the trajectories a second "
+        f"of one core, and as many processes that share nothing {apart:.2f} times: "
+        f"{100 * threads / apart:.0f} % of what the machine has to give.\n"
+    )
