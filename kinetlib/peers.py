@@ -241,8 +241,8 @@ class _Sundae:
         def fill_jacobian(t: float, y: NDArray, _: NDArray, out: NDArray) -> None:
             out[:, :] = jacobian(t, np.array(y))
 
-        # Steps to the next output, ten times its default. At loose tolerances a trajectory may leave
-        # the solution, and a larger bound, used up in Python, would be all that the mean time tells.
+        # Steps to the next output, ten times its default. At loose tolerances a trajectory may
+        # leave the solution; with a larger bound, the mean time would tell of nothing else.
         options = {"rtol": rtol, "atol": ABSOLUTE * rtol, "max_num_steps": 5_000}
         done = self._cvode(fill, jacfn=fill_jacobian, **options).solve(
             problem.times, problem.initial
