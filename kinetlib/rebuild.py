@@ -30,7 +30,15 @@ MODULES: dict[str, list[str]] = {
         "plot",
     ],
     "02_mechanisms": [*_KINETICS, "simulate", "sample", "plot"],
-    "03_dataset_generation": [*_KINETICS, "sample", "dataset", "shards", "card", "coverage"],
+    "03_dataset_generation": [
+        *_KINETICS,
+        "sample",
+        "dataset",
+        "shards",
+        "card",
+        "coverage",
+        "evaluate",
+    ],
     "06_fusion_training": ["dataset", "fusion"],
     "07_evaluation": ["dataset", "fusion", "evaluate", "classification", "plot"],
 }
