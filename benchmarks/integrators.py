@@ -173,16 +173,9 @@ def show(rows: list[dict], lowest: float, highest: float) -> None:
         )
     console.print(table)
     console.print(
-<<<<<<< HEAD
-        "n trajectories, µs for one. The last two columns are mean times over that of kinetlib "
-        "on one core: at the same\ntolerance, and where kinetlib makes the same median error, its "
-        f"time interpolated between errors of {lowest:.0e}\nand {highest:.0e}; - lies outside "
-        "of them."
-=======
         "n trajectories, µs for one. The last two columns are mean times over that of kinetlib on "
         "one core: at the same\ntolerance, and where kinetlib makes the same median error (its "
         f"time interpolated between errors of {lowest:.0e}\nand {highest:.0e}; - lies outside)."
->>>>>>> peers
     )
 
 

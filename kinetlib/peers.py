@@ -242,12 +242,7 @@ class _Sundae:
             out[:, :] = jacobian(t, np.array(y))
 
         # Steps to the next output, ten times its default. At loose tolerances a trajectory may
-<<<<<<< HEAD
-        # leave the solution, and a larger bound, used up in Python, would be all that the mean
-        # time tells.
-=======
         # leave the solution; with a larger bound, the mean time would tell of nothing else.
->>>>>>> peers
         options = {"rtol": rtol, "atol": ABSOLUTE * rtol, "max_num_steps": 5_000}
         done = self._cvode(fill, jacfn=fill_jacobian, **options).solve(
             problem.times, problem.initial
