@@ -168,7 +168,7 @@ typedef struct {
     const double *constants, *initial, *times;
     double *out;
     int64_t *status, *n_steps;
-    int64_t n, n_times, max_steps;
+    int64_t n, n_times, times_step, max_steps;
     double rtol, atol;
 } work;
 
@@ -209,7 +209,7 @@ static double first_step(const work *job, const lanes *a, int l) {
 static int64_t load(const work *job, lanes *a, int l, int64_t next) {
     for (; next < job->n; next++) {
         const double *k = job->constants + next * R, *y = job->initial + next * N;
-        const double *times = job->times + next * job->n_times;
+        const double *times = job->times + next * job->times_step;
         a->which.set(l, next);
         a->done.set(l, 0), a->steps.set(l, 0), a->rejected.set(l, 0);
         if (!(all_finite(k, R) && all_finite(y, N) && all_finite(times, job->n_times))) {
@@ -244,7 +244,7 @@ static int64_t load(const work *job, lanes *a, int l, int64_t next) {
 /* Write the outputs of a lane that lie in its accepted step. */
 static void write(const work *job, lanes *a, int l, double t_new, double h, const vec *y_new,
                   vec s[6][N]) {
-    const double *times = job->times + a->which[l] * job->n_times;
+    const double *times = job->times + a->which[l] * job->times_step;
     double *out = job->out + (a->which[l] * job->n_times + a->done[l]) * N;
     double start[N], stop[N], second[N], third[N];
     for (int i = 0; i < N; i++) {
@@ -266,10 +266,13 @@ static void write(const work *job, lanes *a, int l, double t_new, double h, cons
     a->next.set(l, done < job->n_times ? times[done] : NAN);
 }
 
-extern "C" void integrate_block(int64_t n, int64_t n_times, const double *constants, const double *initial,
-                     const double *times, double rtol, double atol, int64_t max_steps, double *out,
-                     int64_t *status, int64_t *n_steps) {
-    const work job = {constants, initial, times, out, status, n_steps, n, n_times, max_steps, rtol, atol};
+/* Output times of a trajectory lie times_step after those of the one before; 0 if all share them. */
+extern "C" void integrate_block(int64_t n, int64_t n_times, int64_t times_step,
+                                const double *constants, const double *initial, const double *times,
+                                double rtol, double atol, int64_t max_steps, double *out,
+                                int64_t *status, int64_t *n_steps) {
+    const work job = {constants, initial,    times,     out,  status, n_steps, n,
+                      n_times,   times_step, max_steps, rtol, atol};
     lanes a;
     memset(&a, 0, sizeof a);
     int64_t next = 0;

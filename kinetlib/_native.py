@@ -33,7 +33,7 @@ _loaded: dict[str, Kernel | None] = {}  # by the text of the network, for this p
 def kernel(network: Network) -> Kernel | None:
     """Return the compiled integrator of a network, or None where it cannot be had.
 
-    The function takes constants (n, R), initial (n, S), times (n, T), rtol, atol, max_steps, and
+    The function takes constants (n, R), initial (n, S), times (n, T) or (1, T), rtol, atol, max_steps, and
     the arrays it fills: concentration (n, T, S), status (n,), n_steps (n,); all of them contiguous,
     floats of 8 bytes and integers of 8 bytes. It runs without the interpreter's lock.
     """
@@ -72,7 +72,7 @@ def _function(path: Path) -> Kernel:
     entry = ctypes.CDLL(str(path)).integrate_block
     entry.restype = None
     pointer, count, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-    entry.argtypes = [count, count, *[pointer] * 3, real, real, count, *[pointer] * 3]
+    entry.argtypes = [count, count, count, *[pointer] * 3, real, real, count, *[pointer] * 3]
 
     def integrate_block(
         constants: NDArray[np.float64],
@@ -87,7 +87,9 @@ def _function(path: Path) -> Kernel:
     ) -> None:
         given = [array.ctypes.data for array in (constants, initial, times)]
         filled = [array.ctypes.data for array in (concentration, status, n_steps)]
-        entry(*times.shape, *given, rtol, atol, max_steps, *filled)
+        n, n_times = len(constants), times.shape[1]
+        step = n_times if len(times) == n else 0
+        entry(n, n_times, step, *given, rtol, atol, max_steps, *filled)
 
     return integrate_block
 

@@ -17,7 +17,6 @@ another, so results do not depend on the number of threads or on the batch.
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -124,7 +123,7 @@ def integrate(
         integrate_block(
             constants[block],
             initial[block],
-            times[block],
+            times[block] if len(times) == n else times,
             float(rtol),
             float(atol),
             int(max_steps),
@@ -148,7 +147,15 @@ def _general_kernel(network: Network) -> Callable[..., None]:
     """Return the kernel for all networks, applied to this one."""
     from kinetlib import _rodas  # Numba takes a second to import, and this is the exception
 
-    return functools.partial(_rodas.integrate_block, *_tables(network))
+    tables = _tables(network)
+
+    def integrate_block(
+        constants: NDArray, initial: NDArray, times: NDArray, *rest: object
+    ) -> None:
+        times = _own(times, (len(constants), times.shape[1]))
+        _rodas.integrate_block(*tables, constants, initial, times, *rest)
+
+    return integrate_block
 
 
 def available_processors() -> int:
@@ -161,7 +168,10 @@ def available_processors() -> int:
 def _checked(
     network: Network, rate_constants: ArrayLike, initial: ArrayLike, times: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Bring the arrays of n trajectories to their full shapes; the kernel checks no bounds."""
+    """Bring the arrays of n trajectories to their full shapes; the kernel checks no bounds.
+
+    Times that all share stay one row: copies of it would cost as much as some mechanisms do.
+    """
     initial = np.asarray(initial, dtype=np.float64)
     n_species, n_reactions = len(network.species), len(network.reactions)
     if initial.ndim != 2 or initial.shape[1] != n_species:
@@ -184,7 +194,7 @@ def _checked(
     return (
         _own(constants, (n, n_reactions)),
         _own(initial, (n, n_species)),
-        _own(times, (n, times.shape[-1])),
+        np.array(times, order="C", ndmin=2),
     )
 
 

@@ -1,0 +1,44 @@
+"""The committed record of the benchmark, the page that shows it and the README that quotes it agree."""
+
+import json
+from pathlib import Path
+
+from kinetlib import speed_page
+
+ROOT = Path(__file__).parents[1]
+RECORD = json.loads((ROOT / "data" / "benchmarks" / "integrators.json").read_text())
+STEPS = json.loads((ROOT / "data" / "benchmarks" / "steps.json").read_text())
+ROWS = {(row["solver"], row["rtol"]): row for row in RECORD["rows"]}
+
+
+def test_the_page_has_every_row():
+    beside, steps = speed_page.fragments().values()
+    for row in RECORD["rows"]:
+        assert f"| {row['solver']} |" in beside
+        assert f"| {row['microseconds']:,.1f} |" in beside
+    for row in STEPS["rows"]:
+        assert f"| {row['variant']} |" in steps
+    assert f"With {STEPS['cores']} cores" in steps
+    assert RECORD["processor"] in beside and RECORD["commit"][:10] in beside
+    assert speed_page.diagram().lstrip().startswith(b"<?xml")
+
+
+def test_the_page_includes_what_is_written():
+    page = (ROOT / "book" / "speed.md").read_text()
+    for name in speed_page.FRAGMENTS:
+        assert f"```{{include}} {name}" in page
+
+
+def test_the_record_was_made_of_committed_code():
+    assert not RECORD["commit"].endswith("dirty") and not STEPS["commit"].endswith("dirty")
+
+
+def test_the_readme_quotes_the_record():
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    ours = ROWS["kinetlib, one core", 1e-6]
+    assert f"{ours['microseconds']:.1f} µs a trajectory" in readme
+    for solver in ("libRoadRunner (CVODE)", "SciPy LSODA", "scikit-sundae (CVODE)"):
+        ratio = ROWS[solver, 1e-6]["ratio_to_kinetlib_at_equal_tolerance"]
+        assert f"{ratio:,.0f} times" in readme, (solver, ratio)
+    published = ROWS["SciPy LSODA, as published", None]
+    assert f"{published['ratio_to_kinetlib_at_equal_tolerance']:,.0f} times" in readme
