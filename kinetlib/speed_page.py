@@ -107,9 +107,9 @@ def _steps(record: dict) -> str:
 
 
 def _cores(record: dict) -> str:
-    rates = record["trajectories_a_second"].values()
-    threads = sum(rate["threads"] / rate["one"] for rate in rates) / len(rates)
-    apart = sum(rate["processes"] / rate["one"] for rate in rates) / len(rates)
+    rates = record["scaling"].values()
+    threads = sum(rate["threads"] for rate in rates) / len(rates)
+    apart = sum(rate["processes"] for rate in rates) / len(rates)
     return (
         f"With {record['cores']} cores one call gave {threads:.2f} times the trajectories a second "
         f"of one core, and as many processes that share nothing {apart:.2f} times: "
