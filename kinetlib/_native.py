@@ -33,8 +33,8 @@ _loaded: dict[str, Kernel | None] = {}  # by the text of the network, for this p
 def kernel(network: Network) -> Kernel | None:
     """Return the compiled integrator of a network, or None where it cannot be had.
 
-    The function takes constants (n, R), initial (n, S), times (n, T) or (1, T), rtol, atol, max_steps, and
-    the arrays it fills: concentration (n, T, S), status (n,), n_steps (n,); all of them contiguous,
+    The function takes constants (n, R), initial (n, S), times (n, T) or, if all share them, (1, T),
+    rtol, atol, max_steps, and the arrays it fills: concentration (n, T, S), status (n,), n_steps (n,); all of them contiguous,
     floats of 8 bytes and integers of 8 bytes. It runs without the interpreter's lock.
     """
     text = str(network)

@@ -1,4 +1,4 @@
-"""The committed record of the benchmark, the page that shows it and the README that quotes it agree."""
+"""The committed record of the benchmark, the page that shows it and the README agree."""
 
 import json
 from pathlib import Path
