@@ -34,8 +34,9 @@ def kernel(network: Network) -> Kernel | None:
     """Return the compiled integrator of a network, or None where it cannot be had.
 
     The function takes constants (n, R), initial (n, S), times (n, T) or, if all share them, (1, T),
-    rtol, atol, max_steps, and the arrays it fills: concentration (n, T, S), status (n,), n_steps (n,); all of them contiguous,
-    floats of 8 bytes and integers of 8 bytes. It runs without the interpreter's lock.
+    rtol, atol, max_steps, and the arrays it fills: concentration (n, T, S), status (n,),
+    n_steps (n,); all of them contiguous, floats of 8 bytes and integers of 8 bytes. It runs without
+    the interpreter's lock.
     """
     text = str(network)
     if text not in _loaded:
