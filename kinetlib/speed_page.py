@@ -10,6 +10,8 @@ import json
 from importlib import resources
 from importlib.resources.abc import Traversable
 
+import numpy as np
+
 DIAGRAM = "integrators.svg"
 
 FRAGMENTS = ("speed_peers.md", "speed_steps.md")
@@ -66,7 +68,7 @@ def _peers(rows: list[dict]) -> str:
         equal = row["ratio_to_kinetlib_at_equal_error"]
         cells = [
             row["solver"],
-            "its own" if row["rtol"] is None else f"{row['rtol']:.0e}",
+            "its own" if row["rtol"] is None else f"$10^{{{np.log10(row['rtol']):.0f}}}$",
             f"{row['microseconds']:,.1f}",
             f"{row['median_error']:.0e}",
             f"{row['worst_error']:.0e}",
