@@ -20,7 +20,7 @@ from sklearn.neighbors import NearestNeighbors
 from kinetlib import sample
 from kinetlib.integrate import integrate
 from kinetlib.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism, constants_of
-from kinetlib.sample import N_RUNS, ParameterSets
+from kinetlib.sample import N_RUNS, Design, ParameterSets
 
 # The standard design: four runs as a sample has them, twenty even times up to 90 % of the reference
 # run's final conversion.
@@ -62,13 +62,18 @@ def parameter_sets(
     return found
 
 
-def curves(mechanism: Mechanism, rate_constants: NDArray[np.float64]) -> NDArray[np.float64]:
+def curves(
+    mechanism: Mechanism, rate_constants: NDArray[np.float64], drawn_from: Design
+) -> NDArray[np.float64]:
     """Run parameter sets under the standard design.
 
     Parameters
     ----------
     rate_constants
         Shape (m, R).
+    drawn_from
+        The design of the dataset they belong to: how long the reference run is followed depends on
+        its range of constants.
 
     Returns
     -------
@@ -76,7 +81,7 @@ def curves(mechanism: Mechanism, rate_constants: NDArray[np.float64]) -> NDArray
         Substrate and product at the standard times, shape (m, 2, runs, T).
     """
     network = mechanism.network
-    times = sample.reference_times(sample.TRAIN)
+    times = sample.reference_times(drawn_from)
     reference = sample.reference_runs(mechanism, rate_constants, times)
     conversion = 1.0 - reference[..., network.index(SUBSTRATE)]
     m = len(rate_constants)

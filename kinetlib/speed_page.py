@@ -115,5 +115,6 @@ def _cores(record: dict) -> str:
     return (
         f"With {record['cores']} cores one call gave {threads:.2f} times the trajectories a second "
         f"of one core, and as many processes that share nothing {apart:.2f} times: "
-        f"{100 * threads / apart:.0f} % of what the machine has to give.\n"
+        f"{100 * threads / apart:.0f} % of what the machine has to give. Measured on "
+        f"{record['processor']} at commit `{record['commit'][:10]}`, in a run of its own.\n"
     )

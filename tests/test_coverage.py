@@ -5,7 +5,7 @@ import pytest
 from numpy.random import default_rng
 
 from kinetlib import coverage, mechanisms, sample, shards
-from kinetlib.sample import TRAIN
+from kinetlib.sample import TRAIN, Design
 
 FEW = [mechanisms.get(name) for name in ("M1", "M9", "M10")]
 
@@ -20,7 +20,7 @@ def sets():
 
 @pytest.fixture(scope="module")
 def curves(sets):
-    return {m.id: coverage.curves(m, sets[m.id]) for m in FEW}
+    return {m.id: coverage.curves(m, sets[m.id], TRAIN) for m in FEW}
 
 
 def test_parameter_sets_are_those_of_the_dataset(sets):
@@ -44,6 +44,13 @@ def test_the_standard_design_ends_where_it_says(curves):
         conversion = 1 - values[:, 0, 1, -1]
         assert np.all((conversion > 0.44) & (conversion < 0.91))
         assert np.all(np.diff(values[:, 0], axis=-1) < 1e-6)
+
+
+def test_curves_do_not_depend_on_the_unit_of_time(sets, curves):
+    """Constants a million times as large, from a range as much higher, give the same curves."""
+    faster = Design(constants=(1e3, 1e9))
+    scaled = coverage.curves(FEW[1], 1e6 * sets["M9"], faster)
+    assert np.allclose(scaled, curves["M9"], atol=1e-4)
 
 
 def test_distance_is_counted_in_noise():
