@@ -30,7 +30,7 @@ from kinetlib import _native
 from kinetlib.network import Network
 
 # Trajectories that a thread takes at once: enough to keep all lanes busy, few enough to share out.
-_SMALLEST_BLOCK, _LARGEST_BLOCK = 64, 1024
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 64, 512
 
 
 class Status(IntEnum):
