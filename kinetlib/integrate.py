@@ -143,7 +143,7 @@ def integrate(
 
 
 def _blocks(n: int, threads: int) -> list[slice]:
-    """Share out n trajectories: large blocks first, small ones last, so that all threads end as one.
+    """Share out n trajectories: large blocks first, small ones last, to end all together.
 
     This is "guided self-scheduling" (Polychronopoulos and Kuck, IEEE Trans. Comput. C-36, 1425,
     1987). Large blocks also keep threads out of each other's pages of memory.
