@@ -28,7 +28,7 @@ def test_the_level_is_found_for_every_kind_of_curve(runs):
         found = estimate_noise(*measured(runs, level))
         assert np.median(found) == pytest.approx(level, rel=0.06)
         error = found / level - 1
-        assert np.sqrt((error**2).mean()) < (0.32 if runs.sizes["time"] == 7 else 0.16)
+        assert np.sqrt((error**2).mean()) < (0.28 if runs.sizes["time"] == 7 else 0.16)
 
 
 def test_exact_curves_pass_for_almost_exact(runs):
@@ -36,11 +36,11 @@ def test_exact_curves_pass_for_almost_exact(runs):
     assert (found < NOISE_BINS[0]).mean() > 0.98 and np.median(found) < 5e-4
 
 
-def test_most_samples_fall_into_the_bin_of_their_level(runs):
-    for i, level in enumerate(LEVELS):
-        bins = np.digitize(estimate_noise(*measured(runs, level)), NOISE_BINS)
-        assert (bins == i).mean() > 0.8
-        assert (abs(bins - i) > 1).mean() < 0.01
+def test_bins_rise_with_the_level_and_the_lowest_is_for_exact_curves(runs):
+    bins = [np.digitize(estimate_noise(*measured(runs, level)), NOISE_BINS) for level in LEVELS]
+    assert [(b == 0).mean() > 0.98 for b in bins] == [True, False, False, False]
+    assert (bins[1] > 0).mean() > 0.97
+    assert np.diff([b.mean() for b in bins]).min() > 1
 
 
 def test_units_of_time_do_not_matter_and_those_of_concentration_neither(runs):
@@ -52,7 +52,7 @@ def test_an_outlier_hardly_matters(runs):
     t, s, p = measured(runs, 0.01)
     wrong = s.copy()
     wrong[:, 2, 3] += 0.5
-    assert np.median(estimate_noise(t, wrong, p)) < 0.018
+    assert np.median(estimate_noise(t, wrong, p)) < 0.02
 
 
 def test_missing_points_and_repeated_times_drop_out(runs):
