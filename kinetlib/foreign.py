@@ -9,9 +9,10 @@ To be foreign is not to look foreign. In ``product-inhibition`` the product hold
 its cycle. Where it comes and goes quickly and ``k-2 = 0``, the rate is, with c0 all catalyst,
 ``k2 c0 (S / K) / (1 + S / K + P / Ki)``, ``K = (k-1 + k2) / k1`` and ``Ki = k-3 / k3``. M1 with
 ``k1 = k2 / K``, ``k-1 = 0`` and ``k-2 = k2 / Ki`` has the same rate and binds as much: after the
-first turnover no curve of S and P tells them apart, and a score that never sees product inhibition
-is right. Any of the others passes for a mechanism of the catalogue where its constants make the
-foreign step slow or rare; the bounds in ``foreign.toml`` keep those away.
+first turnover no curve of S and P tells them apart, and a score that calls such a reaction foreign
+only says that those constants are rare. Any of the others passes for a mechanism of the catalogue
+where its constants make the foreign step slow or rare; the bounds in ``foreign.toml`` keep those
+away.
 """
 
 from __future__ import annotations

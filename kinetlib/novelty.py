@@ -112,43 +112,47 @@ class ClassDistance:
 class NeighbourDistance:
     """Distance to the k-th nearest known sample (Sun et al., Int. Conf. Machine Learning, 2022).
 
-    Features are scaled to length 1 first, as there.
+    Distances are measured in the covariance that classes share, see `ClassDistance`. Sun et al.
+    scale features to length 1 instead, which hides what gives away a reaction without catalyst: the
+    network is so sure of it that its activations are longer than any it was trained on.
 
     Attributes
     ----------
+    whitening
+        Brings features to unit covariance, shape (d, d).
     neighbours
-        The known samples, ready to be asked.
+        The known samples, whitened, ready to be asked.
     """
 
+    whitening: NDArray[np.float64]
     neighbours: NearestNeighbors
 
     @classmethod
-    def fit(cls, features: ArrayLike, k: int = 10) -> NeighbourDistance:
+    def fit(cls, features: ArrayLike, labels: NDArray, k: int = 10) -> NeighbourDistance:
         """Learn where known reactions lie.
 
         Parameters
         ----------
-        features
-            Activations of a hidden layer, shape (n, d), of known reactions; as many of each class
-            as are to count.
+        features, labels
+            As for `ClassDistance`; as many samples of each class as are to count.
         k
             Which neighbour's distance is the score, from 1 to n.
 
         Raises
         ------
         ValueError
-            Numbers that are not finite, or too few samples.
+            Arrays that do not fit, numbers that are not finite, or too few samples.
         """
         features = _matrix(features, "features")
         if not 1 <= k <= len(features):
             raise ValueError(f"k: expected 1 to {len(features)}, the number of samples, got {k}")
-        return cls(NearestNeighbors(n_neighbors=k).fit(_unit(features)))
+        whitening = np.linalg.cholesky(ClassDistance.fit(features, labels).precision)
+        return cls(whitening, NearestNeighbors(n_neighbors=k).fit(features @ whitening))
 
     def score(self, features: ArrayLike) -> NDArray[np.float64]:
-        """Return the distance to the k-th nearest known sample, 0 to 2, shape (n,)."""
-        width = self.neighbours.n_features_in_
-        distance, _ = self.neighbours.kneighbors(_unit(_matrix(features, "features", width=width)))
-        return distance[:, -1]
+        """Return the distance to the k-th nearest known sample, shape (n,)."""
+        features = _matrix(features, "features", width=len(self.whitening))
+        return self.neighbours.kneighbors(features @ self.whitening)[0][:, -1]
 
 
 def auroc(
@@ -203,11 +207,6 @@ def auroc(
         statistic=lambda at, w: float(roc_auc_score(stranger[at], score[at], sample_weight=w)),
     )
     return {"value": float(roc_auc_score(stranger, score)), "low": low, "high": high}
-
-
-def _unit(features: NDArray) -> NDArray:
-    length = np.linalg.norm(features, axis=1, keepdims=True)
-    return features / np.maximum(length, np.finfo(float).tiny)
 
 
 def _matrix(values: ArrayLike, name: str, width: int | None = None) -> NDArray[np.float64]:

@@ -42,14 +42,14 @@ def test_class_distance_is_mahalanobis():
     assert np.allclose(fitted.score(at), [0, 4, 4, 4], atol=0.4)
 
 
-def test_neighbour_distance_by_hand():
-    known = np.array([[1.0, 0], [0, 2.0], [0, -3.0]])
-    assert NeighbourDistance.fit(known, k=1).score([[5.0, 0], [1.0, 1.0]]) == pytest.approx(
-        [0, np.sqrt(2 - np.sqrt(2))]
-    )
-    assert NeighbourDistance.fit(known, k=3).score([[0.0, 9.0], [0.0, 0.0]]) == pytest.approx(
-        [2, 1]
-    )
+def test_neighbour_distance_counts_in_spreads_of_a_class():
+    features, labels = clouds(5000, 4)
+    near = np.array([[5.0, 5, 5, 5], [15.0, 5, 5, 5]])
+    fitted = NeighbourDistance.fit(features, labels, k=1)
+    assert (fitted.score(near) < 0.5).all()
+    # Far from all: 100 spreads of the first and of the second feature, 1 and 3.
+    assert fitted.score([[-95.0, 5, 5, 5], [5.0, 305, 5, 5]]) == pytest.approx([98, 98], rel=0.04)
+    assert (NeighbourDistance.fit(features, labels, k=9).score(near) > fitted.score(near)).all()
 
 
 @pytest.mark.parametrize("score", ["class", "neighbour"])
@@ -60,12 +60,12 @@ def test_what_lies_elsewhere_scores_higher(score):
     if score == "class":
         fitted = ClassDistance.fit(features, labels)
     else:
-        fitted = NeighbourDistance.fit(features)
+        fitted = NeighbourDistance.fit(features, labels)
     rng, own = default_rng(0), np.arange(500)
-    apart = novelty.auroc(fitted.score(known), fitted.score(far), own, own, rng)
+    apart = novelty.auroc(fitted.score(known), fitted.score(far), own, own, rng, n_resamples=50)
     assert apart["value"] > 0.99
     other, _ = clouds(500, 3)
-    same = novelty.auroc(fitted.score(known), fitted.score(other), own, own, rng)
+    same = novelty.auroc(fitted.score(known), fitted.score(other), own, own, rng, n_resamples=50)
     assert same["low"] < 0.5 < same["high"] and same["high"] - same["low"] < 0.1
 
 
@@ -77,8 +77,8 @@ def test_auroc_by_hand_and_its_interval_goes_by_parameter_set():
     set_scores = rng.normal(size=(2, 50)) + [[0], [1]]
     known, strange = np.repeat(set_scores, 20, axis=1)
     sets, samples = np.repeat(np.arange(50), 20), np.arange(1000)
-    by_set = novelty.auroc(known, strange, sets, sets, rng)
-    by_sample = novelty.auroc(known, strange, samples, samples, rng)
+    by_set = novelty.auroc(known, strange, sets, sets, rng, n_resamples=80)
+    by_sample = novelty.auroc(known, strange, samples, samples, rng, n_resamples=80)
     assert by_set["value"] == by_sample["value"]
     assert by_set["high"] - by_set["low"] > 2.5 * (by_sample["high"] - by_sample["low"])
 
@@ -93,7 +93,7 @@ def test_auroc_by_hand_and_its_interval_goes_by_parameter_set():
             lambda: ClassDistance(np.ones((1, 2)), np.eye(2)).score(np.ones((1, 3))),
             r"shape \(n, 2\), got \(1, 3\)",
         ),
-        (lambda: NeighbourDistance.fit(np.ones((3, 2)), k=4), "k: expected 1 to 3"),
+        (lambda: NeighbourDistance.fit(np.ones((3, 2)), [0, 0, 0], k=4), "k: expected 1 to 3"),
         (
             lambda: novelty.auroc([1.0], [np.inf], np.array([0]), np.array([0]), default_rng(0)),
             "foreign: expected finite scores",
