@@ -15,14 +15,12 @@ from kinetlib.fusion.curves import N_RUNS, Curves, add_noise, thin
 from kinetlib.fusion.networks import inputs_of
 from kinetlib.fusion.recipe import Recipe
 
-_AHEAD = 2  # threads that make the next batches while the network learns from this one
-
 
 class Batches(keras.utils.PyDataset):
     """One epoch over samples of the published design, all random numbers from one seed."""
 
     def __init__(self, curves: Curves, labels: NDArray[np.int64], recipe: Recipe, epoch: int):
-        super().__init__(workers=_AHEAD)
+        super().__init__()
         self._curves, self._labels, self._recipe = curves, labels, recipe
         self._inputs = inputs_of(recipe.fusion, recipe.features)
         self._stream = SeedSequence(recipe.seed, spawn_key=(epoch,))
@@ -62,7 +60,7 @@ class RunBatches(keras.utils.PyDataset):
     def __init__(
         self, pools: Mapping[int, tuple[Runs, NDArray[np.int64]]], recipe: Recipe, epoch: int
     ):
-        super().__init__(workers=_AHEAD)
+        super().__init__()
         self._pools, self._recipe = pools, recipe
         self._stream = SeedSequence(recipe.seed, spawn_key=(epoch,))
         rng = default_rng(self._stream)

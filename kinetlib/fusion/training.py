@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,16 +62,14 @@ def train(
         model, history = _start(recipe, len(classes)), []
     for epoch in range(len(history), recipe.epochs):
         began = time.perf_counter()
-        fit = model.fit(
-            epoch_of(epoch), epochs=epoch + 1, initial_epoch=epoch, verbose=0, shuffle=False
-        )
+        loss, accuracy = _learn(model, epoch_of(epoch))
         seconds = (history[-1]["seconds"] if history else 0.0) + time.perf_counter() - began
         with _averaged(model, recipe):
             val_loss, val_accuracy = _measure(model, *validation)
         record = {
             "sample_passes": (epoch + 1) * recipe.steps * recipe.batch_size,
-            "loss": float(fit.history["loss"][0]),
-            "accuracy": float(fit.history["accuracy"][0]),
+            "loss": loss,
+            "accuracy": accuracy,
             "val_loss": float(val_loss),
             "val_accuracy": float(val_accuracy),
             "seconds": seconds,
@@ -175,6 +174,23 @@ class SmoothedCrossEntropy(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """Return what the loss is built from."""
         return {**super().get_config(), "smoothing": self.smoothing}
+
+
+def _learn(model: keras.Model, batches: keras.utils.PyDataset) -> tuple[float, float]:
+    """Show a network all batches, each made while it learns from the one before.
+
+    On a CPU this is up to twice as fast as ``model.fit``, whose input pipeline leaves all
+    dimensions open.
+    """
+    model.reset_metrics()
+    with ThreadPoolExecutor(1) as maker:
+        ahead = maker.submit(batches.__getitem__, 0)
+        for step in range(len(batches)):
+            shown, labels = ahead.result()
+            if step + 1 < len(batches):
+                ahead = maker.submit(batches.__getitem__, step + 1)
+            loss, accuracy = model.train_on_batch(shown, labels)
+    return float(loss), float(accuracy)
 
 
 @contextmanager
