@@ -179,17 +179,20 @@ class SmoothedCrossEntropy(keras.losses.Loss):
 def _learn(model: keras.Model, batches: keras.utils.PyDataset) -> tuple[float, float]:
     """Show a network all batches, each made while it learns from the one before.
 
+    Returns mean loss and accuracy: Keras forgets its own after every batch shown this way.
+
     On a CPU this is up to twice as fast as ``model.fit``, whose input pipeline leaves all
     dimensions open.
     """
-    model.reset_metrics()
+    measured = []
     with ThreadPoolExecutor(1) as maker:
         ahead = maker.submit(batches.__getitem__, 0)
         for step in range(len(batches)):
             shown, labels = ahead.result()
             if step + 1 < len(batches):
                 ahead = maker.submit(batches.__getitem__, step + 1)
-            loss, accuracy = model.train_on_batch(shown, labels)
+            measured.append(model.train_on_batch(shown, labels))
+    loss, accuracy = np.mean(measured, axis=0)
     return float(loss), float(accuracy)
 
 
