@@ -111,7 +111,7 @@ def runs(
 ) -> list[Run]:
     """List what ``kinetlib run CHAPTER`` executes: all variants, unless the call picks one.
 
-    An override of the parameter that tells variants apart (``fusion``) picks the variant that has
+    An override of the parameter that tells variants apart (``network``) picks the variant that has
     this value.
 
     Raises
@@ -122,15 +122,15 @@ def runs(
     chapter = find_chapter(chapter)
     if variant is not None:
         return [Run(chapter, variant)]
-    chosen = (overrides or {}).get("fusion")
+    chosen = (overrides or {}).get("network")
     variants = profile.variants(chapter)
     if chosen is None or not variants:
         return profile.runs(chapter)
-    fitting = [Run(chapter, name) for name, own in variants.items() if own.fusion == chosen]
+    fitting = [Run(chapter, name) for name, own in variants.items() if own.network == chosen]
     if not fitting:
         raise ValueError(
-            f"profile {profile.name}: no variant of {chapter} has fusion {chosen!r}; valid: "
-            + ", ".join(own.fusion for own in variants.values())
+            f"profile {profile.name}: no variant of {chapter} has network {chosen!r}; valid: "
+            + ", ".join(own.network for own in variants.values())
         )
     return fitting
 

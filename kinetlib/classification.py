@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -11,6 +12,9 @@ import xarray as xr
 from kinetlib import fusion
 from kinetlib.fusion import runs as runs_of
 from kinetlib.trust import Trust
+
+if TYPE_CHECKING:
+    import keras
 
 
 def classify(runs: xr.Dataset, model: str | Path = "runset") -> xr.DataArray:
@@ -43,10 +47,9 @@ def classify(runs: xr.Dataset, model: str | Path = "runset") -> xr.DataArray:
     ValueError
         If variables are missing, a sample has no usable run, or there is no such network.
     """
-    path = _find(model)
-    network, card = fusion.load(path)
+    network, card, trust = open_network(model)
     if card["recipe"]["fusion"] == fusion.RUNSET:
-        return _of_sets(runs, network, card, path, str(model))
+        return _of_sets(runs, network, card["classes"], trust, str(model))
     recipe = fusion.Recipe.model_validate(card["recipe"])
     probabilities = np.empty((runs.sizes["sample"], len(card["classes"])))
     for members, curves in fusion.arranged(runs, recipe.max_points):
@@ -60,15 +63,31 @@ def released() -> list[str]:
     return sorted(p.name.removesuffix(".keras") for p in folder.iterdir() if p.suffix == ".keras")
 
 
-def _of_sets(runs: xr.Dataset, network, card: dict, path: Path, model: str) -> xr.DataArray:
+def open_network(model: str | Path = "runset") -> tuple[keras.Model, dict[str, Any], Trust | None]:
+    """Open a network: itself, its card, and its calibration if it has one.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network, or its files are not what they should be.
+    """
+    path = _find(model)
+    network, card = fusion.load(path)
+    if "calibration" not in card:
+        return network, card, None
+    return network, card, Trust.load(path.with_suffix(".npz"), card["calibration"])
+
+
+def _of_sets(
+    runs: xr.Dataset, network: keras.Model, classes: list[str], trust: Trust | None, model: str
+) -> xr.DataArray:
     """Ask a network of sets of runs, and its calibration if it has one."""
     read = runs_of.from_dataset(runs)
     probabilities, hidden = fusion.read(network, read)
-    if "calibration" not in card:
-        return _array(probabilities, card["classes"], model)
-    trust = Trust.load(path.with_suffix(".npz"), card["calibration"])
+    if trust is None:
+        return _array(probabilities, classes, model)
     answer = trust.answer(read, probabilities, hidden)
-    return _array(answer.probabilities, card["classes"], model).assign_coords(
+    return _array(answer.probabilities, classes, model).assign_coords(
         in_set=(("sample", "mechanism"), answer.members),
         noise=("sample", answer.noise),
         strangeness=("sample", answer.strangeness),

@@ -149,6 +149,42 @@ def neighbours(queries: NDArray[np.float64], pool: NDArray[np.float64]) -> NDArr
     return distance[:, 1]
 
 
+def to_known(
+    runs: xr.Dataset, known: xr.Dataset, catalogue: Sequence[Mechanism], drawn_from: Design
+) -> NDArray[np.float64]:
+    """Find how far the parameter set of each sample is from the nearest known of its mechanism.
+
+    Parameters
+    ----------
+    runs, known
+        Two datasets with ``mechanism`` and ``rate_constants``, such as test and training.
+    catalogue
+        The mechanisms that made them.
+    drawn_from
+        See `curves`.
+
+    Returns
+    -------
+    NDArray
+        Shape (sample,), in standard deviations of the noise; NaN where a mechanism is not known.
+    """
+    distance = np.full(runs.sizes["sample"], np.nan)
+    labels, constants = runs.mechanism.values, runs.rate_constants.values
+    names = list(runs.constant.values)
+    sets = parameter_sets(known, catalogue)
+    for mechanism in catalogue:
+        here = np.flatnonzero(labels == mechanism.id)
+        if not len(here) or not len(sets[mechanism.id]):
+            continue
+        own = [names.index(constant) for constant in mechanism.network.constants]
+        rows, member = np.unique(constants[here][:, own], axis=0, return_inverse=True)
+        asked, pool = (
+            in_noise(curves(mechanism, values, drawn_from)) for values in (rows, sets[mechanism.id])
+        )
+        distance[here] = pairwise_distances_argmin_min(asked, pool)[1][member]
+    return distance
+
+
 def others(distance: xr.DataArray) -> xr.DataArray:
     """Leave out, for each query, the mechanism that made it: NaN there."""
     return distance.where(distance.nearest != distance.mechanism)

@@ -44,7 +44,7 @@ Fraction = Annotated[Number, Ge(0), Le(1)]
 Positive = Annotated[Number, Gt(0)]
 Tolerance = Annotated[Number, Gt(0), Lt(1)]
 ListOf = Annotated[list[Element], BeforeValidator(_items), MinLen(1)]
-Fusion = Literal["average", "hadamard"]
+Network = Literal["average", "attention", "gate", "hadamard", "runset"]
 
 
 def _rising(values: list[float]) -> list[float]:
@@ -145,8 +145,8 @@ class FusionTraining(Parameters):
     """Parameters of ``06_fusion_training``."""
 
     seed: Seed = Field(6, description="root of all random numbers")
-    fusion: Fusion = Field("hadamard", description="how runs are fused, average or hadamard")
-    sample_passes: Count = Field(5_000_000, description="training samples seen, repeats counted")
+    network: Network = Field("hadamard", description="average, attention, gate, hadamard or runset")
+    sample_passes: Count = Field(1_500_000, description="training samples seen, repeats counted")
     batch_size: Count = Field(512, description="samples per gradient step")
     learning_rate: Positive = Field(3.0e-3, description="peak of the learning-rate schedule")
     noise: ListOf[Fraction] = Field(
@@ -168,10 +168,29 @@ class Evaluation(Parameters):
     """Parameters of ``07_evaluation``."""
 
     seed: Seed = Field(7, description="root of all random numbers")
-    fusions: ListOf[Fusion] = Field(
-        ["average", "hadamard"], description="trained networks to compare"
+    networks: ListOf[Network] = Field(
+        ["average", "attention", "gate", "hadamard", "runset"],
+        description="trained networks to compare",
     )
     n_bootstrap: Count = Field(1000, description="bootstrap resamples behind each interval")
+    sets_per_mechanism: Count = Field(
+        100, description="parameter sets per mechanism of each test made on this page"
+    )
+
+
+class Limits(Parameters):
+    """Parameters of ``08_limits``."""
+
+    seed: Seed = Field(8, description="root of all random numbers")
+    n_recomputed: Count = Field(
+        1, description="samples of the record whose evidence is computed again"
+    )
+
+
+# Smaller steps for the largest network, as for the released one.
+_EACH_NETWORK: dict[str, dict[str, Any]] = {
+    network: {"network": network} for network in get_args(Network)
+} | {"runset": {"network": "runset", "learning_rate": 2e-3}}
 
 
 class FusionTrainingVariants(BaseModel):
@@ -181,7 +200,7 @@ class FusionTrainingVariants(BaseModel):
     parameters: ClassVar[type[Parameters]] = FusionTraining
 
     variants: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], FusionTraining] = Field(
-        {fusion: FusionTraining(fusion=fusion) for fusion in get_args(Fusion)}, min_length=1
+        {name: FusionTraining(**own) for name, own in _EACH_NETWORK.items()}, min_length=1
     )
 
     @model_validator(mode="before")
@@ -189,9 +208,7 @@ class FusionTrainingVariants(BaseModel):
     def _merge(cls, entry: Any) -> Any:
         if not isinstance(entry, Mapping):
             return entry
-        variants = entry.get(
-            "variants", {fusion: {"fusion": fusion} for fusion in get_args(Fusion)}
-        )
+        variants = entry.get("variants", _EACH_NETWORK)
         if not isinstance(variants, Mapping):
             return {"variants": variants}
         common = {name: value for name, value in entry.items() if name != "variants"}
@@ -219,6 +236,7 @@ class Chapters(BaseModel):
         FusionTrainingVariants(), alias="06_fusion_training"
     )
     evaluation: Evaluation = Field(Evaluation(), alias="07_evaluation")
+    limits: Limits = Field(Limits(), alias="08_limits")
 
 
 CHAPTERS: Mapping[str, type[Parameters]] = {

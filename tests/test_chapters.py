@@ -144,14 +144,15 @@ def test_an_interrupted_run_leaves_no_notebook(compendium, monkeypatch):
 def test_a_chapter_with_variants_runs_all_unless_one_is_picked(compendium):
     compendium()
     tiny, name = load("tiny"), "06_fusion_training"
-    both = [Run(name, "average"), Run(name, "hadamard")]
-    assert chapters.runs("06", tiny) == both
-    assert chapters.runs("06", tiny, {"batch_size": "8"}) == both
-    assert chapters.runs("06", tiny, {"fusion": "hadamard"}) == both[1:]
-    assert chapters.runs("06", tiny, variant="average") == both[:1]
+    networks = ["average", "attention", "gate", "hadamard", "runset"]
+    every = [Run(name, network) for network in networks]
+    assert chapters.runs("06", tiny) == every
+    assert chapters.runs("06", tiny, {"batch_size": "8"}) == every
+    assert chapters.runs("06", tiny, {"network": "runset"}) == every[4:]
+    assert chapters.runs("06", tiny, variant="average") == every[:1]
     assert chapters.runs("02", tiny) == [Run("02_mechanisms")]
-    with pytest.raises(ValueError, match="no variant of 06_fusion_training has fusion 'sum'"):
-        chapters.runs("06", tiny, {"fusion": "sum"})
+    with pytest.raises(ValueError, match="no variant of 06_fusion_training has network 'sum'"):
+        chapters.runs("06", tiny, {"network": "sum"})
 
 
 def test_attributes_hold_neither_paths_nor_time(tmp_path, monkeypatch):

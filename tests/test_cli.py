@@ -69,16 +69,16 @@ def test_run_passes_overrides_on(executed):
     assert answer.stdout.strip().endswith("results/02_mechanisms.ipynb")
 
 
-def test_run_executes_all_variants_unless_fusion_is_given(executed):
+def test_run_executes_all_variants_unless_a_network_is_given(executed):
     _call("run", "06", "--profile", "tiny")
-    both = ["06_fusion_training-average", "06_fusion_training-hadamard"]
-    assert [name for name, _, _ in executed] == both
+    networks = ["average", "attention", "gate", "hadamard", "runset"]
+    assert [name for name, _, _ in executed] == [f"06_fusion_training-{n}" for n in networks]
     executed.clear()
-    _call("run", "06", "-p", "fusion=average")
-    assert [name for name, _, _ in executed] == both[:1]
+    _call("run", "06", "-p", "network=average")
+    assert [name for name, _, _ in executed] == ["06_fusion_training-average"]
     executed.clear()
     _call("run", "06", "--variant", "hadamard")
-    assert [name for name, _, _ in executed] == both[1:]
+    assert [name for name, _, _ in executed] == ["06_fusion_training-hadamard"]
 
 
 def test_run_all_goes_in_order(executed):
@@ -151,7 +151,14 @@ def classified(monkeypatch, tmp_path):
         calls["model"] = model
         coordinates = {"mechanism": list(PROBABILITIES)}
         values = np.array([list(PROBABILITIES.values())])
-        return xr.DataArray(values, dims=("sample", "mechanism"), coords=coordinates)
+        answer = xr.DataArray(values, dims=("sample", "mechanism"), coords=coordinates)
+        if model != "runset":
+            return answer
+        return answer.assign_coords(
+            in_set=(("sample", "mechanism"), values > 0.25),
+            noise=("sample", [np.nan]),
+            strangeness=("sample", [0.97]),
+        )
 
     monkeypatch.setattr(lab, "read", read)
     monkeypatch.setitem(sys.modules, "kinetlib.classification", SimpleNamespace(classify=ask))
@@ -164,7 +171,10 @@ def test_classify_json_is_one_object_and_nothing_else(classified):
     assert answer.exit_code == 0, answer.output
     assert json.loads(answer.stdout) == {
         "probabilities": PROBABILITIES,
-        "model": "hadamard",
+        "set": [name for name, value in PROBABILITIES.items() if value > 0.25],
+        "noise": None,
+        "strangeness": 0.97,
+        "model": "runset",
         "runs": ["standard", "excess"],
         "warnings": ["run excess is short", "run standard has a gap"],
     }
@@ -173,20 +183,18 @@ def test_classify_json_is_one_object_and_nothing_else(classified):
 
 
 def test_classify_prints_the_most_probable_first(classified):
-    answer = _call(
-        "classify", "data.xlsx", *COLUMNS, "--product-from-substrate", "--standard", "excess"
-    )
+    answer = _call("classify", "data.xlsx", *COLUMNS, "--standard", "excess")
     assert answer.exit_code == 0, answer.output
     order = [word for word in answer.stdout.split() if word in PROBABILITIES]
     assert order == ["M2", "M1", "M3"]
     assert "70.0%" in answer.stdout
     assert mechanisms.get("M2").name in answer.stdout
-    assert classified["product_from_substrate"] is True
+    assert "Noise: not told by these runs. Strangeness: 97%" in answer.stdout
+    assert classified["columns"] == ("A", None, "Cat")
     assert classified["standard"] == "excess"
 
 
-def test_classify_needs_a_product_or_leave_to_derive_it(classified):
-    answer = _call("classify", "data.xlsx", *COLUMNS)
-    assert answer.exit_code == 2
-    assert "--product-from-substrate" in answer.stderr
-    assert classified == {}
+def test_classify_by_a_network_without_calibration_says_less(classified):
+    answer = _call("classify", "data.xlsx", *COLUMNS, "--model", "mine.keras", "--json")
+    assert set(json.loads(answer.stdout)) == {"probabilities", "model", "runs", "warnings"}
+    assert "Strangeness" not in _call("classify", "data.xlsx", *COLUMNS, "--model", "m").stdout

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from kinetlib import repository
-from kinetlib.parameters import CHAPTERS, FusionTraining
+from kinetlib.parameters import CHAPTERS, FusionTraining, FusionTrainingVariants
 from kinetlib.profiles import Run, find_chapter, load
 
 ROOT = repository.root(Path(__file__).parent)
@@ -47,10 +47,9 @@ def test_committed_profile_states_every_parameter(name):
 
 def test_defaults_are_the_laptop_profile():
     laptop = load("laptop")
+    networks = FusionTrainingVariants().variants
     for run in laptop.runs():
-        default = CHAPTERS[run.chapter]()
-        if run.variant == "average":
-            default = default.model_copy(update={"fusion": "average"})
+        default = networks[run.variant] if run.variant else CHAPTERS[run.chapter]()
         assert laptop.parameters(run) == default
 
 
@@ -69,8 +68,12 @@ def test_runs_come_in_order_with_one_run_per_variant():
         "02_mechanisms",
         "03_dataset_generation",
         "06_fusion_training-average",
+        "06_fusion_training-attention",
+        "06_fusion_training-gate",
         "06_fusion_training-hadamard",
+        "06_fusion_training-runset",
         "07_evaluation",
+        "08_limits",
     ]
 
 
@@ -106,11 +109,11 @@ def test_common_values_reach_every_variant_and_its_own_win(write):
     }
 
 
-def test_profile_without_variants_keeps_both(write):
+def test_profile_without_variants_keeps_all(write):
     variants = _entry(write, "06_fusion_training", "{batch_size: 7}").variants("06_fusion_training")
-    assert {name: (own.fusion, own.batch_size) for name, own in variants.items()} == {
-        "average": ("average", 7),
-        "hadamard": ("hadamard", 7),
+    networks = ["average", "attention", "gate", "hadamard", "runset"]
+    assert {name: (own.network, own.batch_size) for name, own in variants.items()} == {
+        name: (name, 7) for name in networks
     }
 
 
@@ -130,8 +133,8 @@ def test_profile_without_variants_keeps_both(write):
         ("01_solver_exploration", "{tolerances: [1e-3, 2]}", ["tolerances, item 2", "got 2"]),
         (
             "06_fusion_training",
-            "{variants: {a: {fusion: averag}}}",
-            ["variant a, parameter fusion", "one of average, hadamard", "got 'averag'"],
+            "{variants: {a: {network: averag}}}",
+            ["variant a, parameter network", "one of average, attention, gate", "got 'averag'"],
         ),
         (
             "06_fusion_training",

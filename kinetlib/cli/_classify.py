@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,22 +15,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.option("--substrate", required=True, help="Column of the substrate.")
-@click.option("--product", help="Column of the product.")
+@click.option("--product", help="Column of the product, if it was measured.")
 @click.option("--catalyst", required=True, help="Column of the catalyst; its first value counts.")
-@click.option(
-    "--product-from-substrate",
-    is_flag=True,
-    help="Product was not measured: take it to be what the substrate lost.",
-)
 @click.option("--standard", help="Sheet of the run that the others are related to.")
-@click.option("--model", default="hadamard", show_default=True, help="Trained network to ask.")
+@click.option("--model", default="runset", show_default=True, help="Trained network to ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def classify(
     file: str,
     substrate: str,
     product: str | None,
     catalyst: str,
-    product_from_substrate: bool,
     standard: str | None,
     model: str,
     as_json: bool,
@@ -37,21 +32,14 @@ def classify(
     """Tell which mechanisms fit the runs in FILE.
 
     FILE is a workbook with one sheet a run, or a CSV: first column time, then one column a species.
+    Beside each mechanism stands its probability, and whether it belongs to the set that holds the
+    true one with 95 %.
     """
     from kinetlib import lab
 
-    if product is None and not product_from_substrate:
-        raise click.UsageError("give --product NAME, or --product-from-substrate")
-    runs = lab.read(
-        file,
-        substrate,
-        product,
-        catalyst,
-        product_from_substrate=product_from_substrate,
-        standard=standard,
-    )
+    runs = lab.read(file, substrate, product, catalyst, standard=standard)
     answer = {
-        "probabilities": _probabilities(runs, model),
+        **_asked(runs, model),
         "model": model,
         "runs": [str(name) for name in runs["run"].values],
         "warnings": [line for line in runs.attrs.get("warnings", "").splitlines() if line],
@@ -61,32 +49,48 @@ def classify(
     if as_json:
         click.echo(json.dumps(answer))
     else:
-        _show(answer["probabilities"])
+        _show(answer)
 
 
-def _probabilities(runs: xr.Dataset, model: str) -> dict[str, float]:
+def _asked(runs: xr.Dataset, model: str) -> dict[str, Any]:
     """Ask the network, with TensorFlow's own log lines kept off the terminal."""
     from kinetlib import quiet
 
     with quiet.native_logs():
         from kinetlib.classification import classify as ask
-    answer = ask(runs, model=model).isel(sample=0)
-    return {
-        str(mechanism): float(probability)
-        for mechanism, probability in zip(answer["mechanism"].values, answer.values, strict=True)
+    found = ask(runs, model=model).isel(sample=0)
+    names = [str(name) for name in found["mechanism"].values]
+    answer: dict[str, Any] = {
+        "probabilities": dict(zip(names, map(float, found.values), strict=True))
     }
+    if "in_set" in found.coords:
+        noise = float(found["noise"])
+        answer["set"] = [
+            name for name, member in zip(names, found["in_set"].values, strict=True) if member
+        ]
+        answer["noise"] = noise if math.isfinite(noise) else None
+        answer["strangeness"] = float(found["strangeness"])
+    return answer
 
 
-def _show(probabilities: dict[str, float]) -> None:
-    """Print a table of the mechanisms, the most probable first."""
+def _show(answer: dict[str, Any]) -> None:
+    """Print a table of the mechanisms, the most probable first, and what else is known."""
     from rich.console import Console
     from rich.table import Table
 
     from kinetlib import mechanisms
 
-    table = Table("mechanism", "probability", "name", "family")
+    table = Table("mechanism", "probability", "in 95 % set", "name", "family")
     table.columns[1].justify = "right"
-    for identifier, probability in sorted(probabilities.items(), key=lambda item: -item[1]):
+    for identifier, probability in sorted(answer["probabilities"].items(), key=lambda i: -i[1]):
         mechanism = mechanisms.get(identifier)
-        table.add_row(identifier, f"{probability:.1%}", mechanism.name, mechanism.family)
-    Console().print(table)
+        member = "" if "set" not in answer else "yes" if identifier in answer["set"] else "no"
+        table.add_row(identifier, f"{probability:.1%}", member, mechanism.name, mechanism.family)
+    console = Console()
+    console.print(table)
+    if "set" in answer:
+        noise = "not told by these runs" if answer["noise"] is None else f"{answer['noise']:.1%}"
+        console.print(
+            f"Noise: {noise}. Strangeness: {answer['strangeness']:.0%} of known reactions look "
+            "more like what the network was trained on; above 95 %, do not believe the table."
+        )

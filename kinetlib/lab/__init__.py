@@ -29,7 +29,6 @@ def read(
     product: str | None,
     catalyst: str,
     *,
-    product_from_substrate: bool = False,
     standard: str | None = None,
 ) -> xr.Dataset:
     """Read the measured runs of one reaction.
@@ -45,11 +44,8 @@ def read(
     path : str or Path
         The file.
     substrate, product, catalyst : str
-        Names of the columns. Of the catalyst only the first value in a run is used. `product` may
-        be None together with `product_from_substrate`.
-    product_from_substrate : bool
-        Let the product be what the substrate lost since the first row, starting from none. Only
-        for a product that was not measured and a run that starts without product.
+        Names of the columns. Of the catalyst only the first value in a run is used. None for a
+        product that was not measured; the runs then have to start without.
     standard : str, optional
         Name of the standard run, to whose initial substrate all concentrations are related.
         Without it, the run called "standard" (in any case), else the first with "standard" in its
@@ -63,7 +59,7 @@ def read(
         - ``time`` (sample, run, time): as measured, unit of the column's name in
           ``attrs["units"]``, "" where it names none;
         - ``substrate``, ``product`` (sample, run, time): relative to the initial substrate of the
-          standard run, NaN where only the other of the two was measured;
+          standard run, NaN where it was not measured;
         - ``loading``, ``substrate_0``, ``product_0`` (sample, run): catalyst, and the values of
           the run's first row, on the same scale. The first row counts as the start whatever its
           time;
@@ -79,7 +75,7 @@ def read(
         Where the file, its columns or its values are not as described: it names file, run and
         cell, what was expected and what to do.
     """
-    columns = Columns(substrate, _product_column(product, product_from_substrate), catalyst)
+    columns = Columns(substrate, product, catalyst)
     runs = [read_run(table, columns) for table in read_tables(path)]
     reference = _standard_run(Path(path).name, runs, standard)
     scale = reference.substrate[0]
@@ -105,20 +101,6 @@ def read(
     return dataset
 
 
-def _product_column(product: str | None, from_substrate: bool) -> str | None:
-    if product is None and not from_substrate:
-        raise ValueError(
-            "no product column is named; name it, or ask for product_from_substrate "
-            "(--product-from-substrate) if the product was not measured."
-        )
-    if product is not None and from_substrate:
-        raise ValueError(
-            f"the product is to come from the column {product!r} and from the substrate; "
-            "give only one of product and product_from_substrate."
-        )
-    return product
-
-
 def _standard_run(file: str, runs: list[Run], name: str | None) -> Run:
     keys = [run.name.strip().casefold() for run in runs]
     if name is not None:
@@ -134,9 +116,9 @@ def _standard_run(file: str, runs: list[Run], name: str | None) -> Run:
 
 
 def _relative(run: Run, scale: float) -> Relative:
-    """Relate concentrations to `scale`; let the product follow where it was not measured."""
+    """Relate concentrations to `scale`."""
     substrate = run.substrate / scale
-    product = substrate[0] - substrate if run.product is None else run.product / scale
+    product = np.full_like(substrate, np.nan) if run.product is None else run.product / scale
     return Relative(run.name, run.time, substrate, product, run.catalyst / scale, run.others)
 
 
@@ -170,7 +152,7 @@ def _dataset(runs: list[Relative], unit: str) -> xr.Dataset:
             "product": (points, _padded([run.product for run in runs])),
             "loading": (once, [[run.loading for run in runs]]),
             "substrate_0": (once, [[run.substrate[0] for run in runs]]),
-            "product_0": (once, [[run.product[0] for run in runs]]),
+            "product_0": (once, [[run.product_0 for run in runs]]),
         },
         coords={
             "time": (points, _padded([run.time for run in runs])),

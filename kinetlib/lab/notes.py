@@ -7,19 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kinetlib.sample import LABORATORY
+from kinetlib.campaign import Campaign
 
-LOADINGS = LABORATORY.loadings[0]
-"""Catalyst loadings of the training samples, as mole fractions of the standard substrate."""
+TRAINED_ON = Campaign()
+"""What the released network's laboratory runs were drawn from."""
 
-INITIAL_SUBSTRATE = LABORATORY.substrate
-"""Initial substrate of the training samples, relative to the standard run."""
-
-RUNS = 4
-"""Runs of a training sample."""
-
-MIN_CONVERSION = 0.5
-"""Final conversion below which the networks saw few runs."""
+NO_PRODUCT = (
+    "Product not measured, and taken to be absent at the start: substrate on the catalyst "
+    "is not seen."
+)
 
 _ROUNDING = 0.05  # weighed-in amounts stray by some percent; that is no departure from the design
 
@@ -35,6 +31,11 @@ class Relative:
     loading: float
     others: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def product_0(self) -> float:
+        """Initial product, none where it was not measured."""
+        return float(np.nan_to_num(self.product[0]))
+
 
 def notes(runs: list[Relative], product_measured: bool) -> list[str]:
     """Plain sentences on whatever the networks have not met in training.
@@ -44,14 +45,15 @@ def notes(runs: list[Relative], product_measured: bool) -> list[str]:
     runs : list of Relative
         The runs of the reaction that are read.
     product_measured : bool
-        False where the product was taken from the substrate.
+        Whether the product has a column.
 
     Returns
     -------
     list of str
         One sentence each; empty where the runs look like training samples.
     """
-    return [*_on_the_whole(runs, product_measured), *_on_runs(runs)]
+    missing = [] if product_measured else [NO_PRODUCT]
+    return [*missing, *_on_runs(runs)]
 
 
 def comparable(
@@ -85,36 +87,34 @@ def comparable(
     return [run for run in runs if run.name not in left_out], remarks
 
 
-def _on_the_whole(runs: list[Relative], product_measured: bool) -> Iterator[str]:
-    if len(runs) < RUNS:
-        yield f"Only {len(runs)} of the {RUNS} runs that the network was trained on."
-    if not product_measured:
-        yield (
-            "Product not measured: it was taken as the substrate consumed, which hides any "
-            "substrate bound to the catalyst."
-        )
-
-
 def _on_runs(runs: list[Relative]) -> Iterator[str]:
-    low, high = LOADINGS
+    low, high = TRAINED_ON.loading
     yield from _listed(
         runs,
         lambda run: run.loading,
         lambda run: not _within(run.loading, low, high),
         f"Catalyst loading outside of the {low:g} to {high:g} trained on",
     )
-    low, high = INITIAL_SUBSTRATE
+    low, high = TRAINED_ON.substrate
     yield from _listed(
         runs,
         lambda run: run.substrate[0],
         lambda run: not _within(run.substrate[0], low, high),
         f"Initial substrate outside of the {low:g} to {high:g} times the standard run trained on",
     )
+    low, high = TRAINED_ON.product
+    yield from _listed(
+        runs,
+        lambda run: run.product_0,
+        lambda run: not low - _ROUNDING <= run.product_0 <= high + _ROUNDING,
+        f"Initial product outside of the {low:g} to {high:g} times the standard run trained on",
+    )
+    least = TRAINED_ON.stopped[0]
     yield from _listed(
         runs,
         _conversion,
-        lambda run: _conversion(run) < MIN_CONVERSION,
-        f"Stopped below {MIN_CONVERSION:.0%} conversion, where mechanisms look alike",
+        lambda run: _conversion(run) < least,
+        f"Stopped below {least:.0%} conversion, where mechanisms look alike",
     )
     yield from _listed(
         runs,
