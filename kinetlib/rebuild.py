@@ -16,6 +16,8 @@ _KINETICS = [
     "catalogue.toml",
 ]
 
+_CLASSIFIER = ["fusion", "campaign", "classification", "trust", "calibration", "noise", "novelty"]
+
 #: Modules of kinetlib whose change makes a chapter's results old. `plot` is left out where a
 #: chapter takes long: a new colour in a figure does not train a network again.
 MODULES: dict[str, list[str]] = {
@@ -39,8 +41,33 @@ MODULES: dict[str, list[str]] = {
         "coverage",
         "evaluate",
     ],
-    "06_fusion_training": ["dataset", "fusion"],
-    "07_evaluation": ["dataset", "fusion", "evaluate", "classification", "plot"],
+    "06_fusion_training": ["dataset", "fusion", "campaign"],
+    "07_evaluation": [
+        *_KINETICS,
+        *_CLASSIFIER,
+        "sample",
+        "dataset",
+        "shards",
+        "coverage",
+        "evaluate",
+        "foreign",
+        "foreign.toml",
+        "plot",
+    ],
+    "08_limits": [
+        *_KINETICS,
+        *_CLASSIFIER,
+        "sample",
+        "dataset",
+        "shards",
+        "prior",
+        "likelihood",
+        "_sampling",
+        "infer",
+        "limit_study",
+        "evaluate",
+        "plot",
+    ],
 }
 
 #: Chapters whose files a chapter reads; when one of them ran again, so does the chapter.
@@ -50,13 +77,14 @@ EARLIER: dict[str, list[str]] = {
 }
 
 #: Chapters that run with nothing beside them: the first measures times, the third uses every core.
-#: The two networks of the sixth train side by side.
+#: The networks of the sixth train two at a time.
 ALONE = ["01_solver_exploration", "03_dataset_generation"]
 
 #: Committed data that a chapter reads, as patterns below the repository.
 DATA: dict[str, list[str]] = {
     "06_fusion_training": ["data/published/*.csv"],
     "07_evaluation": ["data/published/*.csv", "data/models/*.*"],
+    "08_limits": ["data/published/*.csv", "data/models/*.*", "data/studies/*.json"],
 }
 
 #: Modules that write a page of the book themselves.
