@@ -161,18 +161,14 @@ class Trust:
     def answer(self, runs: Runs, probabilities: NDArray, hidden: NDArray) -> Answer:
         """Calibrate what the network says of runs; shapes as in `fit`."""
         noise = noise_of(runs)
-        given = [self._known(name) for name in conditions(runs, noise)]
-        temperature = np.array([self.temperatures[name] for name in given])
-        calibrated = np.concatenate(
-            [
-                at_temperature(row[None], own)
-                for row, own in zip(probabilities, temperature, strict=True)
-            ]
-        )
+        given = np.array([self._known(name) for name in conditions(runs, noise)])
         away = self.distance.score(hidden)
-        strange = [np.interp(d, self.nearer[n], _SHARES) for d, n in zip(away, given, strict=True)]
-        members = self.sets.sets(calibrated, np.array(given))
-        return Answer(calibrated, members, noise, np.array(strange))
+        calibrated, strange = np.empty_like(probabilities), np.empty_like(away)
+        for name in np.unique(given):
+            here = given == name
+            calibrated[here] = at_temperature(probabilities[here], self.temperatures[name])
+            strange[here] = np.interp(away[here], self.nearer[name], _SHARES)
+        return Answer(calibrated, self.sets.sets(calibrated, given), noise, strange)
 
     def _known(self, condition: str) -> str:
         """Return a condition that was calibrated: itself, or with the next noisier bin."""
