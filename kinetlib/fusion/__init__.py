@@ -7,13 +7,14 @@ with quiet.native_logs():
 
 from kinetlib.fusion.batches import Batches, RunBatches
 from kinetlib.fusion.curves import Curves, add_noise, arranged, from_dataset, thin
-from kinetlib.fusion.networks import FUSIONS, NETWORKS, build, inputs_of, predict
+from kinetlib.fusion.networks import FUSIONS, NETWORKS, RUNSET, build, inputs_of, predict, read
 from kinetlib.fusion.recipe import Recipe, published
 from kinetlib.fusion.training import load, save, train
 
 __all__ = [
     "FUSIONS",
     "NETWORKS",
+    "RUNSET",
     "Batches",
     "Curves",
     "Recipe",
@@ -26,6 +27,7 @@ __all__ = [
     "load",
     "predict",
     "published",
+    "read",
     "save",
     "thin",
     "train",

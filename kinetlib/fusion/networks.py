@@ -131,6 +131,17 @@ def predict(
     return np.concatenate(parts).astype(np.float64)
 
 
+def read(model: keras.Model, runs_read: Runs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what ``runset`` says of runs, (n, classes), and its last hidden layer, (n, d)."""
+    whole = keras.Model(model.inputs, [model.output, model.get_layer("hidden").output])
+    parts = [
+        [ops.convert_to_numpy(part) for part in whole(runs.inputs(chunk), training=False)]
+        for chunk in (runs_read[i : i + _BATCH] for i in range(0, len(runs_read), _BATCH))
+    ]
+    probabilities, hidden = (np.concatenate(p).astype(np.float64) for p in zip(*parts, strict=True))
+    return probabilities, hidden
+
+
 def _two_branches(fusion: str, n_classes: int, seen: str) -> keras.Model:
     static = keras.Input((features.N_STATIC,), name="static")
     dynamic = keras.Input((None, features.N_DYNAMIC[seen]), name="dynamic")
