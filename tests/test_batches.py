@@ -254,7 +254,7 @@ def test_a_stream_shows_each_pool_for_its_epochs_and_makes_it_once(few, monkeypa
     )
     stream = Stream(SUPPLY, SETS)
     epochs = [stream.epoch(number) for number in range(4)]
-    stream.epoch(4)._pools  # waits for pool 2
+    stream.epoch(4)  # waits for pool 2
     assert asked[:3] == [0, 1, 2]
     assert epochs[0]._pools is epochs[1]._pools is not epochs[2]._pools is epochs[3]._pools
     # Another stream that begins at epoch 3, as after an interruption, shows the same.
