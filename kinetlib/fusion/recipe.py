@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Le
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 EPOCH = 100_000  # sample passes between two checkpoints
 FEWEST_EPOCHS = 4  # so that even a short training shows a course
@@ -26,25 +26,57 @@ class Recipe(BaseModel):
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="a short rise, then a cosine to 0; or the same rate throughout"
     )
-    clip_norm: float | None = Field(1.0, description="largest norm of all gradients; None: any")
+    clip_norm: float | None = Field(
+        1.0, gt=0, description="largest norm of all gradients; None: any"
+    )
     features: Literal["scaled", "raw"] = Field(
         "scaled", description="what the four-run networks see: see kinetlib.fusion.features"
     )
     label_smoothing: Share = Field(0.0, description="part of each label spread over all classes")
-    weight_average: Share = Field(0.0, description="momentum of the average of weights; 0: none")
+    weight_average: float = Field(
+        0.0, ge=0, lt=1, description="momentum of the average of weights; 0: none"
+    )
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
-    noise: tuple[float, ...] = Field((0.0, 0.005, 0.012), description="levels drawn, one a sample")
+    noise: tuple[Annotated[float, Ge(0)], ...] = Field(
+        (0.0, 0.005, 0.012), min_length=1, description="levels drawn, one a sample"
+    )
     min_points: int = Field(3, ge=2, description="fewest points beside t = 0, drawn once a batch")
     max_points: int = Field(20, ge=2, description="most points beside t = 0")
 
     # Of the network of sets of runs only.
     published_share: Share = Field(0.5, description="batches of the published design")
-    lengths: tuple[int, ...] = Field(
+    lengths: tuple[Annotated[int, Ge(2)], ...] = Field(
         (4, 5, 6, 7, 7, 8, 9, 12, 16, 24), min_length=2, description="most points a run, by batch"
     )
     unmeasured: tuple[Share, Share] = Field(
         (0.15, 0.1), description="samples without product, and without substrate"
     )
+
+    @field_validator("lengths")
+    @classmethod
+    def _vary(cls, lengths: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(lengths)) < 2:
+            raise ValueError(f"expected two different numbers of points or more, got {lengths}")
+        return lengths
+
+    @field_validator("unmeasured")
+    @classmethod
+    def _share_samples(cls, unmeasured: tuple[float, float]) -> tuple[float, float]:
+        if sum(unmeasured) > 1:
+            raise ValueError(
+                f"expected shares of samples that add to 1 at most, got {unmeasured}: a sample "
+                "keeps its product or its substrate"
+            )
+        return unmeasured
+
+    @model_validator(mode="after")
+    def _rise(self) -> Self:
+        if self.min_points > self.max_points:
+            raise ValueError(
+                f"min_points {self.min_points} is more than max_points {self.max_points}: expected "
+                "the fewest points first"
+            )
+        return self
 
     @property
     def epochs(self) -> int:

@@ -97,24 +97,53 @@ def averaged(
     A mean of m readings has the noise of one divided by the square root of m, and ``averaged``
     says so to the network. Gaps are closed: points come first, NaN after them.
     """
-    n, n_runs = loading.shape
-    values = np.full((4, n, n_runs, MOST_POINTS), np.nan, dtype=np.float32)
-    for i, j in np.ndindex(n, n_runs):
-        at = np.flatnonzero(np.isfinite(time[i, j]))
-        at = at[np.argsort(time[i, j, at], kind="stable")]
-        parts = np.array_split(at, min(len(at), MOST_POINTS)) if len(at) else []
-        for k, part in enumerate(parts):
-            values[0, i, j, k] = time[i, j, part].mean()
-            values[1, i, j, k] = _mean(substrate[i, j, part])
-            values[2, i, j, k] = _mean(product[i, j, part])
-            values[3, i, j, k] = len(part)
+    there = np.isfinite(time)
+    count = there.sum(-1, keepdims=True)
+    order = np.where(there, time, np.inf).argsort(-1, kind="stable")
+    values = [np.take_along_axis(a, order, -1) for a in (time, substrate, product)]
+    reduce = _padded if count.max(initial=0) <= MOST_POINTS else _means
     starts = (a.astype(np.float32) for a in (loading, substrate_0, product_0))
-    return Runs(*values, *starts)
+    return Runs(*reduce(values, count), *starts)
 
 
-def _mean(readings: NDArray) -> float:
-    known = readings[np.isfinite(readings)]
-    return known.mean() if len(known) else np.nan
+def _padded(values: list[NDArray], count: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Take points as they are, `count` (n, R, 1) of each run: (4, n, R, `MOST_POINTS`)."""
+    shape = (len(values) + 1, *count.shape[:2], MOST_POINTS)
+    found = np.full(shape, np.nan, dtype=np.float32)
+    width = min(MOST_POINTS, values[0].shape[-1])
+    there = np.arange(width) < count
+    for row, value in zip(found, values, strict=False):
+        value = value[..., :width]
+        row[..., :width] = np.where(there & np.isfinite(value), value, np.nan)
+    found[-1, ..., :width] = np.where(there, 1, np.nan)
+    return found
+
+
+def _means(values: list[NDArray], count: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Average neighbours, parts of `numpy.array_split`, the larger first; shapes as `_padded`."""
+    rank = np.arange(values[0].shape[-1])
+    each, larger = np.divmod(count, np.clip(count, 1, MOST_POINTS))
+    border = larger * (each + 1)  # points in the larger parts
+    behind = larger + (rank - border) // np.maximum(each, 1)
+    part = np.where(rank < border, rank // (each + 1), behind)
+    shape = (*count.shape[:2], MOST_POINTS)
+    first = MOST_POINTS * np.arange(count.size).reshape(count.shape)
+    there = rank < count
+    place = (first + part)[there]
+
+    def total(weights: NDArray) -> NDArray[np.float64]:
+        return np.bincount(place, weights, minlength=first.size * MOST_POINTS).reshape(shape)
+
+    found = []
+    for value in values:
+        value = value[there]
+        known = np.isfinite(value)
+        n_known = total(known)
+        mean = total(np.where(known, value, 0)) / np.maximum(n_known, 1)
+        found.append(np.where(n_known > 0, mean, np.nan))
+    readings = total(np.ones(len(place)))
+    found.append(np.where(readings > 0, readings, np.nan))
+    return np.stack(found).astype(np.float32)
 
 
 def thinned(runs: Runs, n_points: int, rng: Generator, *, keep_start: bool = False) -> Runs:

@@ -1,0 +1,167 @@
+"""The network over sets of runs: what must not matter to it, and what it must be able to read."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from fusion_samples import dataset, laboratory
+from numpy.random import default_rng
+
+from kinetlib import fusion
+from kinetlib.campaign import Runs
+from kinetlib.fusion import runs
+from kinetlib.fusion.runs import MOST_POINTS, MOST_RUNS, POINT_CHANNELS, RUN_CHANNELS
+from kinetlib.fusion.runset import N_BLOCKS, TOKEN, WIDTH
+
+N_CLASSES = 20
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A network whose answers differ much from sample to sample, so that tests can tell."""
+    built = fusion.build("runset", N_CLASSES, seed=1)
+    head = built.get_layer("head")
+    head.kernel.assign(8 * head.kernel)
+    return built
+
+
+def answers(model: keras.Model, some: Runs) -> np.ndarray:
+    found = fusion.predict(model, some)
+    assert np.isfinite(found).all() and np.allclose(found.sum(1), 1, atol=1e-5)
+    return found
+
+
+def close(a, b):
+    return np.allclose(a, b, atol=1e-5)
+
+
+def padded(some: Runs, more_runs=0, more_points=0) -> Runs:
+    """The same runs with empty ones behind them, and with empty points behind theirs."""
+    values = {}
+    for name, value in vars(some).items():
+        width = [(0, 0), (0, more_runs)] + [(0, more_points)] * (value.ndim - 2)
+        values[name] = np.pad(value, width, constant_values=np.float32(np.nan))
+    return Runs(**values)
+
+
+def together(parts: list[Runs]) -> Runs:
+    """Samples of all parts, one behind the other: one call of the network reads them all."""
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    return Runs(*(np.concatenate(column) for column in columns))
+
+
+def test_its_layers_have_the_size_they_should():
+    lstms = sum(4 * (c * WIDTH + WIDTH**2 + WIDTH) for c in (len(POINT_CHANNELS), WIDTH))
+    token = (2 * WIDTH + len(RUN_CHANNELS)) * TOKEN + TOKEN
+    attention = 4 * (TOKEN**2 + TOKEN)
+    wide_and_narrow = 2 * TOKEN * 2 * TOKEN + 3 * TOKEN
+    blocks = N_BLOCKS * (2 * 2 * TOKEN + attention + wide_and_narrow)
+    classifier = (2 * TOKEN + 1) * 2 * WIDTH + (2 * WIDTH + 1) * N_CLASSES
+    expected = lstms + token + blocks + 2 * TOKEN + classifier
+    assert fusion.build("runset", N_CLASSES, seed=1).count_params() == expected == 243_156
+
+
+def test_samples_have_answers_of_their_own(model):
+    found = answers(model, laboratory(6))
+    assert np.ptp(found, axis=0).max() > 0.1
+
+
+@pytest.mark.parametrize("n_runs", range(1, MOST_RUNS + 1))
+def test_any_number_of_runs_is_read_in_any_order(model, n_runs):
+    some = laboratory(4, n_runs, 6, seed=n_runs)
+    orders = [default_rng(seed).permutation(n_runs) for seed in range(5)]
+    shuffled = [Runs(*(value[:, order] for value in vars(some).values())) for order in orders]
+    first, *others = np.split(answers(model, together([some, *shuffled])), 6)
+    assert first.shape == (4, N_CLASSES) and np.ptp(first, axis=0).max() > 0.05
+    for other in others:
+        assert close(other, first)
+
+
+@pytest.mark.parametrize(("more_runs", "more_points"), [(1, 0), (5, 0), (0, 1), (0, 20), (3, 7)])
+def test_empty_runs_and_points_change_nothing(model, more_runs, more_points):
+    some = laboratory(4, 3, 6, seed=more_runs)
+    assert close(answers(model, padded(some, more_runs, more_points)), answers(model, some))
+
+
+def test_an_empty_run_may_stand_anywhere(model):
+    some = laboratory(4, 3, 6)
+    wide = padded(some, more_runs=2)
+    moved = Runs(*(value[:, [3, 0, 1, 4, 2]] for value in vars(wide).values()))
+    assert close(answers(model, moved), answers(model, some))
+
+
+def test_a_sample_is_answered_alone_as_among_others(model):
+    many = laboratory(6, MOST_RUNS, 24)
+    own = laboratory(1, 2, 5, seed=3)
+    both = together([many, padded(own, more_runs=6, more_points=19)])
+    assert close(answers(model, both)[6:], answers(model, own))
+    assert close(answers(model, both)[:6], answers(model, many))
+
+
+def test_the_unit_of_time_drops_out(model):
+    some = laboratory(4, 3, 6)
+    units = [replace(some, time=some.time * np.float32(10.0**e)) for e in (0, -6, -3, 1.3, 6)]
+    first, *others = np.split(answers(model, together(units)), len(units))
+    for other in others:
+        assert close(other, first)
+
+
+def test_the_length_of_one_run_beside_the_others_does_not_drop_out(model):
+    some = laboratory(4, 3, 6)
+    longer = replace(some, time=some.time * np.array([1, 3, 1], np.float32)[:, None])
+    assert not close(answers(model, longer), answers(model, some))
+
+
+def test_points_may_come_in_any_order_and_with_gaps_between(model):
+    """From a dataset, as `kinetlib.classify` reads it: uneven times, each run with its own end."""
+    some = laboratory(5, 3, 12)
+    given = dataset(some)
+    order = default_rng(1).permutation(12)
+    assert close(
+        answers(model, runs.from_dataset(given.isel(time=order))),
+        answers(model, runs.from_dataset(given)),
+    )
+
+
+def test_a_run_of_two_points_is_read_and_one_of_hundreds(model):
+    some = laboratory(5, 1)
+    short = Runs(*(v[..., :2] if v.ndim == 3 else v for v in vars(some).values()))
+    assert answers(model, short).shape == (5, N_CLASSES)
+    read = runs.from_dataset(dataset(laboratory(3, 2, 300)))
+    assert read.time.shape == (3, 2, MOST_POINTS) and np.nanmax(read.averaged) > 1
+    assert answers(model, read).shape == (3, N_CLASSES)
+
+
+@pytest.mark.parametrize("lost", ["product", "substrate"])
+def test_what_was_not_measured_is_done_without(model, lost):
+    some = laboratory(5)
+    all_, none = np.ones(5, dtype=bool), np.zeros(5, dtype=bool)
+    without = runs.unmeasured(some, *((all_, none) if lost == "product" else (none, all_)))
+    found = answers(model, together([without, some]))
+    assert not close(found[:5], found[5:])
+
+
+def test_what_is_measured_matters(model):
+    """Loading, initial concentrations, readings and values all reach the answer."""
+    some = laboratory(5)
+    parts = [some]
+    for name, value in vars(some).items():
+        by_run = np.linspace(0.5, 1, 4, dtype=np.float32)
+        changed = value * (by_run[:, None] if value.ndim == 3 else by_run)
+        parts.append(replace(some, **{name: changed}))
+    first, *others = np.split(answers(model, together(parts)), len(parts))
+    for name, other in zip(vars(some), others, strict=True):
+        assert not close(other, first), name
+
+
+def test_the_last_hidden_layer_comes_with_the_answers(model):
+    some = laboratory(5)
+    probabilities, hidden = fusion.read(model, some)
+    assert np.array_equal(probabilities, answers(model, some))
+    assert hidden.shape == (5, 2 * WIDTH) and hidden.dtype == np.float64
+    # The head is all that lies between the two.
+    kernel, bias = model.get_layer("head").get_weights()
+    logits = hidden @ kernel + bias
+    expected = np.exp(logits - logits.max(1, keepdims=True))
+    assert close(probabilities, expected / expected.sum(1, keepdims=True))

@@ -1,0 +1,276 @@
+"""Training: it learns, goes on where it was interrupted, and does what its recipe says."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from fusion_samples import CLASSES, RECIPE, curves, laboratory, same
+from keras import layers
+
+from kinetlib import fusion
+from kinetlib.fusion import Batches, Recipe, RunBatches, features, runs, training
+from kinetlib.fusion.training import WARM_UP, SmoothedCrossEntropy
+
+# Two steps in each of four epochs.
+SHORT = RECIPE.model_copy(
+    update={"sample_passes": 4 * 2 * 64, "learning_rate": 0.02, "min_points": 3, "max_points": 4}
+)
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupt_after(epochs):
+    """A `progress` that ends the training there."""
+    done = []
+
+    def progress(record):
+        done.append(record)
+        if len(done) == epochs:
+            raise Interrupted
+
+    return progress
+
+
+@pytest.fixture
+def small_network(monkeypatch):
+    """A network without memory in the place of the real one: what surrounds it is tested."""
+
+    def build(fusion, n_classes, seed, *, seen="scaled", precision="float32"):
+        keras.utils.set_random_seed(seed)
+        static = keras.Input((4,), name="static")
+        dynamic = keras.Input((None, features.N_DYNAMIC[seen]), name="dynamic")
+        both = layers.Concatenate()([static, layers.GlobalAveragePooling1D()(dynamic)])
+        hidden = layers.Dense(8, activation="tanh")(both)
+        out = layers.Dense(n_classes, activation="softmax")(hidden)
+        return keras.Model([static, dynamic], out, name=fusion)
+
+    monkeypatch.setattr("kinetlib.fusion.networks.build", build)
+
+
+def run(recipe, folder, classes=CLASSES, **options):
+    c, labels = curves(512)
+    v, v_labels = curves(256, points=7, seed=1)
+    validation = fusion.inputs_of(recipe.fusion, recipe.features)(v), v_labels
+    return fusion.train(
+        lambda epoch: Batches(c, labels, recipe, epoch),
+        validation,
+        recipe,
+        classes,
+        folder,
+        **options,
+    )
+
+
+def alike(model, other, **options):
+    pairs = zip(model.get_weights(), other.get_weights(), strict=True)
+    return all(np.allclose(a, b, **options) for a, b in pairs)
+
+
+def told(history):
+    """What was measured, without the seconds."""
+    return [{k: v for k, v in record.items() if k != "seconds"} for record in history]
+
+
+def checkpointed(folder):
+    state = json.loads((folder / "state.json").read_text())
+    return keras.saving.load_model(folder / state["model"])
+
+
+# --- records and checkpoints
+
+
+def test_each_epoch_leaves_a_record_and_one_checkpoint(tmp_path, small_network):
+    shown = []
+    model, history = run(SHORT, tmp_path, progress=shown.append)
+    assert shown == history and len(history) == 4
+    assert [record["sample_passes"] for record in history] == [128, 256, 384, 512]
+    seconds = [record["seconds"] for record in history]
+    assert seconds[0] > 0 and np.all(np.diff(seconds) > 0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-00004.keras", "state.json"]
+    # What is told of the last epoch is what the network that is returned does.
+    v, labels = curves(256, points=7, seed=1)
+    p = fusion.predict(model, v)
+    assert history[-1]["val_accuracy"] == np.mean(p.argmax(1) == labels)
+    loss = -np.log(p[np.arange(256), labels]).mean()
+    assert history[-1]["val_loss"] == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("average", [0.0, 0.5])
+@pytest.mark.parametrize("stopped", [1, 3])
+def test_a_training_goes_on_where_it_was_interrupted(tmp_path, small_network, stopped, average):
+    recipe = SHORT.model_copy(update={"weight_average": average})
+    model, history = run(recipe, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(recipe, tmp_path / "parts", progress=interrupt_after(stopped))
+    shown = []
+    resumed, continued = run(recipe, tmp_path / "parts", progress=shown.append)
+    assert len(shown) == 4 - stopped
+    assert alike(model, resumed, atol=1e-6)
+    for one, other in zip(told(history), told(continued), strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+    again, same_history = run(recipe, tmp_path / "parts", progress=shown.append)
+    assert len(shown) == 4 - stopped, "it is over"
+    assert same_history == continued and alike(again, resumed)
+
+
+def test_a_training_killed_while_it_leaves_a_checkpoint_loses_that_epoch_only(
+    tmp_path, small_network, monkeypatch
+):
+    model, history = run(SHORT, tmp_path / "whole")
+    folder, write = tmp_path / "killed", training._replace
+
+    def killed(path, content):
+        if (folder / "epoch-00003.keras").exists():
+            raise Interrupted
+        write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_replace", killed)
+        with pytest.raises(Interrupted):
+            run(SHORT, folder)
+    shown = []
+    resumed, continued = run(SHORT, folder, progress=shown.append)
+    assert [record["sample_passes"] for record in shown] == [384, 512]
+    assert alike(model, resumed, atol=1e-6)
+    assert len(list(folder.glob("*.keras"))) == 1
+
+
+@pytest.mark.parametrize(
+    "other", [{"seed": 4}, {"learning_rate": 0.01}, {"noise": (0.0,)}, {"sample_passes": 1024}]
+)
+def test_a_checkpoint_of_another_recipe_is_not_gone_on_with(tmp_path, small_network, other):
+    with pytest.raises(Interrupted):
+        run(SHORT, tmp_path, progress=interrupt_after(2))
+    shown = []
+    recipe = SHORT.model_copy(update=other)
+    afresh, _ = run(recipe, tmp_path, progress=shown.append)
+    assert len(shown) == 4
+    assert alike(afresh, run(recipe, tmp_path / "alone")[0], atol=1e-6)
+
+
+def test_a_checkpoint_of_other_classes_is_not_gone_on_with(tmp_path, small_network):
+    run(SHORT, tmp_path)
+    shown = []
+    run(SHORT, tmp_path, classes=["one", "two"], progress=shown.append)
+    assert len(shown) == 4
+
+
+# --- what a recipe says
+
+
+def test_the_rate_rises_then_falls_to_nothing():
+    total = SHORT.epochs * 500
+    recipe = SHORT.model_copy(update={"sample_passes": total * 64})
+    rate = training._start(recipe, 2).optimizer._learning_rate
+    steps = np.arange(0, total + 1, 20)
+    rates = np.array([float(rate(step)) for step in steps])
+    top = int(WARM_UP * total)
+    assert rates[0] == 0 and rates.max() == pytest.approx(0.02, rel=0.01)
+    assert np.all(np.diff(rates[steps <= top]) > 0) and np.all(np.diff(rates[steps > top]) < 0)
+    assert rates[-1] == pytest.approx(0, abs=1e-6)
+    constant = recipe.model_copy(update={"schedule": "constant"})
+    assert float(training._start(constant, 2).optimizer.learning_rate) == pytest.approx(0.02)
+
+
+def test_smoothed_labels_cost_as_their_definition_says():
+    p = np.random.default_rng(0).dirichlet(np.ones(5), 7).astype(np.float32)
+    labels = np.arange(7) % 5
+    for part in (0.0, 0.1):
+        target = (1 - part) * np.eye(5)[labels] + part / 5
+        expected = -(target * np.log(p)).sum(1).mean()
+        loss = SmoothedCrossEntropy(part)
+        assert float(loss(labels, p)) == pytest.approx(expected, rel=1e-5)
+        again = SmoothedCrossEntropy.from_config(loss.get_config())
+        assert float(again(labels, p)) == pytest.approx(expected, rel=1e-5)
+    sure = np.eye(5, dtype=np.float32)[labels]
+    assert np.isfinite(float(SmoothedCrossEntropy(0.1)(labels, sure)))
+
+
+def test_smoothing_reaches_the_training(tmp_path, small_network):
+    plain, history = run(SHORT, tmp_path / "plain")
+    recipe = SHORT.model_copy(update={"label_smoothing": 0.3})
+    smooth, smoothed = run(recipe, tmp_path / "smooth")
+    assert not alike(plain, smooth, atol=1e-3)
+    assert smoothed[0]["loss"] != pytest.approx(history[0]["loss"], rel=1e-4)
+    # Validation measures the plain loss whatever the labels of the training are.
+    v, labels = curves(256, points=7, seed=1)
+    loss = -np.log(fusion.predict(smooth, v)[np.arange(256), labels]).mean()
+    assert smoothed[-1]["val_loss"] == pytest.approx(loss, rel=1e-5)
+
+
+def test_the_average_of_weights_is_that_of_each_step(tmp_path, small_network):
+    one_step = {"sample_passes": 4 * 64, "weight_average": 0.6}
+    recipe = SHORT.model_copy(update=one_step)
+    steps = []
+    averaged, history = run(
+        recipe, tmp_path / "a", progress=lambda _: steps.append(checkpointed(tmp_path / "a"))
+    )
+    plain, plain_history = run(
+        recipe.model_copy(update={"weight_average": 0.0}), tmp_path / "plain"
+    )
+    # The average is looked at; the training goes its way without it.
+    assert alike(steps[-1], plain, atol=1e-6) and not alike(averaged, plain, atol=1e-4)
+    expected = steps[0].get_weights()
+    for step in steps[1:]:
+        pairs = zip(expected, step.get_weights(), strict=True)
+        expected = [0.6 * mean + 0.4 * own for mean, own in pairs]
+    assert all(map(lambda a, b: np.allclose(a, b, atol=1e-6), averaged.get_weights(), expected))
+    assert history[-1]["loss"] == pytest.approx(plain_history[-1]["loss"], abs=1e-5)
+    assert history[-1]["val_loss"] != pytest.approx(plain_history[-1]["val_loss"], abs=1e-5)
+
+
+# --- the networks learn
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_the_hadamard_network_learns(tmp_path, precision):
+    update = {"sample_passes": 4 * 16 * 64, "learning_rate": 3e-3, "precision": precision}
+    recipe = RECIPE.model_copy(update={**update, "min_points": 5})
+    model, history = run(recipe, tmp_path)
+    assert history[-1]["val_accuracy"] > 0.9
+    assert history[-1]["loss"] < 0.6 * history[0]["loss"]
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+    assert alike(checkpointed(tmp_path), model)
+
+
+@pytest.mark.slow
+def test_the_network_of_sets_of_runs_learns_and_goes_on(tmp_path):
+    recipe = Recipe(
+        fusion="runset",
+        seed=1,
+        sample_passes=4 * 12 * 32,
+        batch_size=32,
+        learning_rate=2e-3,
+        lengths=(4, 5),
+        noise=(0.0,),
+    )
+    design, labels = curves(256)
+    lone = runs.from_curves(design)
+    pools = {0: (lone, labels)}
+    for n_runs in (2, 3):
+        some = fusion.runs.Runs(*(value[:, :n_runs] for value in vars(lone).values()))
+        pools[n_runs] = (some, labels)
+    shown = runs.thinned(lone[:128], 5, np.random.default_rng(1), keep_start=True)
+    validation = runs.inputs(shown), labels[:128]
+
+    def go(folder, **options):
+        return fusion.train(
+            lambda epoch: RunBatches(pools, recipe, epoch),
+            validation,
+            recipe,
+            CLASSES,
+            folder,
+            **options,
+        )
+
+    with pytest.raises(Interrupted):
+        go(tmp_path, progress=interrupt_after(2))
+    model, history = go(tmp_path)
+    assert len(history) == 4 and history[-1]["val_accuracy"] > 0.9
+    assert history[-1]["val_loss"] < 0.6 * history[0]["val_loss"]
+    assert fusion.predict(model, laboratory(3, 8)).shape == (3, 2)
+    assert same(lone, runs.from_curves(design)), "the samples are left as they were"
