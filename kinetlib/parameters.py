@@ -182,9 +182,7 @@ class Limits(Parameters):
     """Parameters of ``08_limits``."""
 
     seed: Seed = Field(8, description="root of all random numbers")
-    n_recomputed: Count = Field(
-        1, description="samples of the record whose evidence is computed again"
-    )
+    n_shown: Count = Field(12, description="samples shown side by side")
 
 
 # Smaller steps for the largest network, as for the released one.

@@ -1,15 +1,12 @@
 """The public call with the released network: from runs of the schema to probabilities."""
 
-import json
-from importlib import resources
-
 import numpy as np
 import pytest
 import xarray as xr
 
 import kinetlib
-from kinetlib import evaluate, mechanisms, shards
-from kinetlib.classification import released
+from kinetlib import dataset, evaluate, foreign, mechanisms, shards
+from kinetlib.classification import open_network, released
 
 FEW = [mechanisms.get(name) for name in ("M1", "M6", "M13")]
 
@@ -45,16 +42,43 @@ def test_units_of_time_and_order_of_runs_do_not_matter(runs, probabilities):
 
 def test_the_card_of_the_released_network_agrees_with_what_it_does(runs):
     """The card's accuracy was measured on other samples: ours must fit it."""
-    card = json.loads((resources.files("kinetlib_data") / "models" / "hadamard.json").read_text())
+    _, card, _ = open_network("runset")
     assert card["classes"] == list(mechanisms.catalogue())
-    top = card["test"]["7 points, 0 % noise"]["top_1"]
+    measured = card["test"]["published design, 7 points, 0 % noise"]
+    top = measured["top_1"]
     assert 0 < top["low"] < top["value"] < top["high"] < 1
-    fresh = shards.build(shards.Plan("test", 78, 8, 2), 1)
+    fresh = shards.build(shards.Plan("test", 78, 16, 1), 1)
     labels = np.array([card["classes"].index(m) for m in fresh.mechanism.values])
-    hits = evaluate.top_k(kinetlib.classify(fresh).values, labels, 1)
-    groups = np.nan_to_num(fresh.rate_constants.values)
-    low, high = evaluate.bootstrap(hits, groups, np.random.default_rng(0), level=0.999)
+    answer = kinetlib.classify(fresh)
+    low, high = evaluate.wilson(evaluate.top_k(answer.values, labels, 1), level=0.999)
     assert low < top["value"] < high
+    low, high = evaluate.wilson(answer.in_set.values[np.arange(len(labels)), labels], level=0.999)
+    assert low < measured["set_coverage"]["value"] < high
+
+
+def test_a_calibrated_answer_says_what_it_rests_on(runs, probabilities):
+    noisy = kinetlib.classify(dataset.with_noise(runs, 0.05, np.random.default_rng(3)))
+    assert (probabilities.noise < 0.005).all()
+    assert 0.03 < noisy.noise.median() < 0.07
+    assert noisy.in_set.sum() > probabilities.in_set.sum()
+    best = probabilities.argmax("mechanism")
+    assert probabilities.in_set.isel(mechanism=best).all()
+    for answer in (noisy, probabilities):
+        assert ((answer.strangeness >= 0) & (answer.strangeness <= 1)).all()
+
+
+def test_a_reaction_without_catalyst_looks_strange(runs, probabilities):
+    plan = shards.Plan("test", 5, 10, 1, catalogue=(foreign.reactions()["uncatalysed"],))
+    strange = kinetlib.classify(shards.build(plan, 0)).strangeness
+    assert strange.median() > probabilities.strangeness.median()
+
+
+def test_without_product_or_without_substrate_there_is_an_answer_too(runs):
+    without = kinetlib.classify(runs.drop_vars("product"))
+    assert np.allclose(without.sum("mechanism"), 1, atol=1e-5)
+    assert np.isnan(without.noise).all()
+    nothing = runs.assign(substrate=runs.substrate.where(False))
+    assert np.allclose(kinetlib.classify(nothing).sum("mechanism"), 1, atol=1e-5)
 
 
 def test_any_number_of_runs_and_points(runs):
@@ -66,9 +90,9 @@ def test_any_number_of_runs_and_points(runs):
 
 
 def test_unknown_networks_are_named(runs, tmp_path):
-    assert released() == ["hadamard"]
-    with pytest.raises(ValueError, match="'runset'.*hadamard"):
-        kinetlib.classify(runs, model="runset")
+    assert released() == ["runset"]
+    with pytest.raises(ValueError, match="'hadamard'.*runset"):
+        kinetlib.classify(runs, model="hadamard")
     with pytest.raises(ValueError, match="no file .*mine.keras"):
         kinetlib.classify(runs, model=tmp_path / "mine.keras")
 
