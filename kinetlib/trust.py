@@ -9,10 +9,12 @@ network was trained on.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,32 +173,54 @@ class Trust:
         return Answer(calibrated, self.sets.sets(calibrated, given), noise, strange)
 
     def _known(self, condition: str) -> str:
-        """Return a condition that was calibrated: itself, or with the next noisier bin."""
+        """Return a condition that was calibrated: itself, or with the next noisier bin.
+
+        Where none is noisier, the noisiest there is.
+        """
         if condition in self.temperatures:
             return condition
         stem = condition.rsplit(" ", 1)[0]
         alike = [name for name in self.temperatures if name.startswith(f"{stem} ")]
-        return max(alike or self.temperatures)
+        noisier = [name for name in alike if name > condition]  # bins have one digit
+        return min(noisier) if noisier else max(alike or self.temperatures)
 
     def save(self, path: Path) -> dict[str, Any]:
         """Write arrays to an ``.npz`` file beside the network; return what goes into its card."""
         names = list(self.nearer)
-        with path.open("wb") as file:
-            np.savez_compressed(
-                file,
-                means=self.distance.means.astype(np.float32),
-                precision=self.distance.precision.astype(np.float32),
-                nearer=np.stack([self.nearer[name] for name in names]).astype(np.float32),
-            )
+        beside = path.with_name(f".{os.getpid()}-{path.name}")
+        try:
+            with beside.open("wb") as file:
+                np.savez_compressed(
+                    file,
+                    means=self.distance.means.astype(np.float32),
+                    precision=self.distance.precision.astype(np.float32),
+                    nearer=np.stack([self.nearer[name] for name in names]).astype(np.float32),
+                )
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
         return {"temperatures": self.temperatures, "sets": self.sets.to_dict(), "nearer": names}
 
     @classmethod
     def load(cls, path: Path, card: dict[str, Any]) -> Trust:
-        """Read what `save` wrote; the file holds numbers only."""
-        with np.load(path, allow_pickle=False) as arrays:
-            distance = ClassDistance(
-                arrays["means"].astype(float), arrays["precision"].astype(float)
-            )
-            nearer = dict(zip(card["nearer"], arrays["nearer"].astype(float), strict=True))
-        temperatures = {name: float(value) for name, value in card["temperatures"].items()}
-        return cls(temperatures, ConformalSets.from_dict(card["sets"]), distance, nearer)
+        """Read what `save` wrote; the file holds numbers only, and nothing in it is executed.
+
+        Raises
+        ------
+        ValueError
+            If the file is missing, is not what it should be, or does not fit the card.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                means, precision, shares = (
+                    arrays[name].astype(float) for name in ("means", "precision", "nearer")
+                )
+            nearer = dict(zip(card["nearer"], shares, strict=True))
+            temperatures = {name: float(value) for name, value in card["temperatures"].items()}
+            sets = ConformalSets.from_dict(card["sets"])
+        except (OSError, EOFError, BadZipFile, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path} with its card holds no calibration: {error}; expected the .npz file that "
+                "was written with the network"
+            ) from None
+        return cls(temperatures, sets, ClassDistance(means, precision), nearer)
