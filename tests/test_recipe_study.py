@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from fusion_samples import in_place_of_networks
 from numpy.random import default_rng
 
 from kinetlib import fusion, mechanisms, recipe_study
@@ -68,6 +69,8 @@ def small(monkeypatch):
     }.items():
         monkeypatch.setattr(recipe_study, name, value)
     monkeypatch.setattr(recipe_study.console, "quiet", True)
+    with in_place_of_networks(monkeypatch):
+        yield
 
 
 @pytest.mark.slow
