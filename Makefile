@@ -44,8 +44,8 @@ test-slurm: $(READY)  ## Make shards as jobs of a SLURM started for it; Debian, 
 soak: $(READY)  ## Integrate a million parameter sets a mechanism; minutes
 	@python tests/soak.py
 
-bench: $(READY)  ## Time the integrator beside its peers; minutes
-	@python benchmarks/integrators.py && python benchmarks/steps.py
+bench: $(READY)  ## Time the integrator beside its peers, and training; minutes
+	@python benchmarks/integrators.py && python benchmarks/steps.py && python benchmarks/training.py
 
 lint: $(READY)  ## Check style and format
 	@ruff check

@@ -1,11 +1,16 @@
 """Samples that tests of the fusion networks share: first-order curves, and runs of any kind."""
 
+from contextlib import contextmanager
+
+import keras
 import numpy as np
+import tensorflow
 import xarray as xr
+from keras import layers
 from numpy.random import default_rng
 
 from kinetlib.campaign import Runs
-from kinetlib.fusion import Curves, Recipe
+from kinetlib.fusion import Curves, Recipe, features
 
 CLASSES = ["slow", "fast"]
 RECIPE = Recipe(fusion="hadamard", seed=3, sample_passes=300_000, batch_size=64, max_points=6)
@@ -52,3 +57,25 @@ def same(a: Curves | Runs, b: Curves | Runs) -> bool:
     """Tell whether two are the same to the bit, gaps included."""
     pairs = zip(vars(a).values(), vars(b).values(), strict=True)
     return all(np.array_equal(x, y, equal_nan=True) for x, y in pairs)
+
+
+@contextmanager
+def in_place_of_networks(monkeypatch):
+    """Build a small network without memory whichever is asked for: what surrounds it is tested."""
+
+    def build(fusion, n_classes, seed, *, seen="scaled", precision="float32"):
+        keras.utils.set_random_seed(seed)
+        static = keras.Input((4,), name="static")
+        dynamic = keras.Input((None, features.N_DYNAMIC[seen]), name="dynamic")
+        both = layers.Concatenate()([static, layers.GlobalAveragePooling1D()(dynamic)])
+        hidden = layers.Dense(8, activation="tanh")(both)
+        out = layers.Dense(n_classes, activation="softmax")(hidden)
+        return keras.Model([static, dynamic], out, name=fusion)
+
+    monkeypatch.setattr("kinetlib.fusion.networks.build", build)
+    # Few steps: to compile them would take longer than to run them as they stand.
+    tensorflow.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tensorflow.config.run_functions_eagerly(False)

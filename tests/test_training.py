@@ -5,13 +5,11 @@ import json
 import keras
 import numpy as np
 import pytest
-import tensorflow
-from fusion_samples import CLASSES, RECIPE, curves, laboratory, same
-from keras import layers
+from fusion_samples import CLASSES, RECIPE, curves, in_place_of_networks, laboratory, same
 
 from kinetlib import fusion
 from kinetlib.campaign import Runs
-from kinetlib.fusion import Batches, Recipe, RunBatches, features, runs, training
+from kinetlib.fusion import Batches, Recipe, RunBatches, runs, training
 from kinetlib.fusion.training import WARM_UP, SmoothedCrossEntropy
 
 # Two steps in each of four epochs.
@@ -38,22 +36,8 @@ def interrupt_after(epochs, done=None):
 
 @pytest.fixture
 def small_network(monkeypatch):
-    """A network without memory in the place of the real one: what surrounds it is tested."""
-
-    def build(fusion, n_classes, seed, *, seen="scaled", precision="float32"):
-        keras.utils.set_random_seed(seed)
-        static = keras.Input((4,), name="static")
-        dynamic = keras.Input((None, features.N_DYNAMIC[seen]), name="dynamic")
-        both = layers.Concatenate()([static, layers.GlobalAveragePooling1D()(dynamic)])
-        hidden = layers.Dense(8, activation="tanh")(both)
-        out = layers.Dense(n_classes, activation="softmax")(hidden)
-        return keras.Model([static, dynamic], out, name=fusion)
-
-    monkeypatch.setattr("kinetlib.fusion.networks.build", build)
-    # Few steps: to compile them would take longer than to run them as they stand.
-    tensorflow.config.run_functions_eagerly(True)
-    yield
-    tensorflow.config.run_functions_eagerly(False)
+    with in_place_of_networks(monkeypatch):
+        yield
 
 
 def run(recipe, folder, classes=CLASSES, **options):
