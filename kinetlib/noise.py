@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-#: Bounds between bins of estimated relative noise. The lowest is above what exact curves show for
-#: being curved; from there to 5 % a bin is about as wide as the estimate errs.
-NOISE_BINS = (0.004, 0.009, 0.014, 0.02, 0.031, 0.042)
+#: Bounds between bins of estimated relative noise. The lowest is above what most exact curves show
+#: for being curved; from 0.4 to 5 % a bin is about as wide as the estimate errs.
+NOISE_BINS = (0.0012, 0.004, 0.009, 0.014, 0.02, 0.031, 0.042)
 # Residuals beyond this many noise levels count as that many: an outlier, not noise.
 _CLIP = 3.0
 _MEDIAN = 0.6744897501960817  # of the absolute value of a standard normal variable

@@ -27,7 +27,7 @@ from kinetlib.novelty import ClassDistance
 LEVEL = 0.95
 PUBLISHED, LABORATORY = "published design", "laboratory"
 _POINTS = (6, 11)  # bounds of the number of points a run, t = 0 included
-_RUNS = (2, 4)  # bounds of the number of runs, of laboratories
+_RUNS = (2, 3, 4, 5, 7)  # bounds of the number of runs, of laboratories
 _COARSE = 0.014  # bound of estimated noise, of laboratories; where it is unknown, a third bin
 _SHARES = np.concatenate([np.linspace(0, 0.9, 19), np.linspace(0.91, 1, 10)])
 
