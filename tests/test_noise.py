@@ -33,13 +33,13 @@ def test_the_level_is_found_for_every_kind_of_curve(runs):
 
 def test_exact_curves_pass_for_almost_exact(runs):
     found = estimate_noise(*measured(runs, 0.0))
-    assert (found < NOISE_BINS[0]).mean() > 0.98 and np.median(found) < 5e-4
+    assert (found < NOISE_BINS[1]).mean() > 0.98 and np.median(found) < 5e-4
 
 
-def test_bins_rise_with_the_level_and_the_lowest_is_for_exact_curves(runs):
+def test_bins_rise_with_the_level_and_the_lowest_two_are_for_exact_curves(runs):
     bins = [np.digitize(estimate_noise(*measured(runs, level)), NOISE_BINS) for level in LEVELS]
-    assert [(b == 0).mean() > 0.98 for b in bins] == [True, False, False, False]
-    assert (bins[1] > 0).mean() > 0.97
+    assert [(b < 2).mean() > 0.98 for b in bins] == [True, False, False, False]
+    assert (bins[0] == 0).mean() > 0.9 and (bins[1] > 1).mean() > 0.97
     assert np.diff([b.mean() for b in bins]).min() > 1
 
 
