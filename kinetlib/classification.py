@@ -9,9 +9,11 @@ import numpy as np
 import xarray as xr
 
 from kinetlib import fusion
+from kinetlib.fusion import runs as runs_of
+from kinetlib.trust import Trust
 
 
-def classify(runs: xr.Dataset, model: str | Path = "hadamard") -> xr.DataArray:
+def classify(runs: xr.Dataset, model: str | Path = "runset") -> xr.DataArray:
     """Tell how probable each mechanism is, given the runs of a reaction.
 
     Parameters
@@ -19,41 +21,68 @@ def classify(runs: xr.Dataset, model: str | Path = "hadamard") -> xr.DataArray:
     runs
         ``time``, ``substrate``, ``product`` (sample, run, time), NaN where a run has no point;
         ``loading``, ``substrate_0``, ``product_0`` (sample, run). Concentrations relative to the
-        initial substrate of the standard run; time in any unit. The network reads four runs: three
-        with the standard substrate (1) and loadings spread from lowest to highest, and the one with
-        least substrate. Other runs are passed over; where a sample has fewer, some are read twice.
+        initial substrate of the standard run; time in any unit. The released network reads one to
+        eight runs in any order, each with two points or more, also without product or without
+        substrate; of more than 24 points neighbours are averaged. Networks of your own with one of
+        the four fusions read four runs, see `kinetlib.fusion.arranged`.
     model
-        A released network (``"hadamard"``), or the path of a ``.keras`` file of your own with its
+        A released network (``"runset"``), or the path of a ``.keras`` file of your own with its
         card beside it.
 
     Returns
     -------
     xarray.DataArray
-        Probabilities (sample, mechanism), with the mechanisms' ids as coordinate.
+        Probabilities (sample, mechanism), with the mechanisms' ids as coordinate. A calibrated
+        network adds coordinates: ``in_set`` (sample, mechanism), the set that holds the true
+        mechanism with 95 %; ``noise`` (sample), the relative noise the runs seem to have; and
+        ``strangeness`` (sample), near 1 where the reaction looks like none of the catalogue. See
+        `kinetlib.trust`.
 
     Raises
     ------
     ValueError
         If variables are missing, a sample has no usable run, or there is no such network.
     """
-    network, card = fusion.load(_find(model))
-    classes = card["classes"]
-    probabilities = np.empty((runs.sizes["sample"], len(classes)))
-    for members, curves in fusion.arranged(runs, card["recipe"]["max_points"]):
-        probabilities[members] = fusion.predict(network, curves)
-    return xr.DataArray(
-        probabilities,
-        dims=("sample", "mechanism"),
-        coords={"mechanism": classes},
-        name="probability",
-        attrs={"long_name": "probability of the mechanism", "units": "1", "model": str(model)},
-    )
+    path = _find(model)
+    network, card = fusion.load(path)
+    if card["recipe"]["fusion"] == fusion.RUNSET:
+        return _of_sets(runs, network, card, path, str(model))
+    recipe = fusion.Recipe.model_validate(card["recipe"])
+    probabilities = np.empty((runs.sizes["sample"], len(card["classes"])))
+    for members, curves in fusion.arranged(runs, recipe.max_points):
+        probabilities[members] = fusion.predict(network, curves, seen=recipe.features)
+    return _array(probabilities, card["classes"], str(model))
 
 
 def released() -> list[str]:
     """Names of the networks that come with the package."""
     folder = resources.files("kinetlib_data") / "models"
     return sorted(p.name.removesuffix(".keras") for p in folder.iterdir() if p.suffix == ".keras")
+
+
+def _of_sets(runs: xr.Dataset, network, card: dict, path: Path, model: str) -> xr.DataArray:
+    """Ask a network of sets of runs, and its calibration if it has one."""
+    read = runs_of.from_dataset(runs)
+    probabilities, hidden = fusion.read(network, read)
+    if "calibration" not in card:
+        return _array(probabilities, card["classes"], model)
+    trust = Trust.load(path.with_suffix(".npz"), card["calibration"])
+    answer = trust.answer(read, probabilities, hidden)
+    return _array(answer.probabilities, card["classes"], model).assign_coords(
+        in_set=(("sample", "mechanism"), answer.members),
+        noise=("sample", answer.noise),
+        strangeness=("sample", answer.strangeness),
+    )
+
+
+def _array(probabilities: np.ndarray, classes: list[str], model: str) -> xr.DataArray:
+    return xr.DataArray(
+        probabilities,
+        dims=("sample", "mechanism"),
+        coords={"mechanism": classes},
+        name="probability",
+        attrs={"long_name": "probability of the mechanism", "units": "1", "model": model},
+    )
 
 
 def _find(model: str | Path) -> Path:

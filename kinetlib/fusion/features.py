@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from kinetlib.fusion.curves import N_RUNS, Curves
 
 CHANNELS = ("time", "substrate", "product", "residual", "bound catalyst", "catalyst time")
-N_DYNAMIC = N_RUNS * len(CHANNELS)
+N_DYNAMIC = {"scaled": N_RUNS * len(CHANNELS), "raw": N_RUNS * 3}
 N_STATIC = N_RUNS
 
 # Middle and half width of the training set's log-uniform-like loadings, 1 to 10 %.
@@ -44,6 +44,15 @@ def dynamic(curves: Curves) -> NDArray[np.float32]:
     stacked = np.stack(channels, axis=-1).astype(np.float32)
     n, runs, points, width = stacked.shape
     return stacked.transpose(0, 2, 1, 3).reshape(n, points, runs * width)
+
+
+def raw(curves: Curves) -> dict[str, NDArray[np.float32]]:
+    """Both inputs as published: loadings, and per run time (0 to 1), substrate and product."""
+    time = curves.time / curves.time.max(axis=(1, 2), keepdims=True)
+    stacked = np.stack([time, curves.substrate, curves.product], axis=-1).astype(np.float32)
+    n, runs, points, width = stacked.shape
+    flat = stacked.transpose(0, 2, 1, 3).reshape(n, points, runs * width)
+    return {"static": curves.loading, "dynamic": flat}
 
 
 def inputs(curves: Curves) -> dict[str, NDArray[np.float32]]:

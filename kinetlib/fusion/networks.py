@@ -1,6 +1,9 @@
 """Two-branch networks: loadings through a dense layer, curves through two LSTMs, then fused.
 
-Written for Keras 3 without a backend's own calls: they run on TensorFlow, JAX and PyTorch.
+Written for Keras 3 without a backend's own calls: they run on TensorFlow, JAX and PyTorch. The four
+fusions are those of the source (DearKarl, Simulation_Based_Classification, 2025); of the attention
+and the gate only the kind is published, of the Hadamard network also the number of parameters,
+which this one has to the last with the published inputs.
 """
 
 from __future__ import annotations
@@ -9,84 +12,159 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from numpy.typing import NDArray
 
+from kinetlib.campaign import Runs
+from kinetlib.fusion import features, runs
 from kinetlib.fusion.curves import Curves
-from kinetlib.fusion.features import N_DYNAMIC, N_STATIC, inputs
+from kinetlib.fusion.runset import runset
 
 WIDTH = 64
 _BATCH = 1024
 
 
-def average(n_classes: int) -> keras.Model:
-    """Build the baseline: each branch classifies by itself, the probabilities are averaged."""
-    static, dynamic, loading, curve = _branches()
-    heads = [
-        layers.Dense(n_classes, activation="softmax", name="static_head")(loading),
-        layers.Dense(n_classes, activation="softmax", name="dynamic_head")(curve),
+def average(loading, curve, n_classes: int):
+    """Classify by each branch alone and average the probabilities: the baseline."""
+    heads = [_head(n_classes, f"{name}_head")(x) for name, x in _named(loading, curve)]
+    return layers.Average(name="average", dtype="float32")(heads)
+
+
+def attention(loading, curve, n_classes: int):
+    """Score each branch; the softmax of the scores weighs what goes on."""
+    projected = _projected(loading, curve)
+    scores = [layers.Dense(1, name=f"{name}_score")(x) for name, x in _named(*projected)]
+    weights = layers.Softmax(name="weights")(layers.Concatenate(name="scores")(scores))
+    weighted = [
+        layers.Multiply(name=f"{name}_weighted")([x, weights[:, i : i + 1]])
+        for i, (name, x) in enumerate(_named(*projected))
     ]
-    probabilities = layers.Average(name="average")(heads)
-    return keras.Model([static, dynamic], probabilities, name="average")
+    return _classified(layers.Add(name="attention")(weighted), n_classes)
 
 
-def hadamard(n_classes: int) -> keras.Model:
-    """Build the bilinear network: branches projected, multiplied element by element, classified."""
-    static, dynamic, loading, curve = _branches()
-    product = layers.Multiply(name="hadamard")(
-        [
-            layers.Dense(WIDTH, name="static_projection")(loading),
-            layers.Dense(WIDTH, name="dynamic_projection")(curve),
-        ]
-    )
-    hidden = layers.Dense(WIDTH, activation="relu", name="hidden_1")(product)
-    hidden = layers.Dense(WIDTH, activation="relu", name="hidden_2")(hidden)
-    probabilities = layers.Dense(n_classes, activation="softmax", name="head")(hidden)
-    return keras.Model([static, dynamic], probabilities, name="hadamard")
+def gate(loading, curve, n_classes: int):
+    """Let a gate between 0 and 1 decide, number by number, which branch counts."""
+    projected = _projected(loading, curve)
+    both = layers.Concatenate(name="both")(projected)
+    share = layers.Dense(WIDTH, activation="sigmoid", name="gate")(both)
+    from_loading = layers.Multiply(name="static_gated")([share, projected[0]])
+    from_curve = layers.Multiply(name="dynamic_gated")([1.0 - share, projected[1]])
+    return _classified(layers.Add(name="added")([from_loading, from_curve]), n_classes)
 
 
-FUSIONS: dict[str, Callable[[int], keras.Model]] = {"average": average, "hadamard": hadamard}
+def hadamard(loading, curve, n_classes: int):
+    """Multiply the projected branches element by element: bilinear."""
+    product = layers.Multiply(name="hadamard")(_projected(loading, curve))
+    return _classified(product, n_classes)
 
 
-def build(fusion: str, n_classes: int, seed: int) -> keras.Model:
-    """Build a fusion network with reproducible initial weights.
+#: The four fusions of the source.
+FUSIONS: dict[str, Callable] = {
+    "average": average,
+    "attention": attention,
+    "gate": gate,
+    "hadamard": hadamard,
+}
+RUNSET = "runset"
+NETWORKS = (*FUSIONS, RUNSET)
+
+
+def build(
+    fusion: str,
+    n_classes: int,
+    seed: int,
+    *,
+    seen: str = "scaled",
+    precision: str = "float32",
+) -> keras.Model:
+    """Build a network with reproducible initial weights.
 
     Parameters
     ----------
     fusion
-        ``"average"`` or ``"hadamard"``.
+        One of the four fusions or ``"runset"``.
     n_classes
         Number of mechanisms.
     seed
         Seed of the initial weights.
+    seen
+        What a four-run network sees: ``"scaled"`` or ``"raw"``, see `kinetlib.fusion.features`.
+    precision
+        Keras' policy: ``"float32"`` or ``"mixed_bfloat16"``; probabilities are always float32.
 
     Returns
     -------
     keras.Model
-        Inputs ``static`` (n, 4) and ``dynamic`` (n, T, 24), output probabilities (n, n_classes).
+        Four-run networks: inputs ``static`` (n, 4) and ``dynamic`` (n, T, channels). ``runset``:
+        inputs as `kinetlib.fusion.runs.inputs` makes them. Output: probabilities (n, n_classes).
     """
-    if fusion not in FUSIONS:
-        raise ValueError(f"unknown fusion {fusion!r}: expected one of {', '.join(FUSIONS)}")
+    if fusion not in NETWORKS:
+        raise ValueError(f"unknown network {fusion!r}: expected one of {', '.join(NETWORKS)}")
     keras.utils.set_random_seed(seed)
-    return FUSIONS[fusion](n_classes)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return runset(n_classes) if fusion == RUNSET else _two_branches(fusion, n_classes, seen)
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
-def predict(model: keras.Model, curves: Curves) -> NDArray[np.float64]:
+def inputs_of(fusion: str, seen: str) -> Callable[[Curves], dict[str, NDArray[np.float32]]]:
+    """Return what makes a network's inputs of four-run curves."""
+    if fusion == RUNSET:
+        return lambda curves: runs.inputs(runs.from_curves(curves))
+    return {"scaled": features.inputs, "raw": features.raw}[seen]
+
+
+def predict(
+    model: keras.Model, curves: Curves | Runs, *, seen: str = "scaled"
+) -> NDArray[np.float64]:
     """Return the probabilities a network gives, shape (n, classes).
 
     Called directly, the network needs no compiled function for each number of points.
     """
+    made = runs.inputs if isinstance(curves, Runs) else inputs_of(model.name, seen)
     parts = [
-        keras.ops.convert_to_numpy(model(inputs(curves[start : start + _BATCH]), training=False))
+        ops.convert_to_numpy(model(made(curves[start : start + _BATCH]), training=False))
         for start in range(0, len(curves), _BATCH)
     ]
     return np.concatenate(parts).astype(np.float64)
 
 
-def _branches() -> tuple:
-    static = keras.Input((N_STATIC,), name="static")
-    dynamic = keras.Input((None, N_DYNAMIC), name="dynamic")
+def read(model: keras.Model, runs_read: Runs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what ``runset`` says of runs, (n, classes), and its last hidden layer, (n, d)."""
+    whole = keras.Model(model.inputs, [model.output, model.get_layer("hidden").output])
+    parts = [
+        [ops.convert_to_numpy(part) for part in whole(runs.inputs(chunk), training=False)]
+        for chunk in (runs_read[i : i + _BATCH] for i in range(0, len(runs_read), _BATCH))
+    ]
+    probabilities, hidden = (np.concatenate(p).astype(np.float64) for p in zip(*parts, strict=True))
+    return probabilities, hidden
+
+
+def _two_branches(fusion: str, n_classes: int, seen: str) -> keras.Model:
+    static = keras.Input((features.N_STATIC,), name="static")
+    dynamic = keras.Input((None, features.N_DYNAMIC[seen]), name="dynamic")
     loading = layers.Dense(WIDTH, activation="relu", name="loading")(static)
     sequence = layers.LSTM(WIDTH, return_sequences=True, name="lstm_1")(dynamic)
     curve = layers.LSTM(WIDTH, name="lstm_2")(sequence)
-    return static, dynamic, loading, curve
+    probabilities = FUSIONS[fusion](loading, curve, n_classes)
+    return keras.Model([static, dynamic], probabilities, name=fusion)
+
+
+def _named(loading, curve):
+    return (("static", loading), ("dynamic", curve))
+
+
+def _projected(loading, curve) -> list:
+    return [layers.Dense(WIDTH, name=f"{n}_projection")(x) for n, x in _named(loading, curve)]
+
+
+def _classified(fused, n_classes: int):
+    hidden = layers.Dense(WIDTH, activation="relu", name="hidden_1")(fused)
+    hidden = layers.Dense(WIDTH, activation="relu", name="hidden_2")(hidden)
+    return _head(n_classes, "head")(hidden)
+
+
+def _head(n_classes: int, name: str):
+    return layers.Dense(n_classes, activation="softmax", dtype="float32", name=name)

@@ -1,89 +1,31 @@
-"""Training of a fusion network: fresh noise and fresh points each batch, resumable at any epoch."""
+"""Training of a network, epoch by epoch; resumable at any of them."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from numpy.random import SeedSequence, default_rng
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
-from kinetlib.fusion import features, networks
-from kinetlib.fusion.curves import Curves, add_noise, thin
+from kinetlib.fusion import networks
+from kinetlib.fusion.batches import EpochOf
+from kinetlib.fusion.recipe import Recipe
 
-EPOCH = 100_000  # sample passes between two checkpoints
-FEWEST_EPOCHS = 4  # so that even a short training shows a course
+_BATCH = 1024
 WARM_UP = 0.03  # part of the passes over which the learning rate rises
 
 
-class Recipe(BaseModel):
-    """All that decides a training run, beside its data."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    fusion: str
-    seed: int
-    sample_passes: int = Field(gt=0, description="samples shown, repeats counted")
-    batch_size: int = Field(512, gt=0)
-    learning_rate: float = Field(3e-3, gt=0, description="Adam's at its peak; cosine decay to 0")
-    noise: tuple[float, ...] = Field((0.0, 0.005, 0.012), description="levels drawn, one a sample")
-    min_points: int = Field(3, ge=2, description="fewest points beside t = 0, drawn once a batch")
-    max_points: int = Field(20, ge=2, description="most points beside t = 0")
-
-    @property
-    def epochs(self) -> int:
-        """Number of epochs, of about `EPOCH` sample passes unless there would be too few."""
-        return max(FEWEST_EPOCHS, round(self.sample_passes / EPOCH))
-
-    @property
-    def steps(self) -> int:
-        """Batches an epoch."""
-        return max(1, round(self.sample_passes / self.epochs / self.batch_size))
-
-
-class Batches(keras.utils.PyDataset):
-    """One epoch's batches: random samples, random points, random noise, all from one seed."""
-
-    def __init__(self, curves: Curves, labels: NDArray[np.int64], recipe: Recipe, epoch: int):
-        super().__init__()
-        self._curves, self._labels, self._recipe = curves, labels, recipe
-        self._stream = SeedSequence(recipe.seed, spawn_key=(epoch,))
-        rng = default_rng(self._stream)
-        wanted = recipe.steps * recipe.batch_size
-        self._order = rng.permutation(np.resize(rng.permutation(len(labels)), wanted))
-        # Every length in turn: two batches in a row differ, so that no backend takes one for fixed.
-        lengths = np.arange(recipe.min_points, recipe.max_points + 1)
-        rounds = -(-recipe.steps // len(lengths))
-        self._lengths = np.concatenate([rng.permutation(lengths) for _ in range(rounds)])
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        return self._recipe.steps
-
-    def __getitem__(self, step: int) -> tuple[dict[str, NDArray], NDArray]:
-        """Make one batch."""
-        rng = default_rng(
-            SeedSequence(self._stream.entropy, spawn_key=(*self._stream.spawn_key, step))
-        )
-        size = self._recipe.batch_size
-        which = np.sort(self._order[step * size : (step + 1) * size])
-        curves = thin(self._curves[which], int(self._lengths[step]), rng)
-        curves = add_noise(curves, rng.choice(self._recipe.noise, len(which)), rng)
-        return features.inputs(curves), self._labels[which]
-
-
 def train(
-    curves: Curves,
-    labels: NDArray[np.int64],
-    validation: Curves,
-    validation_labels: NDArray[np.int64],
+    epoch_of: EpochOf,
+    validation: tuple[dict[str, NDArray], NDArray[np.int64]],
     recipe: Recipe,
     classes: list[str],
     checkpoints: str | Path,
@@ -93,10 +35,11 @@ def train(
 
     Parameters
     ----------
-    curves, labels
-        Exact training curves, and their classes as positions in `classes`, shape (n,).
-    validation, validation_labels
-        Curves the loss and accuracy of an epoch are measured on, as they are.
+    epoch_of
+        The batches of an epoch, by its number: see `kinetlib.fusion.batches`.
+    validation
+        Inputs of the network and classes (n,), on which each epoch's loss and accuracy are
+        measured.
     recipe
         What to train and how.
     classes
@@ -117,19 +60,16 @@ def train(
     model, history = _resume(folder, recipe, classes)
     if model is None:
         model, history = _start(recipe, len(classes)), []
-    shown = features.inputs(validation)
     for epoch in range(len(history), recipe.epochs):
         began = time.perf_counter()
-        batches = Batches(curves, labels, recipe, epoch)
-        fit = model.fit(batches, epochs=epoch + 1, initial_epoch=epoch, verbose=0, shuffle=False)
+        loss, accuracy = _learn(model, epoch_of(epoch))
         seconds = (history[-1]["seconds"] if history else 0.0) + time.perf_counter() - began
-        val_loss, val_accuracy = model.evaluate(
-            shown, validation_labels, batch_size=1024, verbose=0
-        )
+        with _averaged(model, recipe):
+            val_loss, val_accuracy = _measure(model, *validation)
         record = {
             "sample_passes": (epoch + 1) * recipe.steps * recipe.batch_size,
-            "loss": float(fit.history["loss"][0]),
-            "accuracy": float(fit.history["accuracy"][0]),
+            "loss": loss,
+            "accuracy": accuracy,
             "val_loss": float(val_loss),
             "val_accuracy": float(val_accuracy),
             "seconds": seconds,
@@ -137,6 +77,8 @@ def train(
         history.append(record)
         _checkpoint(folder, model, recipe, classes, history)
         progress(record)
+    if recipe.weight_average:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
     return model, history
 
 
@@ -186,22 +128,97 @@ def load(path: str | Path) -> tuple[keras.Model, dict[str, Any]]:
 
 
 def _start(recipe: Recipe, n_classes: int) -> keras.Model:
-    model = networks.build(recipe.fusion, n_classes, recipe.seed)
-    total = recipe.epochs * recipe.steps
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=total - int(WARM_UP * total),
-        warmup_target=recipe.learning_rate,
-        warmup_steps=int(WARM_UP * total),
+    model = networks.build(
+        recipe.fusion, n_classes, recipe.seed, seen=recipe.features, precision=recipe.precision
     )
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        total = recipe.epochs * recipe.steps
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0,
+            decay_steps=total - int(WARM_UP * total),
+            warmup_target=recipe.learning_rate,
+            warmup_steps=int(WARM_UP * total),
+        )
     model.compile(
-        optimizer=keras.optimizers.Adam(rate, global_clipnorm=1.0),
-        loss="sparse_categorical_crossentropy",
+        optimizer=keras.optimizers.Adam(
+            rate,
+            global_clipnorm=recipe.clip_norm,
+            use_ema=recipe.weight_average > 0,
+            ema_momentum=recipe.weight_average,
+        ),
+        loss=SmoothedCrossEntropy(recipe.label_smoothing),
         metrics=["accuracy"],
         # XLA would compile once for every number of points, which costs more than it gains here.
         jit_compile=keras.backend.backend() == "jax",
     )
     return model
+
+
+@keras.saving.register_keras_serializable("kinetlib")
+class SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of class numbers, part of each label spread evenly over all classes."""
+
+    def __init__(self, smoothing: float = 0.0, name: str = "cross_entropy", **options):
+        super().__init__(name=name, **options)
+        self.smoothing = smoothing
+
+    def call(self, y_true, y_pred):
+        """Return one loss a sample."""
+        own = keras.ops.sparse_categorical_crossentropy(y_true, y_pred)
+        if not self.smoothing:
+            return own
+        logarithms = keras.ops.log(keras.ops.maximum(y_pred, keras.backend.epsilon()))
+        return (1 - self.smoothing) * own - self.smoothing * keras.ops.mean(logarithms, -1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the loss is built from."""
+        return {**super().get_config(), "smoothing": self.smoothing}
+
+
+def _learn(model: keras.Model, batches: keras.utils.PyDataset) -> tuple[float, float]:
+    """Show a network all batches, each made while it learns from the one before.
+
+    On a CPU this is up to twice as fast as ``model.fit``, whose input pipeline leaves all
+    dimensions open.
+    """
+    model.reset_metrics()
+    with ThreadPoolExecutor(1) as maker:
+        ahead = maker.submit(batches.__getitem__, 0)
+        for step in range(len(batches)):
+            shown, labels = ahead.result()
+            if step + 1 < len(batches):
+                ahead = maker.submit(batches.__getitem__, step + 1)
+            loss, accuracy = model.train_on_batch(shown, labels)
+    return float(loss), float(accuracy)
+
+
+@contextmanager
+def _averaged(model: keras.Model, recipe: Recipe) -> Iterator[None]:
+    """Let the network have the average of its weights meanwhile, if the recipe keeps one."""
+    if not recipe.weight_average:
+        yield
+        return
+    own = [variable.numpy() for variable in model.trainable_variables]
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, own, strict=True):
+            variable.assign(value)
+
+
+def _measure(model: keras.Model, shown: dict, labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Loss and accuracy, by calls that need no compiled function of their own."""
+    losses, right = 0.0, 0
+    for start in range(0, len(labels), _BATCH):
+        part = {name: values[start : start + _BATCH] for name, values in shown.items()}
+        own = labels[start : start + _BATCH]
+        found = keras.ops.convert_to_numpy(model(part, training=False)).astype(float)
+        true = found[np.arange(len(own)), own]
+        losses -= np.log(np.maximum(true, np.finfo(np.float32).tiny)).sum()
+        right += int((found.argmax(1) == own).sum())
+    return losses / len(labels), right / len(labels)
 
 
 def _resume(

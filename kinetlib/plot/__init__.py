@@ -26,6 +26,7 @@ from kinetlib.plot.look import (
     show,
     use_style,
 )
+from kinetlib.plot.networks import architecture, grid
 from kinetlib.plot.ranges import ranges
 
 __all__ = [
@@ -34,12 +35,14 @@ __all__ = [
     "PALETTE",
     "STYLE",
     "accuracies",
+    "architecture",
     "bars",
     "concentration_curves",
     "confusion",
     "distributions",
     "family_color",
     "family_legend",
+    "grid",
     "mechanism_grid",
     "panels",
     "ranges",

@@ -1,0 +1,119 @@
+"""What a network is shown in training: random samples, random points, random noise, each batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+from numpy.random import Generator, SeedSequence, default_rng
+from numpy.typing import NDArray
+
+from kinetlib.campaign import Runs
+from kinetlib.fusion import runs as runs_of
+from kinetlib.fusion.curves import N_RUNS, Curves, add_noise, thin
+from kinetlib.fusion.networks import inputs_of
+from kinetlib.fusion.recipe import Recipe
+
+
+class Batches(keras.utils.PyDataset):
+    """One epoch over samples of the published design, all random numbers from one seed."""
+
+    def __init__(self, curves: Curves, labels: NDArray[np.int64], recipe: Recipe, epoch: int):
+        super().__init__()
+        self._curves, self._labels, self._recipe = curves, labels, recipe
+        self._inputs = inputs_of(recipe.fusion, recipe.features)
+        self._stream = SeedSequence(recipe.seed, spawn_key=(epoch,))
+        rng = default_rng(self._stream)
+        wanted = recipe.steps * recipe.batch_size
+        self._order = rng.permutation(np.resize(rng.permutation(len(labels)), wanted))
+        # Every length in turn: two batches in a row differ, so that no backend takes one for fixed.
+        lengths = np.arange(recipe.min_points, recipe.max_points + 1)
+        rounds = -(-recipe.steps // len(lengths))
+        self._lengths = np.concatenate([rng.permutation(lengths) for _ in range(rounds)])
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return self._recipe.steps
+
+    def __getitem__(self, step: int) -> tuple[dict[str, NDArray], NDArray]:
+        """Make one batch."""
+        rng = _stream_of(self._stream, step)
+        size = self._recipe.batch_size
+        which = np.sort(self._order[step * size : (step + 1) * size])
+        curves = thin(self._curves[which], int(self._lengths[step]), rng)
+        curves = add_noise(curves, rng.choice(self._recipe.noise, len(which)), rng)
+        return self._inputs(curves), self._labels[which]
+
+
+class RunBatches(keras.utils.PyDataset):
+    """One epoch over runs of laboratories and of the published design, for sets of runs.
+
+    Parameters
+    ----------
+    pools
+        Samples and their classes by number of runs; samples of the published design under 0.
+    recipe, epoch
+        How, and which epoch: what decides the random numbers.
+    """
+
+    def __init__(
+        self, pools: Mapping[int, tuple[Runs, NDArray[np.int64]]], recipe: Recipe, epoch: int
+    ):
+        super().__init__()
+        self._pools, self._recipe = pools, recipe
+        self._stream = SeedSequence(recipe.seed, spawn_key=(epoch,))
+        rng = default_rng(self._stream)
+        campaigns = [key for key in pools if key]
+        share = np.array([len(pools[key][1]) for key in campaigns], dtype=float)
+        published = rng.random(recipe.steps) < recipe.published_share
+        drawn = rng.choice(campaigns, recipe.steps, p=share / share.sum())
+        self._kinds = np.where(published, 0, drawn)
+        self._lengths = rng.choice(recipe.lengths, recipe.steps)
+        _differ(self._kinds, campaigns, self._lengths, recipe.lengths)
+        self._orders = {
+            key: rng.permutation(np.resize(rng.permutation(len(labels)), self._wanted(key)))
+            for key, (_, labels) in pools.items()
+        }
+        self._place = [int((self._kinds[:i] == k).sum()) for i, k in enumerate(self._kinds)]
+
+    def _wanted(self, kind: int) -> int:
+        return max(1, int((self._kinds == kind).sum())) * self._recipe.batch_size
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return self._recipe.steps
+
+    def __getitem__(self, step: int) -> tuple[dict[str, NDArray], NDArray]:
+        """Make one batch: as many runs a sample, and at most as many points a run."""
+        rng, recipe, kind = _stream_of(self._stream, step), self._recipe, int(self._kinds[step])
+        first = self._place[step] * recipe.batch_size
+        which = np.sort(self._orders[kind][first : first + recipe.batch_size])
+        pool, labels = self._pools[kind]
+        runs = runs_of.thinned(pool[which], int(self._lengths[step]), rng, keep_start=kind == 0)
+        runs = runs_of.measured(runs, _levels(len(which), recipe, rng), rng)
+        if kind:
+            lost = rng.random(len(which))
+            product, substrate = recipe.unmeasured
+            runs = runs_of.unmeasured(runs, lost < product, lost > 1 - substrate)
+        return runs_of.inputs(runs), labels[which]
+
+
+def _differ(kinds: NDArray, campaigns: list[int], lengths: NDArray, known: tuple) -> None:
+    """Make the first two batches differ in runs and points, so that no backend fixes either."""
+    if len(kinds) > 1:
+        kinds[:2] = 0, next(key for key in campaigns if key != N_RUNS)
+        lengths[1] = next(length for length in known if length != lengths[0])
+
+
+def _levels(n: int, recipe: Recipe, rng: Generator) -> NDArray[np.float64]:
+    """Noise levels from none to the largest of the recipe, small ones more often."""
+    levels = max(recipe.noise) * rng.random(n) ** 2
+    return np.where(rng.random(n) < 0.25, 0.0, levels)
+
+
+def _stream_of(stream: SeedSequence, step: int) -> Generator:
+    return default_rng(SeedSequence(stream.entropy, spawn_key=(*stream.spawn_key, step)))
+
+
+EpochOf = Callable[[int], keras.utils.PyDataset]

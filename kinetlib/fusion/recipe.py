@@ -1,0 +1,74 @@
+"""What decides a training run, beside its data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
+from pydantic import BaseModel, ConfigDict, Field
+
+EPOCH = 100_000  # sample passes between two checkpoints
+FEWEST_EPOCHS = 4  # so that even a short training shows a course
+
+Share = Annotated[float, Ge(0), Le(1)]
+
+
+class Recipe(BaseModel):
+    """All that decides a training run, beside its data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fusion: str
+    seed: int
+    sample_passes: int = Field(gt=0, description="samples shown, repeats counted")
+    batch_size: int = Field(512, gt=0)
+    learning_rate: float = Field(3e-3, gt=0, description="Adam's, at its peak")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="a short rise, then a cosine to 0; or the same rate throughout"
+    )
+    clip_norm: float | None = Field(1.0, description="largest norm of all gradients; None: any")
+    features: Literal["scaled", "raw"] = Field(
+        "scaled", description="what the four-run networks see: see kinetlib.fusion.features"
+    )
+    label_smoothing: Share = Field(0.0, description="part of each label spread over all classes")
+    weight_average: Share = Field(0.0, description="momentum of the average of weights; 0: none")
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    noise: tuple[float, ...] = Field((0.0, 0.005, 0.012), description="levels drawn, one a sample")
+    min_points: int = Field(3, ge=2, description="fewest points beside t = 0, drawn once a batch")
+    max_points: int = Field(20, ge=2, description="most points beside t = 0")
+
+    # Of the network of sets of runs only.
+    published_share: Share = Field(0.5, description="batches of the published design")
+    lengths: tuple[int, ...] = Field(
+        (4, 5, 6, 7, 7, 8, 9, 12, 16, 24), min_length=2, description="most points a run, by batch"
+    )
+    unmeasured: tuple[Share, Share] = Field(
+        (0.15, 0.1), description="samples without product, and without substrate"
+    )
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs, of about `EPOCH` sample passes unless there would be too few."""
+        return max(FEWEST_EPOCHS, round(self.sample_passes / EPOCH))
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return max(1, round(self.sample_passes / self.epochs / self.batch_size))
+
+
+def published(fusion: str, *, seed: int, sample_passes: int) -> Recipe:
+    """Return the recipe of the source: raw inputs, Adam 1e-4 throughout, batches of 2048."""
+    return Recipe(
+        fusion=fusion,
+        seed=seed,
+        sample_passes=sample_passes,
+        batch_size=2048,
+        learning_rate=1e-4,
+        schedule="constant",
+        clip_norm=None,
+        features="raw",
+        noise=(0.0, 0.005, 0.012),
+        min_points=3,
+        max_points=20,
+    )

@@ -1,0 +1,223 @@
+"""Runs as the network of sets of runs reads them: any number, any length, gaps allowed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from kinetlib.campaign import Runs
+from kinetlib.fusion.curves import Curves
+
+MOST_POINTS = 24  # points a run is read with; of more, neighbours are averaged
+MOST_RUNS = 8
+POINT_CHANNELS = (
+    "time",
+    "logarithm of time",
+    "substrate",
+    "product",
+    "conversion",
+    "residual",
+    "bound catalyst",
+    "catalyst time",
+    "substrate known",
+    "product known",
+    "readings",
+    "loading",
+    "initial substrate",
+    "initial product",
+)
+RUN_CHANNELS = ("loading", "initial substrate", "initial product", "length", "points")
+_SPREAD = np.float32(0.002)  # of a run's length: earlier times are as good as zero
+_HALF = np.float32(0.5)
+
+
+def from_curves(curves: Curves) -> Runs:
+    """Read four-run curves of the published design."""
+    values = (curves.time, curves.substrate, curves.product, np.ones_like(curves.time))
+    return Runs(*values, curves.loading, curves.substrate_0, curves.product_0)
+
+
+def from_dataset(runs: xr.Dataset) -> Runs:
+    """Read runs of the schema, gaps, missing runs and unmeasured species included.
+
+    Runs with more than `MOST_POINTS` points are averaged, see `averaged`. A point needs a time and
+    a substrate or a product; a run needs two points, a loading and initial concentrations.
+
+    Parameters
+    ----------
+    runs
+        ``time``, ``substrate`` and optionally ``product`` (sample, run, time), NaN where there is
+        no value; ``loading``, ``substrate_0``, ``product_0`` (sample, run).
+
+    Raises
+    ------
+    ValueError
+        If variables are missing, a sample has no usable run or more than `MOST_RUNS`.
+    """
+    needed = ("time", "substrate", "loading", "substrate_0", "product_0")
+    missing = [name for name in needed if name not in runs]
+    if missing:
+        raise ValueError(
+            f"the runs lack {', '.join(missing)}: expected time and substrate "
+            "(sample, run, time), and loading, substrate_0, product_0 (sample, run)"
+        )
+    order = ("sample", "run", "time")
+    time, substrate = (runs[name].transpose(*order).values for name in ("time", "substrate"))
+    product = runs["product"].transpose(*order).values if "product" in runs else None
+    product = np.full_like(substrate, np.nan) if product is None else product
+    starts = [runs[name].transpose("sample", "run").values for name in needed[2:]]
+    point = np.isfinite(time) & (np.isfinite(substrate) | np.isfinite(product))
+    usable = (point.sum(-1) >= 2) & np.isfinite(starts).all(0)
+    for i, count in enumerate(usable.sum(-1)):
+        if not 1 <= count <= MOST_RUNS:
+            raise ValueError(
+                f"sample {i}: {count} runs with at least two points and known initial conditions; "
+                f"expected 1 to {MOST_RUNS}"
+            )
+    point &= usable[..., None]
+    measured = [np.where(point, values, np.nan) for values in (time, substrate, product)]
+    starts = [np.where(usable, values, np.nan) for values in starts]
+    return averaged(*measured, *starts)
+
+
+def averaged(
+    time: NDArray,
+    substrate: NDArray,
+    product: NDArray,
+    loading: NDArray,
+    substrate_0: NDArray,
+    product_0: NDArray,
+) -> Runs:
+    """Reduce runs to `MOST_POINTS` points: the means of as many neighbours as it takes.
+
+    A mean of m readings has the noise of one divided by the square root of m, and ``averaged``
+    says so to the network. Gaps are closed: points come first, NaN after them.
+    """
+    n, n_runs = loading.shape
+    values = np.full((4, n, n_runs, MOST_POINTS), np.nan, dtype=np.float32)
+    for i, j in np.ndindex(n, n_runs):
+        at = np.flatnonzero(np.isfinite(time[i, j]))
+        at = at[np.argsort(time[i, j, at], kind="stable")]
+        parts = np.array_split(at, min(len(at), MOST_POINTS)) if len(at) else []
+        for k, part in enumerate(parts):
+            values[0, i, j, k] = time[i, j, part].mean()
+            values[1, i, j, k] = _mean(substrate[i, j, part])
+            values[2, i, j, k] = _mean(product[i, j, part])
+            values[3, i, j, k] = len(part)
+    starts = (a.astype(np.float32) for a in (loading, substrate_0, product_0))
+    return Runs(*values, *starts)
+
+
+def _mean(readings: NDArray) -> float:
+    known = readings[np.isfinite(readings)]
+    return known.mean() if len(known) else np.nan
+
+
+def thinned(runs: Runs, n_points: int, rng: Generator, *, keep_start: bool = False) -> Runs:
+    """Keep at most ``n_points`` points of each run, chosen at random; always t = 0 if asked."""
+    absent = np.isnan(runs.time)
+    key = np.where(absent, 2.0, rng.random(runs.time.shape, dtype=np.float32))
+    if keep_start:
+        key[..., 0] = -1.0
+    chosen = np.sort(key.argsort(axis=-1)[..., :n_points], axis=-1)
+    # Absent points sort last: NaN times stay behind the points that are there.
+    names = ("time", "substrate", "product", "averaged")
+    taken = {name: np.take_along_axis(getattr(runs, name), chosen, -1) for name in names}
+    return replace(runs, **taken)
+
+
+def measured(runs: Runs, level: NDArray | float, rng: Generator) -> Runs:
+    """Add relative Gaussian noise, less of it where readings are averaged, none at t = 0.
+
+    Parameters
+    ----------
+    runs
+        Exact runs.
+    level
+        Standard deviation of one reading relative to its value, a number or one a sample (n,).
+    rng
+        Source of the noise.
+    """
+    level = np.broadcast_to(np.asarray(level, np.float32), len(runs))[:, None, None]
+    spread = np.where(runs.time > 0, level / np.sqrt(runs.averaged), 0).astype(np.float32)
+    noisy = {
+        name: exact * (1 + spread * rng.standard_normal(exact.shape, dtype=np.float32))
+        for name, exact in (("substrate", runs.substrate), ("product", runs.product))
+    }
+    return replace(runs, **noisy)
+
+
+def unmeasured(runs: Runs, product: NDArray[np.bool_], substrate: NDArray[np.bool_]) -> Runs:
+    """Take away the product, or the substrate, of the samples named (n,); product goes first."""
+    lost = product[:, None, None]
+    other = (substrate & ~product)[:, None, None]
+    return replace(
+        runs,
+        product=np.where(lost, np.float32(np.nan), runs.product),
+        substrate=np.where(other, np.float32(np.nan), runs.substrate),
+    )
+
+
+def inputs(runs: Runs) -> dict[str, NDArray[np.float32]]:
+    """Return what the network takes.
+
+    Time enters relative to each run's length, and as a logarithm relative to the geometric mean of
+    all lengths of the sample, so that the unit of time drops out.
+
+    Returns
+    -------
+    dict
+        ``points`` (n, R, T, 14), 0 where there is none; ``pooling`` (n, R, T, 2), weights that take
+        the last point of a run and the mean of all; ``runs`` (n, R, 5); ``present`` (n, R).
+    """
+    there = np.isfinite(runs.time)
+    present = there.any(-1)
+    count = there.sum(-1).astype(np.float32)
+    length = np.where(there, runs.time, 0).max(-1)
+    logarithm = np.log(np.maximum(length, np.finfo(np.float32).tiny))
+    mean = (logarithm * present).sum(1, keepdims=True) / present.sum(1, keepdims=True)
+    relative = np.clip(np.where(present, logarithm - mean, 0), -8, 8).astype(np.float32)
+
+    knows_s, knows_p = np.isfinite(runs.substrate) & there, np.isfinite(runs.product) & there
+    time = np.where(there, runs.time, 0) / np.where(present, length, 1)[..., None]
+    substrate = np.where(knows_s, runs.substrate, 0)
+    product = np.where(knows_p, runs.product, 0)
+    loading, substrate_0, product_0 = (
+        np.where(present, a, fill)[..., None]
+        for a, fill in ((runs.loading, 0.05), (runs.substrate_0, 1), (runs.product_0, 0))
+    )
+    both = knows_s & knows_p
+    residual = np.where(both, substrate_0 + product_0 - substrate - product, 0)
+    log_loading = (np.log(loading) - np.float32(np.log(0.04))) / np.float32(1.2)
+    fast = np.exp(relative)[..., None] * loading / 0.04
+    channels = [
+        time,
+        (np.log(time + _SPREAD) + relative[..., None]) / 3 + _HALF,
+        np.where(knows_s, substrate - _HALF, 0),
+        np.where(knows_p, product - _HALF, 0),
+        np.where(knows_s, substrate / substrate_0 - _HALF, 0),
+        np.clip(10 * residual, -3, 3),
+        np.tanh(residual / loading),
+        np.tanh(time * fast / 2),
+        knows_s,
+        knows_p,
+        np.log(np.where(there, runs.averaged, 1)) / 2,
+        *(np.broadcast_to(a, time.shape) for a in (log_loading, substrate_0 - 1, product_0)),
+    ]
+    points = np.stack([np.where(there, c, 0) for c in channels], -1).astype(np.float32)
+    steps = np.arange(time.shape[-1])
+    last = there & (steps == count[..., None] - 1)
+    pooling = np.stack([last, there / np.maximum(count, 1)[..., None]], -1).astype(np.float32)
+    described = [log_loading, substrate_0 - 1, product_0]
+    described = [a[..., 0] for a in described] + [relative / 2, np.log(count + 1) / 2 - 1]
+    static = np.where(present[..., None], np.stack(described, -1), 0).astype(np.float32)
+    return {
+        "points": points,
+        "pooling": pooling,
+        "runs": static,
+        "present": present.astype(np.float32),
+    }
