@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -20,6 +21,9 @@ _LEFT = 0.5
 # Shortest and longest moves of particles, relative to the best for a Gaussian, as powers of ten.
 _SHORTEST = -1.5
 _JUMPS = 0.1  # share of moves by a whole difference, from mode to mode
+# The best particle falls short of the largest likelihood by (_SHORT + D / 2) / power at most:
+# all of them do by D / 2 about a Gaussian peak and by D in a corner, on average; the best by less.
+_SHORT = 2.0
 # Widths of kernels along directions that the data do not determine; those of a t distribution.
 _WIDTHS, _SHRINK, _FREEDOM = (0.5, 1.0), 0.8, 8
 # Draws whose likelihood is less than exp(-NEGLIGIBLE) of the largest are not looked at further.
@@ -102,6 +106,20 @@ def _steps(target: Likelihood, x: NDArray, curves: NDArray, damping: NDArray) ->
     return np.stack(proposals, axis=1).reshape(-1, x.shape[1])
 
 
+class Tempered(NamedTuple):
+    """What the tempered sampler has come to.
+
+    ``x`` (n, D), particles; ``log_likelihood`` (n,) of each; ``log_evidence``, ln Z as the sampler
+    sees it, nonsense where it stopped early; ``bound``, above the largest ln p(y | x) in the
+    support of the prior, as far as can be told.
+    """
+
+    x: NDArray[np.float64]
+    log_likelihood: NDArray[np.float64]
+    log_evidence: float
+    bound: float
+
+
 def tempered(
     target: Likelihood,
     x: NDArray[np.float64],
@@ -111,7 +129,9 @@ def tempered(
     *,
     accepted: float,
     most: int,
-) -> tuple[NDArray[np.float64], float]:
+    best: float = -np.inf,
+    at_least: float = -np.inf,
+) -> Tempered:
     """Carry draws from the prior to the posterior: a sequential Monte Carlo sampler.
 
     The likelihood is raised to a power that grows from 0 to 1, so that each step leaves half of the
@@ -129,14 +149,14 @@ def tempered(
     accepted, most
         After each step the particles move until so many moves of each are accepted, and at most so
         often.
-
-    Returns
-    -------
-    x, log_evidence
-        Particles, shape (n, D), and ln Z as the sampler sees it.
+    best
+        Largest ln p(y | x) known in the support of the prior.
+    at_least
+        Stop once the largest ln p(y | x) in the support must be below this.
     """
     power = log_evidence = 0.0
     log_prior = None
+    bound = np.inf
     while power < 1.0:
         change = _next(log_likelihood, 1.0 - power, _LEFT * n)
         power = 1.0 if change >= 1.0 - power else power + change
@@ -152,7 +172,10 @@ def tempered(
         while share < accepted and moves < most:
             share += _moved(target, x, log_likelihood, log_prior, power, rng)
             moves += 1
-    return x, float(log_evidence)
+        bound = max(best, log_likelihood.max() + (_SHORT + x.shape[1] / 2) / power)
+        if bound < at_least:
+            break
+    return Tempered(x, log_likelihood, float(log_evidence), float(bound))
 
 
 def _next(log_likelihood: NDArray, longest: float, size: float) -> float:
@@ -276,18 +299,20 @@ class Pool:
         The likelihood.
     fresh
         Draws from the prior, shape (m, D), that had no part in choosing the mixtures.
-    best
-        Largest ln p(y | x) known so far.
+    best, top
+        Largest ln p(y | x) known so far in the support of the prior, and where, (D,).
 
     Attributes
     ----------
     best, top
-        Largest ln p(y | x) known, and where, (D,), or None if no draw is better.
+        The same, these draws included.
     """
 
-    def __init__(self, target: Likelihood, fresh: NDArray[np.float64], best: float) -> None:
+    def __init__(
+        self, target: Likelihood, fresh: NDArray[np.float64], best: float, top: NDArray[np.float64]
+    ) -> None:
         """Evaluate the draws from the prior."""
-        self._target, self.best, self.top = target, best, None
+        self._target, self.best, self.top = target, best, top
         self._mixtures: list[Kernels] = []
         self._rounds: list[tuple[NDArray, NDArray, NDArray]] = []  # x, ln likelihood, ln prior
         self._n = 0
@@ -332,13 +357,15 @@ class Pool:
     def _valued(self, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Evaluate draws, and keep those that have a weight."""
         likelihood = self._target.log_density(x)
-        self.best = max(self.best, likelihood.max(initial=-np.inf))
         worth = np.flatnonzero(likelihood > self.best - NEGLIGIBLE)
         prior = self._target.prior.log_density(x[worth])
-        worth, prior = worth[np.isfinite(prior)], prior[np.isfinite(prior)]
-        if len(worth) and likelihood[worth].max() == self.best:
-            self.top = x[worth[likelihood[worth].argmax()]]
-        return x[worth], likelihood[worth], prior
+        x, likelihood, prior = (
+            values[np.isfinite(prior)] for values in (x[worth], likelihood[worth], prior)
+        )
+        # Only what the prior allows counts as known: a fit may be better by far where it forbids.
+        if likelihood.max(initial=-np.inf) > self.best:
+            self.best, self.top = float(likelihood.max()), x[likelihood.argmax()]
+        return x, likelihood, prior
 
 
 def size_of(log_weights: NDArray[np.float64]) -> float:

@@ -14,7 +14,9 @@ The integral is found in four steps.
 
 1. *Fit* (`fit`): draws from the prior are simulated under the conditions of the data, and the best
    of them descend. No evidence exceeds the largest likelihood, so here a mechanism can be given up.
-2. *Temper*: a sequential Monte Carlo sampler carries the same draws to the posterior.
+2. *Temper*: a sequential Monte Carlo sampler carries the same draws to the posterior. The best
+   fit of a mechanism with many constants often lies where the prior forbids it; here, too, it can
+   be given up, by the largest likelihood in the support.
 3. *Cover*: a mixture of t distributions about its particles, and about the best fits, each as wide
    as the curvature of the likelihood there says, is drawn from, and the draws are weighted by
    posterior / mixture. While their effective sample size is small, the next mixture is put about
@@ -85,7 +87,7 @@ class Effort:
     draws: int = 3000
     fresh: int = 1500
     enough: float = 100.0
-    rounds: int = 4
+    rounds: int = 10
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ class Evidence:
     mechanism
         Its id.
     log_evidence
-        ln Z, the data in units of the substrate. Where `given_up`, the largest ln p(y | x) found,
-        which Z cannot exceed.
+        ln Z, the data in units of the substrate. Where `given_up`, a bound: the largest ln p(y | x)
+        as found by the fit or, in the support of the prior, by the sampler.
     standard_error
         Of ln Z, from the scatter of the weights. NaN where given up, as the next three.
     effective_sample_size
@@ -108,11 +110,11 @@ class Evidence:
     tempered_log_evidence
         ln Z by the tempered sampler, a cruder estimate by other means.
     best_log_likelihood
-        Largest ln p(y | x) found.
+        Largest ln p(y | x) found: in the support of the prior, unless the fit alone gave up.
     constants
         Rate constants there, times the horizon, by name; then drawn concentrations by species.
     given_up
-        Whether the best fit alone ruled the mechanism out.
+        Whether the largest likelihood alone ruled the mechanism out.
     evaluations
         Sets of constants simulated.
     """
@@ -144,6 +146,8 @@ class Fit:
     x, log_likelihood
         Ends of the descents, shape (n, D), the best first, and ln p(y | x). They lie in the box of
         constants, not always among the accepted sets.
+    held
+        Which of them do, shape (n,).
     """
 
     target: Likelihood
@@ -152,6 +156,19 @@ class Fit:
     fresh: NDArray[np.float64]
     x: NDArray[np.float64]
     log_likelihood: NDArray[np.float64]
+    held: NDArray[np.bool_]
+
+    @property
+    def best(self) -> float:
+        """Largest ln p(y | x) found in the box of constants: none is larger, and nor is Z."""
+        return float(max(self.log_likelihood[0], self.bank_log_likelihood.max()))
+
+    @property
+    def best_held(self) -> tuple[float, NDArray[np.float64]]:
+        """Largest ln p(y | x) found in the support of the prior, and where, (D,)."""
+        x = np.concatenate([self.x[self.held], self.bank])
+        likelihood = np.concatenate([self.log_likelihood[self.held], self.bank_log_likelihood])
+        return float(likelihood.max()), x[likelihood.argmax()]
 
 
 def fit(
@@ -187,7 +204,9 @@ def fit(
     x = descended(target, bank[starts], effort.steps)
     likelihood = target.log_density(x)
     order = np.argsort(-likelihood, kind="stable")
-    return Fit(target, bank, target.of_curves(curves), fresh, x[order], likelihood[order])
+    x, likelihood = x[order], likelihood[order]
+    held = np.isfinite(prior.log_density(x))
+    return Fit(target, bank, target.of_curves(curves), fresh, x, likelihood, held)
 
 
 def evidence(
@@ -213,7 +232,8 @@ def evidence(
     fitted
         What `fit` has found for the same data; found here by default.
     at_least
-        Give the mechanism up where its largest likelihood, which bounds Z, is below exp of this.
+        Give the mechanism up where its largest likelihood, which bounds Z, is below exp of this:
+        in all of the box after the fit, in the support of the prior as the sampler nears it.
 
     Raises
     ------
@@ -222,12 +242,12 @@ def evidence(
     """
     effort = effort or Effort()
     fitted = fitted or fit(runs, prior, noise=noise, rng=rng, effort=effort)
-    best = float(max(fitted.log_likelihood[0], fitted.bank_log_likelihood.max()))
-    if best < at_least or best == -np.inf:
-        return _result(fitted, best, fitted.x[0])
+    if fitted.best < at_least or fitted.best == -np.inf:
+        return _result(fitted, fitted.best, fitted.best, fitted.x[0])
     target = fitted.target
+    best, top = fitted.best_held
     held = np.isfinite(prior.log_density(fitted.bank))
-    particles, crude = tempered(
+    reached = tempered(
         target,
         fitted.bank[held],
         # Where a run failed the likelihood is zero; raised to a power it must stay a number.
@@ -236,18 +256,38 @@ def evidence(
         rng,
         accepted=effort.accepted,
         most=effort.moves,
+        best=best,
+        at_least=at_least,
     )
-    centres = rng.permutation(np.unique(particles, axis=0))[: effort.kernels]
-    good = fitted.x[fitted.log_likelihood > best - NEGLIGIBLE]
-    centres = np.concatenate([good[np.isfinite(prior.log_density(good))], centres])
-    pool = Pool(target, fitted.fresh, best)
+    if reached.log_likelihood.max() > best:
+        best = float(reached.log_likelihood.max())
+        top = reached.x[reached.log_likelihood.argmax()]
+    if reached.bound < at_least:
+        return _result(fitted, reached.bound, best, top)
+    centres = rng.permutation(np.unique(reached.x, axis=0))[: effort.kernels]
+    good = fitted.held & (fitted.log_likelihood > best - NEGLIGIBLE)
+    centres = np.concatenate([fitted.x[good], centres])
+    pool = Pool(target, fitted.fresh, best, top)
     for _ in range(effort.rounds):
         pool.draw(Kernels.about(target, centres), effort.draws, rng)
         if size_of(pool.weights()) >= effort.enough or not pool.n_used:
             break
         centres = pool.chosen(effort.kernels, rng)
-    top = fitted.x[0] if pool.top is None else pool.top
-    return _result(fitted, pool.best, top, crude, pool.weights(), effort.draws + len(fitted.fresh))
+    log_weights = pool.weights()
+    n = effort.draws + len(fitted.fresh)
+    size = size_of(log_weights)
+    total = logsumexp(log_weights) if size else -np.inf
+    return _result(
+        fitted,
+        float(total - np.log(n)),
+        pool.best,
+        pool.top,
+        standard_error=float(np.sqrt(max(1 / size - 1 / n, 0.0))) if size else np.inf,
+        effective_sample_size=size,
+        largest_weight=float(np.exp(log_weights.max() - total)) if size else np.nan,
+        tempered_log_evidence=reached.log_evidence,
+        given_up=False,
+    )
 
 
 def compare(
@@ -271,14 +311,15 @@ def compare(
         Source of all draws; each mechanism has a stream of its own.
     negligible
         Mechanisms that, by their largest likelihood, cannot be more probable than this times the
-        best are given up after the fits.
+        best are given up, after the fits or on the way of the sampler.
     """
     streams = dict(zip(priors, rng.spawn(len(priors)), strict=True))
     options = {"noise": noise, "effort": effort}
     fits = {name: fit(runs, prior, rng=streams[name], **options) for name, prior in priors.items()}
     found: dict[str, Evidence] = {}
     at_least = -np.inf
-    for name in sorted(fits, key=lambda name: -fits[name].log_likelihood[0]):
+    # Those that hold good fits in their support first: they show what the others must reach.
+    for name in sorted(fits, key=lambda name: -fits[name].best_held[0]):
         found[name] = evidence(
             runs,
             priors[name],
@@ -299,31 +340,23 @@ def posterior(evidences: Mapping[str, Evidence]) -> dict[str, float]:
 
 
 def _result(
-    fitted: Fit,
-    best: float,
-    top: NDArray[np.float64],
-    crude: float = np.nan,
-    log_weights: NDArray[np.float64] | None = None,
-    n: int = 0,
+    fitted: Fit, log_evidence: float, best: float, top: NDArray[np.float64], **found: float | bool
 ) -> Evidence:
+    """Put a result together; a mechanism given up has no more than a bound."""
     prior = fitted.target.prior
     names = (*prior.mechanism.network.constants, *prior.drawn)
-    value, error, size, largest = best, np.nan, np.nan, np.nan
-    if log_weights is not None:
-        size = size_of(log_weights)
-        total = logsumexp(log_weights) if size else -np.inf
-        value = float(total - np.log(n))
-        error = float(np.sqrt(max(1 / size - 1 / n, 0.0))) if size else np.inf
-        largest = float(np.exp(log_weights.max() - total)) if size else np.nan
+    nothing = {
+        "standard_error": np.nan,
+        "effective_sample_size": np.nan,
+        "largest_weight": np.nan,
+        "tempered_log_evidence": np.nan,
+        "given_up": True,
+    }
     return Evidence(
         mechanism=prior.mechanism.id,
-        log_evidence=value,
-        standard_error=error,
-        effective_sample_size=size,
-        largest_weight=largest,
-        tempered_log_evidence=crude,
+        log_evidence=log_evidence,
         best_log_likelihood=best,
         constants=dict(zip(names, np.exp(top).tolist(), strict=True)),
-        given_up=log_weights is None,
         evaluations=fitted.target.evaluations,
+        **(nothing | found),
     )
