@@ -311,13 +311,15 @@ def compare(
         Source of all draws; each mechanism has a stream of its own.
     negligible
         Mechanisms that, by their largest likelihood, cannot be more probable than this times the
-        best are given up, after the fits or on the way of the sampler.
+        best are given up, after the fits or on the way of the sampler; 0 gives none up that has
+        any likelihood.
     """
     streams = dict(zip(priors, rng.spawn(len(priors)), strict=True))
     options = {"noise": noise, "effort": effort}
     fits = {name: fit(runs, prior, rng=streams[name], **options) for name, prior in priors.items()}
     found: dict[str, Evidence] = {}
     at_least = -np.inf
+    margin = np.log(negligible) if negligible > 0 else -np.inf
     # Those that hold good fits in their support first: they show what the others must reach.
     for name in sorted(fits, key=lambda name: -fits[name].best_held[0]):
         found[name] = evidence(
@@ -329,7 +331,7 @@ def compare(
             **options,
         )
         if not found[name].given_up:
-            at_least = max(at_least, found[name].log_evidence + np.log(negligible))
+            at_least = max(at_least, found[name].log_evidence + margin)
     return {name: found[name] for name in priors}
 
 
