@@ -119,7 +119,7 @@ def main() -> None:
     """Measure, print a table, and write all numbers to ``results/bench/training.json``."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--networks", nargs="+", default=NETWORKS, choices=fusion.NETWORKS)
-    arguments.add_argument("--batch-sizes", nargs="+", type=int, default=[512])
+    arguments.add_argument("--batch-sizes", nargs="+", type=int, default=[512, 2048, 4096])
     arguments.add_argument("--steps", type=int, default=40, help="batches a round")
     arguments.add_argument("--rounds", type=int, default=5)
     options = arguments.parse_args()
