@@ -15,6 +15,7 @@ from kinetlib.likelihood import Likelihood
 _STEP = 0.02  # of a coordinate, for differences
 _LONGEST = 2.0  # step of a descent
 _DAMPINGS = (0.1, 1.0, 10.0)  # tried side by side, relative to the current one
+_BEYOND = 4.0  # how far a descent may leave the prior's box
 _REFUSED = 30.0  # grows the damping where none of them goes downhill
 # Least share of particles, as effective sample size, that a step in temperature leaves.
 _LEFT = 0.5
@@ -50,9 +51,11 @@ def slopes(
 
 
 def descended(target: Likelihood, x: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-    """Move all starts downhill side by side: Levenberg-Marquardt steps within the prior's box.
+    """Move all starts downhill side by side: Levenberg-Marquardt steps.
 
-    Halfway the worse half is left behind.
+    After a quarter and a half of the steps the worse half is left behind. They may leave the
+    prior's box by some way: where it stops a step they would stop for good, far above the least
+    cost within.
 
     Parameters
     ----------
@@ -70,11 +73,11 @@ def descended(target: Likelihood, x: NDArray[np.float64], steps: int) -> NDArray
     value = cost(target, curves)
     damping = np.full(len(x), 0.01)
     for step in range(steps):
-        if step == steps // 2:
+        if step in (steps // 4, steps // 2):
             best = np.argsort(value)[: max(1, len(x) // 2)]
             x, curves, value, damping = x[best], curves[best], value[best], damping[best]
         proposals = _steps(target, x, curves, damping)
-        held = np.flatnonzero(target.prior.may_hold(proposals))
+        held = np.flatnonzero(target.prior.may_hold(proposals, beyond=_BEYOND))
         there = np.full((len(proposals), curves.shape[1]), np.nan)
         if len(held):
             there[held] = target.curves(proposals[held])

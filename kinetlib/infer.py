@@ -56,6 +56,10 @@ from kinetlib.prior import Prior
 __all__ = ["Effort", "Evidence", "Fit", "Runs", "compare", "evidence", "fit", "posterior"]
 
 
+# What descents may miss of the largest ln p(y | x): they end after some steps, not at the top.
+_UNFINISHED = 30.0
+
+
 @dataclass(frozen=True)
 class Effort:
     """How much is computed for one evidence.
@@ -65,7 +69,8 @@ class Effort:
     bank
         Draws from the prior that are searched; at most three quarters of those there are.
     starts, steps
-        Descents begun at the best of them, and steps of each; half are given up halfway.
+        Descents begun at the best of them, and steps of each; half of them are given up after a
+        quarter of the steps, and half of the others halfway.
     particles
         Of the tempered sampler.
     accepted, moves
@@ -77,9 +82,9 @@ class Effort:
         The rounds end at this effective sample size, or after so many.
     """
 
-    bank: int = 6000
-    starts: int = 48
-    steps: int = 14
+    bank: int = 9000
+    starts: int = 96
+    steps: int = 24
     particles: int = 1000
     accepted: float = 1.5
     moves: int = 12
@@ -100,7 +105,7 @@ class Evidence:
         Its id.
     log_evidence
         ln Z, the data in units of the substrate. Where `given_up`, a bound: the largest ln p(y | x)
-        as found by the fit or, in the support of the prior, by the sampler.
+        as found by the fit or, in the support of the prior, by the sampler, and a margin.
     standard_error
         Of ln Z, from the scatter of the weights. NaN where given up, as the next three.
     effective_sample_size
@@ -144,10 +149,10 @@ class Fit:
     fresh
         Draws from the prior that were not looked at.
     x, log_likelihood
-        Ends of the descents, shape (n, D), the best first, and ln p(y | x). They lie in the box of
-        constants, not always among the accepted sets.
+        Ends of the descents, shape (n, D), the best first, and ln p(y | x). They may lie beyond
+        the box of constants.
     held
-        Which of them do, shape (n,).
+        Which of them the prior supports, shape (n,).
     """
 
     target: Likelihood
@@ -160,7 +165,7 @@ class Fit:
 
     @property
     def best(self) -> float:
-        """Largest ln p(y | x) found in the box of constants: none is larger, and nor is Z."""
+        """Largest ln p(y | x) found, in the box of constants or not far from it."""
         return float(max(self.log_likelihood[0], self.bank_log_likelihood.max()))
 
     @property
@@ -202,7 +207,7 @@ def fit(
     curves = target.curves(bank)
     starts = np.argsort(cost(target, curves), kind="stable")[: effort.starts]
     x = descended(target, bank[starts], effort.steps)
-    likelihood = target.log_density(x)
+    likelihood = target.of_curves(target.curves(x))
     order = np.argsort(-likelihood, kind="stable")
     x, likelihood = x[order], likelihood[order]
     held = np.isfinite(prior.log_density(x))
@@ -233,7 +238,7 @@ def evidence(
         What `fit` has found for the same data; found here by default.
     at_least
         Give the mechanism up where its largest likelihood, which bounds Z, is below exp of this:
-        in all of the box after the fit, in the support of the prior as the sampler nears it.
+        in and about the box after the fit, in the support of the prior as the sampler nears it.
 
     Raises
     ------
@@ -242,8 +247,9 @@ def evidence(
     """
     effort = effort or Effort()
     fitted = fitted or fit(runs, prior, noise=noise, rng=rng, effort=effort)
-    if fitted.best < at_least or fitted.best == -np.inf:
-        return _result(fitted, fitted.best, fitted.best, fitted.x[0])
+    bound = fitted.best + _UNFINISHED
+    if bound < at_least or bound == -np.inf:
+        return _result(fitted, bound, fitted.best, fitted.x[0])
     target = fitted.target
     best, top = fitted.best_held
     held = np.isfinite(prior.log_density(fitted.bank))

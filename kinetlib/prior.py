@@ -88,9 +88,18 @@ class Prior:
         """Species whose initial concentration is drawn once a sample, and from where."""
         return drawn_species(self.mechanism)
 
-    def may_hold(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which coordinates, shape (n, D), lie in the box; no run is needed for that."""
-        return np.isfinite(self._log_volume(x))
+    def may_hold(self, x: NDArray[np.float64], *, beyond: float = 0.0) -> NDArray[np.bool_]:
+        """Tell which coordinates, shape (n, D), lie in the box; no run is needed for that.
+
+        ``beyond`` widens the ranges, those of the constants by so much in all and those of
+        concentrations at either end.
+        """
+        n = self.n_constants
+        length = np.log(self.design.constants[1] / self.design.constants[0])
+        inside = np.ptp(x[:, :n], axis=1) < length + beyond
+        for column, (low, high) in zip(x[:, n:].T, self.drawn.values(), strict=True):
+            inside &= (column >= np.log(low) - beyond) & (column <= np.log(high) + beyond)
+        return inside
 
     def log_density(self, x: NDArray[np.float64], *, threads: int | None = 1) -> NDArray:
         """Return ln p(x), minus infinity outside the support, shape (n,).

@@ -11,7 +11,7 @@ from kinetlib import dataset, mechanisms, shards
 from kinetlib.infer import Effort, Runs, compare, evidence, fit, posterior
 from kinetlib.likelihood import Likelihood
 from kinetlib.prior import draw_prior
-from kinetlib.sample import TEST
+from kinetlib.sample import TEST, TRAIN
 
 CHOSEN = ("M1", "M4", "M9")
 SMALL = Effort(
@@ -111,6 +111,22 @@ def test_descents_find_the_rate_constants(priors):
     assert squares < 90  # chi squared of 48 values
     assert found.best >= found.best_held[0] > found.bank_log_likelihood.max()
     assert np.isfinite(priors["M1"].log_density(found.best_held[1][None]))[0]
+
+
+def test_descents_do_not_stop_at_the_edge_of_the_box():
+    """Constants near the edge: steps that leave the box must not end a descent."""
+    mechanism = mechanisms.get("M14")
+    shard = shards.build(shards.Plan("test", 9999, 3, 1, TRAIN, (mechanism,)), 0)
+    sample = dataset.with_noise(shard, 0.01, default_rng(5)).isel(sample=0)
+    prior = draw_prior(mechanism, 8000, TRAIN, default_rng(1))
+    truth = [sample.rate_constants.sel(constant=name) for name in mechanism.network.constants]
+    truth = np.log(np.array(truth, dtype=float) * float(sample.horizon))
+    runs = Runs.of(sample)
+    known = Likelihood(runs, prior, 0.01).log_density(truth[None])[0]
+    effort = Effort(bank=3000, starts=24)
+    for seed in range(4):
+        found = fit(runs, prior, noise=0.01, rng=default_rng(seed), effort=effort)
+        assert found.best > known - 3.0
 
 
 @pytest.mark.parametrize("truth", ["M1", "M9"])
