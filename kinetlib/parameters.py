@@ -146,7 +146,7 @@ class FusionTraining(Parameters):
 
     seed: Seed = Field(6, description="root of all random numbers")
     network: Network = Field("hadamard", description="average, attention, gate, hadamard or runset")
-    sample_passes: Count = Field(1_500_000, description="training samples seen, repeats counted")
+    sample_passes: Count = Field(1_000_000, description="training samples seen, repeats counted")
     batch_size: Count = Field(512, description="samples per gradient step")
     learning_rate: Positive = Field(3.0e-3, description="peak of the learning-rate schedule")
     noise: ListOf[Fraction] = Field(
