@@ -170,7 +170,7 @@ class Evaluation(Parameters):
     seed: Seed = Field(7, description="root of all random numbers")
     networks: ListOf[Network] = Field(
         ["average", "attention", "gate", "hadamard", "runset"],
-        description="trained networks to compare",
+        description="networks to compare",
     )
     n_bootstrap: Count = Field(1000, description="bootstrap resamples behind each interval")
     sets_per_mechanism: Count = Field(

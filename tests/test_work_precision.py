@@ -33,7 +33,7 @@ def test_reference_is_exact_to_its_tolerance(decay):
 def test_each_method_solves_the_problem(decay, method):
     concentration, seconds = work_precision.solve(decay, method, 1e-8)
     np.testing.assert_allclose(concentration, exact(decay), rtol=0, atol=1e-6)
-    assert 0 < seconds < 10
+    assert seconds > 0
 
 
 def test_measured_error_is_the_largest_deviation_and_falls_with_the_tolerance(decay):
