@@ -235,8 +235,8 @@ def described(card: dict[str, Any]) -> str:
         "- **Made by**: `python -m kinetlib.release`.",
         "",
         "Measured once, on parameter sets never trained or calibrated on, one sample each (95 % "
-        "intervals). The sets of mechanisms were asked to hold the true one with 95 %. Intervals of "
-        "the calibration error lie high: resampling adds scatter that it takes for error.",
+        "intervals). The sets of mechanisms were asked to hold the true one with 95 %. Intervals "
+        "of the calibration error lie high: resampling adds scatter that it takes for error.",
         "",
         "| test | samples | top-1 / % | top-3 / % | calibration error / % | coverage of sets / % | "
         "mechanisms in a set |",
