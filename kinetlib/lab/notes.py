@@ -17,6 +17,12 @@ NO_PRODUCT = (
     "is not seen."
 )
 
+CALCULATED = (
+    "Product equals the substrate consumed to the last digit, so it was calculated, not measured: "
+    "leave it out, or the runs look free of noise and of substrate on the catalyst."
+)
+_LAST_DIGIT = 1e-9  # of the standard run's initial substrate
+
 _ROUNDING = 0.05  # weighed-in amounts stray by some percent; that is no departure from the design
 
 
@@ -52,8 +58,10 @@ def notes(runs: list[Relative], product_measured: bool) -> list[str]:
     list of str
         One sentence each; empty where the runs look like training samples.
     """
-    missing = [] if product_measured else [NO_PRODUCT]
-    return [*missing, *_on_runs(runs)]
+    on_product = [] if product_measured else [NO_PRODUCT]
+    if product_measured and all(_calculated(run) for run in runs):
+        on_product = [CALCULATED]
+    return [*on_product, *_on_runs(runs)]
 
 
 def comparable(
@@ -122,6 +130,13 @@ def _on_runs(runs: list[Relative]) -> Iterator[str]:
         lambda run: run.time[0] > 0,
         "First row not at time 0, yet taken as the start",
     )
+
+
+def _calculated(run: Relative) -> bool:
+    """Tell whether no more than rounding sets substrate and product apart from their first sum."""
+    total = run.substrate + run.product
+    known = np.isfinite(total)
+    return bool(known.sum() > 1 and np.ptp(total[known]) < _LAST_DIGIT)
 
 
 def _differs(value: float, reference: float) -> bool:
