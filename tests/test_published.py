@@ -441,8 +441,7 @@ def test_an_interrupted_conversion_leaves_nothing(written, tmp_path):
 
 
 @pytest.mark.slow
-def test_our_networks_train_on_data_of_others(tmp_path, monkeypatch):
-    monkeypatch.setattr("kinetlib.fusion.training.EPOCH", 1000)
+def test_our_networks_train_on_data_of_others(tmp_path):
     x1, x2, y = theirs(80)
     put(tmp_path / "theirs", x1=x1, x2=x2, y=y)
     put(tmp_path / "theirs", "val", x1=x1[::4], x2=x2[::4], y=y[::4])
@@ -455,11 +454,10 @@ def test_our_networks_train_on_data_of_others(tmp_path, monkeypatch):
             curves[split] = fusion.from_dataset(runs)
             labels[split] = np.array([classes.index(name) for name in runs.mechanism.values])
     recipe = fusion.Recipe(fusion="average", seed=1, sample_passes=256, batch_size=64)
+    seen = fusion.inputs_of(recipe.fusion, recipe.features)
     _, history = fusion.train(
-        curves["train"],
-        labels["train"],
-        curves["validation"],
-        labels["validation"],
+        lambda epoch: fusion.Batches(curves["train"], labels["train"], recipe, epoch),
+        (seen(curves["validation"]), labels["validation"]),
         recipe,
         classes,
         tmp_path / "checkpoints",

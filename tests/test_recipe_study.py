@@ -107,10 +107,10 @@ def test_a_study_goes_on_where_it_was_interrupted(small, tmp_path, monkeypatch):
         assert variant["validation"]["sample_passes"] == [16, 32, 48, 64]
         assert len(variant["validation"]["accuracy"]) == 4
         assert set(variant["test"]) == {"0", "0.01", "0.05"}
-        for measured in (*variant["test"].values(), variant["less_hadamard"]):
+        for measured in variant["test"].values():
             assert measured["low"] <= measured["value"] <= measured["high"]
             assert measured["value"] == pytest.approx(np.mean(list(measured["by_seed"].values())))
-    assert found["variants"]["hadamard"]["less_hadamard"]["value"] == 0
+    assert "less_hadamard" not in found["variants"]["hadamard"]
     plain, few = (found["variants"][name]["test"]["0"]["value"] for name in SMALL)
     assert found["variants"]["few samples, repeated"]["less_hadamard"]["value"] == pytest.approx(
         few - plain
