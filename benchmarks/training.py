@@ -119,9 +119,9 @@ def main() -> None:
     """Measure, print a table, and write all numbers to ``results/bench/training.json``."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--networks", nargs="+", default=NETWORKS, choices=fusion.NETWORKS)
-    arguments.add_argument("--batch-sizes", nargs="+", type=int, default=[512, 2048, 4096])
-    arguments.add_argument("--steps", type=int, default=40, help="batches a round")
-    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--batch-sizes", nargs="+", type=int, default=[512, 2048])
+    arguments.add_argument("--steps", type=int, default=10, help="batches a round")
+    arguments.add_argument("--rounds", type=int, default=3)
     options = arguments.parse_args()
     rows = [
         measured(network, batch_size, options.steps, options.rounds)
