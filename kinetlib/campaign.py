@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kinetlib.integrate import integrate
 from kinetlib.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism, at_conversion
-from kinetlib.sample import ParameterSets, Range
+from kinetlib.sample import ParameterSets, Range, initial_concentrations
 
 _UNCHANGED = 0.01  # a run that turns over less than this part of its material has no end of its own
 _PILOT_TOLERANCE = {"rtol": 1e-4, "atol": 1e-7}
@@ -100,14 +100,7 @@ def draw_runs(
     """
     n, network = len(which), mechanism.network
     loading, substrate_0, product_0 = _starts(n, n_runs, campaign, rng)
-    initial = np.zeros((n, n_runs, len(network.species)))
-    for species, value in mechanism.others.items():
-        if isinstance(value, tuple):
-            value = rng.uniform(*value, (n, 1))
-        initial[..., network.index(species)] = value
-    initial[..., network.index(SUBSTRATE)] = substrate_0
-    initial[..., network.index(PRODUCT)] = product_0
-    initial[..., network.index(CATALYST)] = loading
+    initial = initial_concentrations(mechanism, loading, substrate_0, product_0, rng)
 
     constants = np.repeat(sets.rate_constants[which], n_runs, axis=0)
     flat = initial.reshape(n * n_runs, -1)

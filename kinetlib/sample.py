@@ -212,14 +212,7 @@ def draw_samples(
     time = _output_times(n, design, rng) * span[..., None]
 
     network = mechanism.network
-    initial = np.zeros((n, N_RUNS, len(network.species)))
-    for species, value in mechanism.others.items():
-        if isinstance(value, tuple):
-            value = rng.uniform(*value, (n, 1))
-        initial[..., network.index(species)] = value
-    initial[..., network.index(SUBSTRATE)] = substrate_0
-    initial[..., network.index(PRODUCT)] = product_0
-    initial[..., network.index(CATALYST)] = loading
+    initial = initial_concentrations(mechanism, loading, substrate_0, product_0, rng)
 
     solution = integrate(
         network,
@@ -239,6 +232,30 @@ def draw_samples(
         sets.rate_constants[which],
         horizon,
     )
+
+
+def initial_concentrations(
+    mechanism: Mechanism,
+    loading: NDArray[np.float64],
+    substrate_0: NDArray[np.float64],
+    product_0: NDArray[np.float64],
+    rng: Generator,
+) -> NDArray[np.float64]:
+    """Put together all species' initial concentrations, shape (n, runs, species).
+
+    Those given have shape (n, runs). Others follow the mechanism; what it leaves open is drawn from
+    `rng` once a sample, the same in all its runs.
+    """
+    network = mechanism.network
+    initial = np.zeros((*loading.shape, len(network.species)))
+    for species, value in mechanism.others.items():
+        if isinstance(value, tuple):
+            value = rng.uniform(*value, (len(loading), 1))
+        initial[..., network.index(species)] = value
+    initial[..., network.index(SUBSTRATE)] = substrate_0
+    initial[..., network.index(PRODUCT)] = product_0
+    initial[..., network.index(CATALYST)] = loading
+    return initial
 
 
 def _initial_conditions(n: int, design: Design, rng: Generator) -> tuple[NDArray, NDArray, NDArray]:
