@@ -31,6 +31,7 @@ import xarray as xr
 from numpy.random import default_rng
 from numpy.typing import NDArray
 from rich.console import Console
+from scipy.special import softmax
 
 from kinetlib import dataset, evaluate, mechanisms, provenance, shards
 from kinetlib.infer import Effort, Evidence, Runs, compare
@@ -296,9 +297,7 @@ def pairs(
 def _probabilities(record: dict[str, Any], names: list[str]) -> NDArray[np.float64]:
     """Return the probability of each mechanism, all being equally probable beforehand."""
     logs = [record["evidences"][name]["log_evidence"] for name in names]
-    logs = np.array([-np.inf if value is None else value for value in logs])
-    weights = np.exp(logs - logs.max())
-    return weights / weights.sum()
+    return softmax([-np.inf if value is None else value for value in logs])
 
 
 def _best(record: dict[str, Any]) -> tuple[str, float]:
