@@ -23,12 +23,12 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
-from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
 
 from kinetlib import design, evaluate, fusion, mechanisms, provenance, trajectories
 from kinetlib.fusion import Batches, Recipe
+from kinetlib.sample_efficiency import Results, against_random, by_size, curves
 from kinetlib.trajectories import Labelled, Representation
 
 #: The selector whose results decide the goals, named before there were any.
@@ -39,8 +39,6 @@ SOBOL = "sobol"
 BY_CONVERSION = ", conversion"  # ends the name of a selector whose kernel compares times
 #: Selectors whose smaller designs are the beginnings of larger ones.
 NESTED = ("stratified", "herding", "fps", "leverage", "pivoted_cholesky", "rp_cholesky", "i_greedy")
-
-Measures = dict[str, dict[str, float]]
 
 
 class Settings(BaseModel):
@@ -346,7 +344,7 @@ def summary(folder: Path, settings: Settings) -> dict[str, Any]:
     """
     found = {}
     for learner in PART:
-        table: dict[tuple[str, int], dict[int, dict]] = {}
+        table: Results = {}
         for replicate, method, size in settings.work(learner):
             result = _read(
                 _piece(folder, learner, replicate, method, size), settings.recipe(learner)
@@ -354,8 +352,8 @@ def summary(folder: Path, settings: Settings) -> dict[str, Any]:
             if result is not None:
                 table.setdefault((method, size), {})[replicate] = result
         found[learner] = {
-            "curves": _nested({key: _measured(results) for key, results in table.items()}),
-            "against": _nested(_against(table, PART[learner])),
+            "curves": by_size({key: curves(results) for key, results in table.items()}),
+            "against": by_size(against_random(table, PART[learner])),
         }
     return {
         "settings": settings.model_dump(mode="json"),
@@ -365,76 +363,6 @@ def summary(folder: Path, settings: Settings) -> dict[str, Any]:
         "processor": provenance.processor(),
         **provenance.attributes(),
     }
-
-
-def _measured(results: dict[int, dict]) -> dict[str, Any]:
-    return {
-        "replicates": len(results),
-        **{
-            f"{test}_{name}": interval([r[test][name] for r in results.values()])
-            for test in ("test", "shifted")
-            for name in ("top_1", "top_3", "cross_entropy", "worst_recall")
-        },
-    }
-
-
-def _against(table: dict[tuple[str, int], dict[int, dict]], part: float) -> dict:
-    """Differences to random with the same number of samples, and with 1 / part times as many."""
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    for (method, size), results in table.items():
-        found[method, size] = {"equivalent": _equivalent(table, method, size)}
-        for name, other in (("equal", size), ("more", round(size / part))):
-            rival = table.get(("random", other), {})
-            both = sorted(results.keys() & rival.keys())
-            if both:
-                found[method, size][name] = {"size": other, "replicates": len(both)} | {
-                    f"{test}_{m}": interval([results[r][test][m] - rival[r][test][m] for r in both])
-                    for test in ("test", "shifted")
-                    for m in ("top_1", "cross_entropy", "worst_recall")
-                }
-    return found
-
-
-def _equivalent(table: dict, method: str, size: int) -> dict[str, float | bool] | None:
-    """How many times more random samples give the same cross-entropy, by replicate.
-
-    Read off each replicate's own curve of random, made monotone, between its smallest and its
-    largest size; ``beyond`` tells how many replicates lie outside and count as the nearer end.
-    """
-    sizes = sorted(s for m, s in table if m == "random")
-    values, beyond = [], 0
-    for replicate, result in table[method, size].items():
-        own = [s for s in sizes if replicate in table["random", s]]
-        if len(own) < 2:
-            continue
-        course = [table["random", s][replicate]["test"]["cross_entropy"] for s in own]
-        course = np.minimum.accumulate(course)
-        at = result["test"]["cross_entropy"]
-        beyond += int(not course[-1] <= at <= course[0])
-        values.append(np.interp(-at, -course, np.log(own)) - np.log(size))
-    if not values:
-        return None
-    ends = interval(values)
-    return {
-        **{k: None if v is None else float(np.exp(v)) for k, v in ends.items()},
-        "beyond": beyond,
-    }
-
-
-def _nested(flat: dict[tuple[str, int], Any]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for (method, size), value in sorted(flat.items(), key=lambda item: item[0][1]):
-        found.setdefault(method, {})[str(size)] = value
-    return found
-
-
-def interval(values: list[float]) -> dict[str, float | None]:
-    """Return mean and Student's 95 % interval; no interval of fewer than two."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return {"value": mean, "low": None, "high": None}
-    half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
-    return {"value": mean, "low": mean - half, "high": mean + half}
 
 
 if __name__ == "__main__":
