@@ -65,9 +65,9 @@ class Settings(BaseModel):
     penalty: float = Field(30.0, description="inverse strength of its regularisation")
     network_replicates: int = 3
     network_methods: tuple[str, ...] = ("random", SOBOL, "rp_cholesky", "i_greedy")
-    network_sizes: tuple[int, ...] = (1400, 2800)
-    network_random_sizes: tuple[int, ...] = (1400, 2000, 2800, 4000)
-    network_passes: int = Field(100_000, description="samples shown, whatever the size")
+    network_sizes: tuple[int, ...] = (700, 1400)
+    network_random_sizes: tuple[int, ...] = (700, 1000, 1400, 2000)
+    network_passes: int = Field(60_000, description="samples shown, whatever the size")
 
     def work(self, learner: str) -> Iterator[tuple[int, str, int]]:
         """List replicate, method and size of all that a classifier is trained on."""
