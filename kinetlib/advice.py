@@ -18,10 +18,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kinetlib import next_run
+from kinetlib.campaign import Campaign
 from kinetlib.experiment import Candidates
 from kinetlib.likelihood import Likelihood, Runs
 from kinetlib.next_run import Draws, Gain
 from kinetlib.plausible import Effort, Plausible, fitted, plausible
+from kinetlib.prior import Prior
 
 FLOOR = 0.002  # noise of small concentrations, of the standard run's substrate
 UNKNOWN_NOISE = 0.02  # where the runs do not tell
@@ -36,6 +38,7 @@ _SCHEMES = {  # end of the sampling, of the duration, and its bend
     "in the first half": (0.5, 1.0),
     "in the first half, denser at the start": (0.5, 2.0),
 }
+_FEW_DRAWS = 20
 _REFINED = 3  # candidates for which all of these are tried
 
 
@@ -165,8 +168,8 @@ class Advice:
         What it is expected to tell when sampled so.
     noise
         Relative noise that was reckoned with.
-    effective
-        Effective number of draws, by mechanism.
+    draws
+        Rate constants that agree with the runs so far, by mechanism.
     curves
         Expected substrate and product of the advised run: by mechanism mean and standard
         deviation over draws, (2, T, 2), at `curve_times` (T,).
@@ -181,7 +184,7 @@ class Advice:
     times: NDArray[np.float64]
     gain: Gain
     noise: float
-    effective: dict[str, float]
+    draws: dict[str, Plausible]
     curves: dict[str, NDArray[np.float64]]
     curve_times: NDArray[np.float64]
 
@@ -248,7 +251,9 @@ def advise(
         progress(f"{name}: rate constants that agree with the runs")
         draws_of.append(plausible(fit, excess * noise, excess * floor, stream, effort))
     progress("candidate runs")
-    outcomes, draws = _outcomes(draws_of, now, candidates, unit, runs)
+    targets = [fit.target for fit in fits]
+    scale = Likelihood(known, targets[0].prior, excess * noise, floor=excess * floor)
+    outcomes, draws = _outcomes(draws_of, targets, scale, now, candidates, unit)
     errors = streams[-1].standard_normal((len(draws), wanted.points, outcomes.shape[-1]))
     every = range(len(candidates))
 
@@ -274,58 +279,102 @@ def advise(
         candidates.times[list(times)],
         gain,
         excess * noise,
-        {name: found.effective for name, found in zip(names, draws_of, strict=True)},
-        dict(zip(names, _bands(draws_of, shown, unit), strict=True)),
+        dict(zip(names, draws_of, strict=True)),
+        {
+            name: _band(_curves(found, target.prior, shown, unit)[:, 0], found.weights)
+            for name, found, target in zip(names, draws_of, targets, strict=True)
+        },
         curve_times,
     )
 
 
 def _outcomes(
     draws_of: list[Plausible],
+    targets: list[Likelihood],
+    scale: Likelihood,
     now: NDArray[np.float64],
     candidates: Candidates,
     unit: float,
-    runs: xr.Dataset,
 ) -> tuple[NDArray[np.float64], Draws]:
     """Return what draws make of all candidates, noise one, (n, R, T, 1 or 2), and the draws."""
     seen, labels, weights = [], [], []
-    with_product = "product" in runs and bool(np.isfinite(runs["product"].values).any())
-    for k, found in enumerate(draws_of):
-        curves = _curves(found, candidates, unit)
+    measured_species = np.isfinite(scale.runs.product).any() + 1
+    for k, (found, target) in enumerate(zip(draws_of, targets, strict=True)):
+        curves = _curves(found, target.prior, candidates, unit)
         kept = np.isfinite(curves).all((1, 2, 3))
         if kept.sum() < 2:
             raise ValueError(
-                f"{found.target.prior.mechanism.id}: too few of its rate constants could be "
-                "simulated on the candidate runs; ask for shorter ones"
+                f"{target.prior.mechanism.id}: too few of its rate constants could be simulated "
+                "on the candidate runs; ask for shorter ones"
             )
         weights.append(found.weights[kept] / found.weights[kept].sum())
         labels.append(np.full(kept.sum(), k))
-        seen.append(found.target.stabilised(curves[kept][..., : 1 + with_product]))
+        seen.append(scale.stabilised(curves[kept][..., :measured_species]))
     return np.concatenate(seen), Draws(np.concatenate(labels), np.concatenate(weights), now)
 
 
-def _curves(found: Plausible, candidates: Candidates, unit: float) -> NDArray[np.float64]:
+def _curves(
+    found: Plausible, prior: Prior, candidates: Candidates, unit: float
+) -> NDArray[np.float64]:
     """Simulate draws on candidates: (n, R, T, 2), the start as it was weighed in."""
-    times = np.broadcast_to(
-        candidates.times[1:] / unit, (len(candidates), len(candidates.times) - 1)
-    )
+    times = candidates.times[1:] / unit
+    times = np.broadcast_to(times, (len(candidates), len(times)))
     nothing = np.zeros_like(times)
     starts = (candidates.loading, candidates.substrate_0, candidates.product_0)
-    asked = Likelihood(
-        Runs(times, nothing, nothing, *starts), found.target.prior, found.target.noise
-    )
+    asked = Likelihood(Runs(times, nothing, nothing, *starts), prior, LEAST_NOISE)
     curves = asked.curves(found.x).reshape(len(found.x), *times.shape, 2)
     start = np.stack([candidates.substrate_0, candidates.product_0], -1)[:, None]
     return np.concatenate([np.broadcast_to(start, (len(curves), *start.shape)), curves], axis=2)
 
 
-def _bands(draws_of: list[Plausible], shown: Candidates, unit: float) -> list[NDArray[np.float64]]:
-    """Mean and standard deviation of substrate and product of one run, (2, T, 2) each."""
-    bands = []
-    for found in draws_of:
-        curves = _curves(found, shown, unit)[:, 0]
-        kept = np.isfinite(curves).all((1, 2))
-        weights = found.weights[kept, None, None] / found.weights[kept].sum()
-        mean = (weights * curves[kept]).sum(0)
-        bands.append(np.stack([mean, np.sqrt((weights * (curves[kept] - mean) ** 2).sum(0))]))
-    return bands
+def _band(curves: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean and standard deviation over draws (n, T, 2), of those that did not fail: (2, T, 2)."""
+    kept = np.isfinite(curves).all((1, 2))
+    shares = weights[kept, None, None] / weights[kept].sum()
+    mean = (shares * curves[kept]).sum(0)
+    return np.stack([mean, np.sqrt((shares * (curves[kept] - mean) ** 2).sum(0))])
+
+
+def limits(advice: Advice, wanted: Wanted, noise: float, *, assumed: bool = False) -> list[str]:
+    """Say in sentences what the advice rests on.
+
+    Parameters
+    ----------
+    advice, wanted
+        The advice, and what was asked for.
+    noise
+        Relative noise that `advise` was given.
+    assumed
+        Whether that was not told by the runs.
+    """
+    listed = ", ".join(f"{name} {found.effective:.0f}" for name, found in advice.draws.items())
+    found = [
+        "Only mechanisms of the catalogue are considered, and of these only the "
+        f"{len(advice.mechanisms)} most probable; the others have {advice.left_out:.1%} together.",
+        f"Effective draws of rate constants: {listed}.",
+    ]
+    wide = [name for name, drawn in advice.draws.items() if drawn.widening > 1]
+    if wide:
+        found.append(
+            f"Rate constants of {', '.join(wide)} count as known less well than the runs tell: "
+            "the noise had to be taken for "
+            f"{max(drawn.widening for drawn in advice.draws.values()):g} times as much to find "
+            "enough draws."
+        )
+    poor = [name for name, drawn in advice.draws.items() if drawn.effective < _FEW_DRAWS]
+    if poor:
+        found.append(
+            f"Of {', '.join(poor)} fewer than {_FEW_DRAWS} effective draws were found even so: "
+            "what it would make of a run is known worse than the numbers say."
+        )
+    source = "assumed, as the runs do not tell" if assumed else "as estimated or given"
+    if advice.noise > 1.01 * max(noise, LEAST_NOISE):
+        source = (
+            f"more than the {noise:.1%} {source}: no mechanism fits better, so errors other than "
+            "noise, or a mechanism from outside, are taken for noise"
+        )
+    found.append(f"Noise reckoned with: {advice.noise:.1%} of the value, {source}.")
+    low, high = Campaign().loading
+    if not low <= wanted.loading[0] <= wanted.loading[1] <= high:
+        found.append(f"Loadings outside of {low:g} to {high:g}: the network has not seen such.")
+    return found

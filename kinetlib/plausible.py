@@ -19,6 +19,7 @@ from kinetlib.prior import Prior, UnanchoredPrior, draw_prior
 from kinetlib.sample import TRAIN
 
 _SHIFTS = np.exp(np.linspace(-3.0, 3.0, 13))  # lengths of the longest run tried, in horizons
+_WIDENINGS = (1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Effort:
 
     ``bank``, draws from the prior that are searched; ``starts`` and ``steps`` of descents;
     ``kernels`` and ``draws`` of each round of importance sampling, until ``enough`` effective draws
-    or ``rounds``; ``kept``, draws that candidates are simulated for.
+    or ``rounds``; ``kept``, draws that candidates are simulated for, at ``least`` so many effective
+    ones if possible.
     """
 
     bank: int = 3000
@@ -38,6 +40,7 @@ class Effort:
     enough: float = 100.0
     rounds: int = 8
     kept: int = 150
+    least: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -46,20 +49,21 @@ class Plausible:
 
     Attributes
     ----------
-    target
-        The likelihood they were judged by.
     x
-        Draws, ln of rate constants times `unit`, then of drawn concentrations, shape (m, D).
+        Draws, ln of rate constants times the longest run, then of drawn concentrations, shape
+        (m, D).
     weights
         Shape (m,), adding to 1.
     effective
         Kish's effective sample size, before the smallest weights were left out.
+    widening
+        How many times as large the noise was taken as it is, see `plausible`.
     """
 
-    target: Likelihood
     x: NDArray[np.float64]
     weights: NDArray[np.float64]
     effective: float
+    widening: float
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,10 @@ def plausible(
 ) -> Plausible:
     """Draw rate constants that agree with the runs, about where descents ended.
 
+    Many precise points leave a ridge so thin that few draws hit it. Then the noise is taken for
+    twice as much, three times at most, until there are enough draws: rate constants count as known
+    less well than they are.
+
     Parameters
     ----------
     found
@@ -129,8 +137,19 @@ def plausible(
     ValueError
         If no rate constants that the mechanism may have give the runs any likelihood.
     """
+    for widening in _WIDENINGS:
+        drawn = _drawn(found, noise, floor, rng, effort, widening)
+        if drawn.effective >= effort.least:
+            break
+    return drawn
+
+
+def _drawn(
+    found: Fitted, noise: float, floor: float, rng: Generator, effort: Effort, widening: float
+) -> Plausible:
+    """Draw by adaptive importance sampling with the noise so many times as large."""
     runs, prior = found.target.runs, found.target.prior
-    target = Likelihood(runs, prior, noise, floor=floor)
+    target = Likelihood(runs, prior, widening * noise, floor=widening * floor)
     x = np.concatenate([found.x, found.starts])
     value = target.of_curves(target.curves(x))
     known = np.isfinite(value) & np.isfinite(prior.log_density(x))
@@ -147,7 +166,7 @@ def plausible(
         if not pool.n_used or size_of(pool.weights()) >= effort.enough:
             break
         centres = pool.chosen(effort.kernels, rng)
-    return _kept(target, pool, top, rng, effort.kept)
+    return _kept(pool, top, widening, rng, effort.kept)
 
 
 def _moved(prior: Prior, shift: float) -> NDArray[np.float64]:
@@ -158,12 +177,12 @@ def _moved(prior: Prior, shift: float) -> NDArray[np.float64]:
 
 
 def _kept(
-    target: Likelihood, pool: Pool, top: NDArray[np.float64], rng: Generator, most: int
+    pool: Pool, top: NDArray[np.float64], widening: float, rng: Generator, most: int
 ) -> Plausible:
     """Keep some draws of the last round: weighted alike where there are enough."""
     log_weights = pool.weights() if pool.n_used else np.empty(0)
     if len(log_weights) < 2:  # a spike that no draw has hit: the best there is, twice
-        return Plausible(target, np.stack([top, top]), np.array([0.5, 0.5]), 1.0)
+        return Plausible(np.stack([top, top]), np.array([0.5, 0.5]), 1.0, widening)
     size = size_of(log_weights)
     if size >= most:
         kept = np.argsort(-(log_weights + rng.gumbel(size=len(log_weights))))[:most]
@@ -171,4 +190,4 @@ def _kept(
     else:
         kept = np.argsort(-log_weights)[:most]
         weights = np.exp(log_weights[kept] - log_weights.max())
-    return Plausible(target, pool.draws()[kept], weights / weights.sum(), size)
+    return Plausible(pool.draws()[kept], weights / weights.sum(), size, widening)
