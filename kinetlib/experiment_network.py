@@ -29,7 +29,7 @@ from kinetlib.fusion import runs as runs_of
 
 #: What batches are of, and how often: experiments on candidates (runs, points with the start), and
 #: the published design (0 runs stand for it).
-KINDS = (((4, 7), 0.55), ((0, 7), 0.15), ((0, 21), 0.15), ((3, 7), 0.05), ((8, 21), 0.10))
+KINDS = (((4, 7), 0.70), ((0, 7), 0.10), ((0, 21), 0.14), ((8, 21), 0.06))
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class Lessons:
     """How a network learns on.
 
     ``seed`` of all draws; ``sets_per_mechanism`` of each of ``pools`` pools; ``batches`` of
-    ``batch_size`` samples a pool; ``learning_rate`` at the start, which falls along a cosine;
+    ``batch_size`` samples a pool; ``learning_rate`` of the first pool, from which it falls along a cosine;
     ``noise``, relative, from least to most.
     """
 
     seed: int = 511
     sets_per_mechanism: int = 100
-    pools: int = 30
+    pools: int = 10
     batches: int = 80
     batch_size: int = 256
     learning_rate: float = 5e-4
@@ -75,14 +75,14 @@ def learn_on(
     if done:
         model = keras.saving.load_model(folder / f"pool-{done:03d}.keras", safe_mode=True)
     else:
-        steps = lessons.pools * lessons.batches
-        rate = keras.optimizers.schedules.CosineDecay(lessons.learning_rate, steps)
         model.compile(
-            optimizer=keras.optimizers.Adam(rate, global_clipnorm=1.0),
+            optimizer=keras.optimizers.Adam(lessons.learning_rate, global_clipnorm=1.0),
             loss="sparse_categorical_crossentropy",
             jit_compile=keras.backend.backend() == "jax",
         )
     for number in range(done, lessons.pools):
+        share = (1 + np.cos(np.pi * number / lessons.pools)) / 2
+        model.optimizer.learning_rate = lessons.learning_rate * share
         progress({"pool": number + 1, **_lesson(model, lessons, number)})
         _keep(model, folder, number + 1)
     return model

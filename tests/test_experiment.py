@@ -51,7 +51,7 @@ def test_what_is_measured_is_the_choice_with_relative_noise(made):
     bank, _ = made
     chosen = Experiment((2, 0), ((0, 1, 3), (0, 2, 3)))
     exact, noisy = bank.measured(chosen, 0.0), bank.measured(chosen, 0.02)
-    assert exact.time[0].tolist() == pytest.approx([[0, 0.1, 1], [0, 0.5, 1]], abs=1e-6)
+    assert exact.time[0] == pytest.approx(np.array([[0, 0.1, 1], [0, 0.5, 1]]), abs=1e-6)
     assert exact.loading[0].tolist() == pytest.approx([0.1, 0.02])
     assert (exact.substrate[:, 1, 1] == bank.substrate[:, 0, 2]).all()
     assert (noisy.substrate[..., 0] == exact.substrate[..., 0]).all()
