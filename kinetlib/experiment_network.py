@@ -10,7 +10,6 @@ parameter sets is new, and is read by some ten experiments a set.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib import experiment, fusion, mechanisms
+from kinetlib import experiment, files, mechanisms
 from kinetlib.campaign import Runs
 from kinetlib.discrimination import rows_of
 from kinetlib.experiment import Bank, schemes
@@ -37,7 +36,7 @@ class Lessons:
     """How a network learns on.
 
     ``seed`` of all draws; ``sets_per_mechanism`` of each of ``pools`` pools; ``batches`` of
-    ``batch_size`` samples a pool; ``learning_rate`` of the first pool, from which it falls along a cosine;
+    ``batch_size`` samples a pool; ``learning_rate`` of the first, falling along a cosine;
     ``noise``, relative, from least to most.
     """
 
@@ -139,9 +138,7 @@ def _keep(model: keras.Model, folder: Path, pools: int) -> None:
     """Leave the network under a new name, then the state that points at it, then tidy up."""
     path = folder / f"pool-{pools:03d}.keras"
     model.save(path)
-    beside = folder / f".{os.getpid()}-state.json"
-    beside.write_text(json.dumps({"pools": pools}), encoding="utf-8")
-    os.replace(beside, folder / "state.json")
+    files.write_text(folder / "state.json", json.dumps({"pools": pools}))
     for old in folder.glob("pool-*.keras"):
         if old != path:
             old.unlink()
@@ -151,8 +148,3 @@ def card_of(released: dict[str, Any], lessons: Lessons) -> dict[str, Any]:
     """Return the card of a network that learned on from a released one."""
     kept = {name: released[name] for name in ("classes", "recipe")}
     return {"name": "runset, planned experiments", **kept, "lessons": vars(lessons)}
-
-
-def save(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
-    """Save the network with its card, see `kinetlib.fusion.save`."""
-    fusion.save(model, path, card)

@@ -1,18 +1,19 @@
 """Which experiments tell mechanisms apart: ``python -m kinetlib.experiment_study [folder]``.
 
-Four runs of seven points are chosen among 36 candidate runs, by T-optimality and by what the
-released network tells of simulated data, and put beside unplanned experiments with three times the
-points. Experiments are chosen on one set of rate constants and judged on another, with new noise.
-Choosing takes some ten minutes on one core; a choice that is made is a file, so that an interrupted
-study goes on. ``python -m kinetlib.experiment_study summary [folder]`` judges, and writes the
-record that the book shows.
+Four runs of seven points are chosen among 36 candidate runs, by T-optimality and by what a network
+tells of simulated data, and put beside unplanned experiments with three times the points. All of it
+twice: with the released network, and with one that has learned on from random experiments on the
+candidates (`kinetlib.experiment_network`), because what a network reads badly looks worth little.
+Experiments are chosen on one set of rate constants and judged on another, with new noise.
+
+An hour or so on one core; what is done is a file, so that an interrupted study goes on.
+``python -m kinetlib.experiment_study summary [folder]`` writes the record that the book shows.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 from rich.console import Console
 
-from kinetlib import calibration, discrimination, experiment, mechanisms, provenance
+from kinetlib import calibration, discrimination, experiment, files, mechanisms, provenance
 from kinetlib.campaign import Runs
 from kinetlib.discrimination import Bound, NearestRival, Search, Told, rows_of
 from kinetlib.experiment import EVEN, Bank, Candidates, Experiment, schemes
@@ -37,7 +38,7 @@ NOISE = (0.01, 0.02)  # that they are judged at
 SETS = 250  # a mechanism, to choose on
 FEW = 30  # of them, to order alternatives
 PAIRED = 60  # of them, for distances of all pairs
-JUDGED = 500  # a mechanism
+JUDGED, CALIBRATING = 500, 250  # a mechanism
 UNPLANNED = 2  # experiments of each parameter set
 SCREENED = 5  # alternatives of a step that all parameter sets are asked about
 IN_BOX = 0.1001  # largest loading of the published design
@@ -82,21 +83,17 @@ def choose(folder: Path, asked: discrimination.Asked) -> dict[str, Experiment]:
     makers: dict[str, Callable[[], tuple[Experiment, dict]]] = {
         T_OPTIMAL: lambda: t_optimal(banked(), LEVEL),
         PLANNED: lambda: informative(banked(), asked, LEVEL),
-        BOXED: lambda: informative(banked(), asked, LEVEL, largest=IN_BOX),
+        BOXED: lambda: boxed(banked(), asked, LEVEL, chosen[PLANNED]),
         CEILING: lambda: richest(banked(), asked, LEVEL, chosen[PLANNED]),
     }
     for name, maker in makers.items():
-        path = folder / f"{name.replace(', ', '-').replace(' ', '_').replace('%', 'percent')}.json"
+        path = folder / f"{_slug(name)}.json"
         if not path.exists():
             console.print(name)
             began = time.perf_counter()
             found, more = maker()
-            record = {
-                **described(found, candidates),
-                **more,
-                "seconds": time.perf_counter() - began,
-            }
-            _write(path, record)
+            more["seconds"] = round(time.perf_counter() - began)
+            _write(path, {**described(found, candidates), **more})
         chosen[name] = read(json.loads(path.read_text(encoding="utf-8")), candidates)
     return chosen
 
@@ -114,6 +111,15 @@ def informative(
     score = Bound(bank, asked, level)
     cheap = Bound(bank[_first(bank.labels, FEW)], asked, level)
     return _searched(score, bank.candidates, (cheap, SCREENED), largest)
+
+
+def boxed(
+    bank: Bank, asked: discrimination.Asked, level: float, planned: Experiment
+) -> tuple[Experiment, dict[str, Any]]:
+    """Choose among the loadings of the published design, unless that has been done."""
+    if bank.candidates.loading[list(planned.runs)].max() <= IN_BOX:
+        return planned, {}
+    return informative(bank, asked, level, largest=IN_BOX)
 
 
 def richest(
@@ -277,39 +283,66 @@ def read(record: dict[str, Any], candidates: Candidates) -> Experiment:
     return Experiment(tuple(runs), tuple(rows))
 
 
-def summary(folder: Path, asked: discrimination.Asked) -> dict[str, Any]:
-    """Judge the choices and return the record that the book shows."""
-    chosen = choose(folder, asked)
-    told, labels = judge(chosen, asked, sets=JUDGED, calibrating=SETS)
-    rng = default_rng(SEED)
-    records = {
-        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")
-    }
-    candidates = experiment.grid()
-    return {
-        "seed": SEED,
-        "candidates": len(candidates),
-        "chosen_on": SETS * 20,
-        "chosen_at": LEVEL,
-        "judged_on": len(labels),
-        "unplanned_of_each": UNPLANNED,
-        "experiments": {
-            name: {**described(one, candidates), **_course(records, name)}
-            for name, one in chosen.items()
-        },
-        "comparison": {
+def main(folder: Path) -> None:
+    """Do what has not been done yet, with each network."""
+    for network, asked in networks(folder).items():
+        path = folder / network / "judged" / "comparison.json"
+        if path.exists():
+            continue
+        console.print(f"{network} network")
+        chosen = choose(folder / network, asked)
+        console.print("judging")
+        told, labels = judge(chosen, asked, sets=JUDGED, calibrating=CALIBRATING)
+        rng = default_rng(SEED)
+        comparison = {
             f"{level:g}": discrimination.compared(kinds, BASELINE, CEILING, rng)
             for level, kinds in told.items()
-        },
+        }
+        _write(path, {"judged_on": len(labels), "comparison": comparison})
+
+
+def networks(folder: Path) -> dict[str, discrimination.Asked]:
+    """Return the released network, and the one that has learned on, which is trained if need be."""
+    from kinetlib import experiment_network as lessons
+    from kinetlib import fusion
+    from kinetlib.classification import open_network
+
+    released, card, _ = open_network("runset")
+    path = folder / "network" / "planned.keras"
+    if not path.exists():
+        copy, _, _ = open_network("runset")
+        model = lessons.learn_on(copy, lessons.Lessons(), path.parent, console.print)
+        fusion.save(model, path, lessons.card_of(card, lessons.Lessons()))
+    return {"released": asked_of(released), "taught": asked_of(fusion.load(path)[0])}
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """Collect what was chosen and how it was judged: the record that the book shows."""
+    found = {}
+    for path in sorted(folder.glob("*/judged/comparison.json")):
+        judged = json.loads(path.read_text(encoding="utf-8"))
+        choices = path.parents[1]
+        found[choices.name] = {
+            "experiments": {
+                name: json.loads((choices / f"{_slug(name)}.json").read_text(encoding="utf-8"))
+                for name in (PLANNED, BOXED, T_OPTIMAL, CEILING)
+            },
+            **judged,
+        }
+    return {
+        "seed": SEED,
+        "candidates": len(experiment.grid()),
+        "chosen_on": SETS * len(mechanisms.catalogue()),
+        "chosen_at": LEVEL,
+        "unplanned_of_each": UNPLANNED,
+        "networks": found,
         "processor": provenance.processor(),
         **provenance.attributes(),
     }
 
 
-def _course(records: dict[str, dict], name: str) -> dict[str, Any]:
-    slug = name.replace(", ", "-").replace(" ", "_").replace("%", "percent")
-    record = records.get(slug, {})
-    return {key: record[key] for key in ("criterion", "information", "seconds") if key in record}
+def _slug(name: str) -> str:
+    return name.replace(", ", "-").replace(" ", "_").replace("%", "percent")
 
 
 def _say(step: discrimination.Step) -> None:
@@ -318,23 +351,15 @@ def _say(step: discrimination.Step) -> None:
 
 def _write(path: Path, record: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    files.write_text(path, json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
     _parser = argparse.ArgumentParser(description=__doc__)
-    _parser.add_argument("what", nargs="?", default="choose", choices=("choose", "summary"))
+    _parser.add_argument("what", nargs="?", default="run", choices=("run", "summary"))
     _parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
     _given = _parser.parse_args()
-    from kinetlib.classification import open_network
-
-    _asked = asked_of(open_network("runset")[0])
-    if _given.what == "choose":
-        choose(_given.folder, _asked)
+    if _given.what == "run":
+        main(_given.folder)
     else:
-        _write(_given.folder / "summary" / "experiment_design.json", summary(_given.folder, _asked))
+        _write(_given.folder / "experiment_design.json", summary(_given.folder))

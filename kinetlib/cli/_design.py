@@ -156,17 +156,10 @@ def _run(advised: Advice, i: int, about: dict[str, Any]) -> dict[str, float]:
 
 
 def _draw(advised: Advice, unit: str, path: Path) -> None:
-    import os
+    from kinetlib import files, plot
 
-    from kinetlib import plot
-
-    picture = plot.next_run(advised, unit)
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        picture.savefig(beside, dpi=200)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with files.replacing(path) as beside:
+        plot.next_run(advised, unit).savefig(beside, dpi=200, format=path.suffix[1:])
 
 
 def _show(answer: dict[str, Any]) -> None:
