@@ -4,6 +4,7 @@ A notebook calls :func:`use_style` once and ends each figure with :func:`show`, 
 text for readers who cannot see it.
 """
 
+from kinetlib.plot.experiment import experiments, next_run, told
 from kinetlib.plot.figures import (
     accuracies,
     bars,
@@ -40,14 +41,17 @@ __all__ = [
     "concentration_curves",
     "confusion",
     "distributions",
+    "experiments",
     "family_color",
     "family_legend",
     "grid",
     "mechanism_grid",
+    "next_run",
     "panels",
     "ranges",
     "reliability",
     "show",
+    "told",
     "training_curves",
     "use_style",
     "work_precision",
