@@ -26,6 +26,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kinetlib.experiment import Candidates, Experiment
+from kinetlib.integrate import integrate
 from kinetlib.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism
 from kinetlib.prior import Prior, drawn_species
 from kinetlib.sensitivity import CONSTANTS, INITIAL, sensitivities
@@ -77,6 +78,19 @@ class Information:
         return float(np.exp((self.criterion(experiment) - best) / self.p))
 
 
+def values_of(
+    mechanism: Mechanism, candidates: Candidates, x: NDArray[np.float64], *, threads: int | None = 1
+) -> NDArray[np.float64]:
+    """Simulate all candidates for some coordinates; see `curves`, of which it gives the values."""
+    network = mechanism.network
+    constants, initial = _conditions(mechanism, candidates, x)
+    found = integrate(
+        network, constants, initial, candidates.times, rtol=_RTOL, atol=_ATOL, threads=threads
+    )
+    seen = [network.index(SUBSTRATE), network.index(PRODUCT)]
+    return found.concentration[:, :, seen].reshape(len(x), len(candidates), -1, 2)
+
+
 def curves(
     mechanism: Mechanism, candidates: Candidates, x: NDArray[np.float64], *, threads: int | None = 1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -102,19 +116,11 @@ def curves(
         Their derivatives by x, shape (n, runs, T, 2, p).
     """
     network, drawn = mechanism.network, drawn_species(mechanism)
-    n, r, n_constants = len(x), len(candidates), len(network.constants)
-    initial = np.zeros((n, r, len(network.species)))
-    for species, value in mechanism.default_initial.items():
-        initial[..., network.index(species)] = value
-    for species, column in zip(drawn, x[:, n_constants:].T, strict=True):
-        initial[..., network.index(species)] = np.exp(column)[:, None]
-    given = (candidates.substrate_0, candidates.product_0, candidates.loading)
-    for species, value in zip((SUBSTRATE, PRODUCT, CATALYST), given, strict=True):
-        initial[..., network.index(species)] = value
+    constants, initial = _conditions(mechanism, candidates, x)
     found = sensitivities(
         network,
-        np.repeat(np.exp(x[:, :n_constants]), r, axis=0),
-        initial.reshape(n * r, -1),
+        constants,
+        initial,
         candidates.times,
         wrt=(CONSTANTS, INITIAL) if drawn else CONSTANTS,
         rtol=_RTOL,
@@ -125,13 +131,29 @@ def curves(
     slopes = [found.log_constants[:, :, seen]]
     for species in drawn:
         at = network.index(species)
-        by_log = found.initial[:, :, seen, at] * initial.reshape(n * r, -1)[:, None, None, at]
-        slopes.append(by_log[..., None])
-    shape = (n, r, len(candidates.times), 2)
+        slopes.append((found.initial[:, :, seen, at] * initial[:, None, None, at])[..., None])
+    shape = (len(x), len(candidates), len(candidates.times), 2)
     return (
         found.concentration[:, :, seen].reshape(shape),
         np.concatenate(slopes, axis=-1).reshape(*shape, x.shape[1]),
     )
+
+
+def _conditions(
+    mechanism: Mechanism, candidates: Candidates, x: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rate constants and initial concentrations, a row for each draw and, within it, each run."""
+    network, n_constants = mechanism.network, len(mechanism.network.constants)
+    initial = np.zeros((len(x), len(candidates), len(network.species)))
+    for species, value in mechanism.default_initial.items():
+        initial[..., network.index(species)] = value
+    for species, column in zip(drawn_species(mechanism), x[:, n_constants:].T, strict=True):
+        initial[..., network.index(species)] = np.exp(column)[:, None]
+    given = (candidates.substrate_0, candidates.product_0, candidates.loading)
+    for species, value in zip((SUBSTRATE, PRODUCT, CATALYST), given, strict=True):
+        initial[..., network.index(species)] = value
+    constants = np.repeat(np.exp(x[:, :n_constants]), len(candidates), axis=0)
+    return constants, initial.reshape(len(constants), -1)
 
 
 def noise_variance(
@@ -184,8 +206,14 @@ def information(
     variance = noise_variance(values, noise, floor)
     weight = 1 / variance + 2 * (noise**2 * values / variance) ** 2
     weight[:, :, candidates.times == 0] = 0.0  # weighed in, not measured
+    rows = slopes * np.sqrt(weight)[..., None]
+    return Information(candidates, rows, moments(prior)[1])
+
+
+def moments(prior: Prior) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and inverse covariance of a prior's bank, shapes (p,) and (p, p)."""
     covariance = np.atleast_2d(np.cov(prior.bank, rowvar=False))
-    return Information(candidates, slopes * np.sqrt(weight)[..., None], np.linalg.inv(covariance))
+    return prior.bank.mean(0), np.linalg.inv(covariance)
 
 
 def shown(values: NDArray[np.float64], experiment: Experiment) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from kinetlib.estimation import FLOOR, curves, levelled, noise_variance, shown
+from kinetlib.estimation import FLOOR, curves, levelled, moments, noise_variance, shown, values_of
 from kinetlib.experiment import Candidates, Experiment
 from kinetlib.prior import Prior
 
@@ -124,15 +124,10 @@ class _Problem:
         self.candidates = candidates.only(experiment.runs)
         self.experiment = Experiment(tuple(range(len(experiment.runs))), experiment.times)
         self.data = levelled(data, noise, floor).reshape(len(data), -1)
-        self.mean = prior.bank.mean(0)
-        self.precision = np.linalg.inv(np.cov(prior.bank, rowvar=False))
+        self.mean, self.precision = moments(prior)
 
-    def _shown(self, x: NDArray) -> tuple[NDArray, NDArray]:
-        values, slopes = curves(self.mechanism, self.candidates, x, threads=self.threads)
-        values, slopes = (shown(part, self.experiment) for part in (values, slopes))
-        slopes = slopes / np.sqrt(noise_variance(values, self.noise, self.floor))[..., None]
-        level = levelled(values, self.noise, self.floor)
-        return level.reshape(len(x), -1), slopes.reshape(len(x), -1, x.shape[1])
+    def _levelled(self, values: NDArray) -> NDArray[np.float64]:
+        return levelled(shown(values, self.experiment), self.noise, self.floor)
 
     def _from_prior(self, x: NDArray) -> NDArray:
         from_mean = x - self.mean
@@ -140,15 +135,19 @@ class _Problem:
 
     def best_draws(self, bank: NDArray, starts: int) -> NDArray[np.float64]:
         """Return the draws that fit each sample best, shape (n starts, p)."""
-        level, _ = self._shown(bank)
+        values = values_of(self.mechanism, self.candidates, bank, threads=self.threads)
+        level = self._levelled(values).reshape(len(bank), -1)
         squares = cdist(self.data, level, "sqeuclidean")
         cost = np.where(np.isfinite(squares), squares, np.inf) + self._from_prior(bank)
         return bank[np.argsort(cost, axis=1)[:, :starts].ravel()].copy()
 
     def look(self, x: NDArray, of: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Cost, gradient and curvature at x (m, p) for the samples `of` (m,)."""
-        level, slopes = self._shown(x)
-        residual = level - self.data[of]
+        values, slopes = curves(self.mechanism, self.candidates, x, threads=self.threads)
+        residual = self._levelled(values).reshape(len(x), -1) - self.data[of]
+        deviation = np.sqrt(noise_variance(values, self.noise, self.floor))
+        slopes = shown(slopes / deviation[..., None], self.experiment)
+        slopes = slopes.reshape(len(x), -1, x.shape[1])
         failed = ~(np.isfinite(residual).all(1) & np.isfinite(slopes).all((1, 2)))
         residual[failed], slopes[failed] = 0.0, 0.0
         cost = ((residual**2).sum(1) + self._from_prior(x)) / 2

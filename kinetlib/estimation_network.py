@@ -10,6 +10,7 @@ optimal experimental design for parameter estimation problems, arXiv 2406.14003,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from kinetlib.estimation import FLOOR, levelled, measured
 
 WIDTH = 128  # of the two hidden layers
-BATCH = 128
+BATCH = 256
 _LEARNING_RATE = 2e-3  # at the beginning; a cosine brings it to nothing
 _LEAST, _MOST = -12.0, 4.0  # of the logarithm of a variance, in units of the prior's
 
@@ -84,21 +85,32 @@ def train(
     level = np.stack([flat.mean(0), flat.std(0) + 1.0])
     coordinates = np.stack([x.mean(0), x.std(0)])
     network = _network(flat.shape[1], x.shape[1], rng)
-    steps = passes * -(-len(x) // BATCH)
-    rate = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, steps)
-    network.compile(keras.optimizers.Adam(rate), loss=surprise)
     target = ((x - coordinates[0]) / coordinates[1]).astype(np.float32)
-    for _ in range(passes):
-        order = rng.permutation(len(x))
-        data = measured(values[order], noise, rng, floor=floor)
-        network.fit(
-            _inputs(data, noise, floor, level),
-            target[order],
-            batch_size=BATCH,
-            shuffle=False,
-            verbose=0,
-        )
+
+    def fresh(rows: NDArray) -> tuple[NDArray, NDArray]:
+        data = measured(values[rows], noise, rng, floor=floor)
+        return _inputs(data, noise, floor, level), target[rows]
+
+    orders = np.concatenate([rng.permutation(len(x)) for _ in range(passes)])
+    batches = _Batches(np.array_split(orders, max(1, len(orders) // BATCH)), fresh)
+    rate = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, len(batches))
+    network.compile(keras.optimizers.Adam(rate), loss=surprise)
+    network.fit(batches, shuffle=False, verbose=0)
     return Estimator(network, level, coordinates, noise, floor)
+
+
+class _Batches(keras.utils.PyDataset):
+    """Batches of draws, each with noise of its own."""
+
+    def __init__(self, rows: list[NDArray], fresh: Callable[[NDArray], tuple]) -> None:
+        super().__init__()
+        self._rows, self._fresh = rows, fresh
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, number: int) -> tuple[NDArray, NDArray]:
+        return self._fresh(self._rows[number])
 
 
 def surprise(target: keras.KerasTensor, answer: keras.KerasTensor) -> keras.KerasTensor:
