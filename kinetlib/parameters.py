@@ -141,6 +141,19 @@ class DatasetGeneration(Parameters):
         }
 
 
+class ExperimentDesign(Parameters):
+    """Parameters of ``05b_experiment_design``."""
+
+    seed: Seed = Field(55, description="root of all random numbers")
+    sets_per_mechanism: Count = Field(
+        40, description="sets of rate constants per mechanism that experiments are tried on"
+    )
+    rivals: Count = Field(
+        20, description="sets of rate constants per mechanism that rivals are sought among"
+    )
+    noise: Fraction = Field(0.015, description="relative noise that experiments are chosen for")
+
+
 class FusionTraining(Parameters):
     """Parameters of ``06_fusion_training``."""
 
@@ -230,6 +243,7 @@ class Chapters(BaseModel):
     dataset_generation: DatasetGeneration = Field(
         DatasetGeneration(), alias="03_dataset_generation"
     )
+    experiment_design: ExperimentDesign = Field(ExperimentDesign(), alias="05b_experiment_design")
     fusion_training: FusionTrainingVariants = Field(
         FusionTrainingVariants(), alias="06_fusion_training"
     )

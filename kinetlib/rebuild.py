@@ -41,6 +41,26 @@ MODULES: dict[str, list[str]] = {
         "coverage",
         "evaluate",
     ],
+    "05b_experiment_design": [
+        *_KINETICS,
+        *_CLASSIFIER,
+        "files",
+        "simulate",
+        "sample",
+        "dataset",
+        "evaluate",
+        "prior",
+        "likelihood",
+        "_sampling",
+        "experiment",
+        "discrimination",
+        "experiment_network",
+        "experiment_study",
+        "next_run",
+        "plausible",
+        "advice",
+        "plot",
+    ],
     "06_fusion_training": ["dataset", "fusion", "campaign"],
     "07_evaluation": [
         *_KINETICS,
@@ -82,6 +102,7 @@ ALONE = ["01_solver_exploration", "03_dataset_generation"]
 
 #: Committed data that a chapter reads, as patterns below the repository.
 DATA: dict[str, list[str]] = {
+    "05b_experiment_design": ["data/models/*.*", "data/studies/*.json"],
     "06_fusion_training": ["data/published/*.csv"],
     "07_evaluation": ["data/published/*.csv", "data/models/*.*"],
     "08_limits": ["data/published/*.csv", "data/models/*.*", "data/studies/*.json"],

@@ -4,6 +4,8 @@ A notebook calls :func:`use_style` once and ends each figure with :func:`show`, 
 text for readers who cannot see it.
 """
 
+from kinetlib.plot.estimation import constants_known
+from kinetlib.plot.experiment import experiments, next_run, told
 from kinetlib.plot.figures import (
     accuracies,
     bars,
@@ -39,15 +41,19 @@ __all__ = [
     "bars",
     "concentration_curves",
     "confusion",
+    "constants_known",
     "distributions",
+    "experiments",
     "family_color",
     "family_legend",
     "grid",
     "mechanism_grid",
+    "next_run",
     "panels",
     "ranges",
     "reliability",
     "show",
+    "told",
     "training_curves",
     "use_style",
     "work_precision",
