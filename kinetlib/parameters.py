@@ -151,7 +151,8 @@ class ExperimentDesign(Parameters):
     rivals: Count = Field(
         20, description="sets of rate constants per mechanism that rivals are sought among"
     )
-    noise: Fraction = Field(0.015, description="relative noise that experiments are chosen for")
+    noise: Positive = Field(0.015, description="relative noise that experiments are chosen for")
+    reactions: Count = Field(6, description="reactions that a next run is advised for")
 
 
 class FusionTraining(Parameters):

@@ -59,6 +59,7 @@ MODULES: dict[str, list[str]] = {
         "next_run",
         "plausible",
         "advice",
+        "advice_trial",
         "plot",
     ],
     "06_fusion_training": ["dataset", "fusion", "campaign"],
