@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.random import default_rng
+from numpy.random import Generator, default_rng
+from numpy.typing import NDArray
 from rich.console import Console
 from scipy.special import softmax
 
@@ -25,7 +26,7 @@ from kinetlib.discrimination import Told
 from kinetlib.experiment_study import BASELINE, FEWER, PLANNED, POINTS, SEED
 from kinetlib.infer import Effort, compare
 from kinetlib.likelihood import Runs as Measured
-from kinetlib.prior import draw_prior
+from kinetlib.prior import Prior, draw_prior
 from kinetlib.sample import TRAIN
 
 PART = 3  # of the seed, beside choosing and judging
@@ -66,50 +67,78 @@ def main(folder: Path, rounds: int) -> None:
         name: draw_prior(name, BANK, TRAIN, default_rng([SEED, PART, *name.encode()]), threads=1)
         for name in names
     }
-    for number in range(rounds):
-        made = samples(number, folder)
+    # Planned and unplanned with as few points first: what is asked most.
+    for number, kind in ((n, kind) for n in range(rounds) for kind in KINDS):
+        made = samples(number, folder)[kind]
         for i, truth in enumerate(names):
-            for kind in KINDS:
-                path = folder / "evidence" / f"{number}-{truth}-{kind.replace(', ', '-')}.json"
-                if path.exists():
-                    continue
-                began = time.perf_counter()
-                runs = made[kind][i : i + 1]
-                columns = ("time", "substrate", "product", "loading", "substrate_0", "product_0")
-                data = Measured(*(getattr(runs, name)[0] for name in columns))
+            path = _path(folder, number, truth, kind)
+            if not path.exists():
                 rng = default_rng([SEED, PART, number, i, KINDS.index(kind)])
-                found = compare(data, priors, noise=NOISE, rng=rng, effort=EFFORT)
-                record = {
-                    "truth": truth,
-                    "log_evidence": [found[name].log_evidence for name in names],
-                    "given_up": [found[name].given_up for name in names],
-                    "seconds": time.perf_counter() - began,
-                }
+                record = {"truth": truth, **_judged(made[i : i + 1], priors, rng)}
                 files.write_text(path, json.dumps(record))
                 console.print(f"{number} {truth} {kind}: {record['seconds']:.0f} s")
 
 
-def summary(folder: Path) -> dict[str, Any]:
-    """Compare the kinds of experiments on the parameter sets that all of them are done for."""
-    names = list(mechanisms.catalogue())
-    found: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in KINDS}
-    for kind in KINDS:
-        for path in (folder / "evidence").glob(f"*-{kind.replace(', ', '-')}.json"):
-            record = json.loads(path.read_text(encoding="utf-8"))
-            key = "-".join(path.stem.split("-")[:2])
-            # What was given up has a bound; its share is negligible.
-            found[kind][key] = softmax(np.array(record["log_evidence"]))
-    common = sorted(set.intersection(*(set(one) for one in found.values())))
-    if not common:
-        return {"samples": 0}
-    labels = np.array([names.index(key.split("-")[1]) for key in common])
-    told = {
-        kind: Told.of(np.stack([one[key] for key in common]), labels) for kind, one in found.items()
+def _judged(runs: Runs, priors: dict[str, Prior], rng: Generator) -> dict[str, Any]:
+    """Find the evidence of every mechanism for one sample."""
+    began = time.perf_counter()
+    columns = ("time", "substrate", "product", "loading", "substrate_0", "product_0")
+    data = Measured(*(getattr(runs, name)[0] for name in columns))
+    found = compare(data, priors, noise=NOISE, rng=rng, effort=EFFORT)
+    return {
+        # What was given up has a bound, and by it a negligible share.
+        "log_evidence": [one.log_evidence for one in found.values()],
+        "effective": [
+            None if one.given_up else one.effective_sample_size for one in found.values()
+        ],
+        "seconds": time.perf_counter() - began,
     }
-    table = discrimination.compared(told, BASELINE, PLANNED, default_rng(SEED))
-    for measures in table.values():
-        del measures["gap_closed"]  # there is no ceiling
-    return {"samples": len(common), "noise": NOISE, "comparison": table}
+
+
+def _path(folder: Path, number: int, truth: str, kind: str) -> Path:
+    return (
+        folder / "evidence" / f"{number}-{truth}-{kind.replace(', ', '-').replace(' ', '_')}.json"
+    )
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """Compare the kinds of experiments on the parameter sets that all of them are done for.
+
+    Kinds that are not done for any parameter set are left out.
+    """
+    names = list(mechanisms.catalogue())
+    found: dict[str, dict[tuple[int, str], NDArray[np.float64]]] = {}
+    for kind in KINDS:
+        done = {}
+        for path in (folder / "evidence").glob("*.json"):
+            number, truth = path.stem.split("-")[:2]
+            if path == _path(folder, int(number), truth, kind):
+                record = json.loads(path.read_text(encoding="utf-8"))
+                done[int(number), truth] = softmax(np.array(record["log_evidence"]))
+        if done:
+            found[kind] = done
+    common = sorted(set.intersection(*(set(done) for done in found.values()))) if found else []
+    labels = np.array([names.index(truth) for _, truth in common], dtype=int)
+    told = {
+        kind: Told.of(np.stack([done[key] for key in common]), labels)
+        for kind, done in found.items()
+        if common
+    }
+    rng = default_rng(SEED)
+    return {
+        "samples": len(common),
+        "noise": NOISE,
+        "kinds": {
+            kind: {
+                "top_1": discrimination.interval(one.top_1, rng),
+                "cross_entropy": discrimination.interval(one.cross_entropy, rng),
+                "gain_on_unplanned": discrimination.interval(
+                    told[FEWER].cross_entropy - one.cross_entropy, rng
+                ),
+            }
+            for kind, one in told.items()
+        },
+    }
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ MODULES: dict[str, list[str]] = {
         "discrimination",
         "experiment_network",
         "experiment_study",
+        "experiment_evidence",
+        "infer",
         "next_run",
         "plausible",
         "advice",
