@@ -196,7 +196,7 @@ class Advice:
     @property
     def expected_entropy(self) -> float:
         """Bound on the expected entropy after it, nats."""
-        return self.entropy - self.gain.information
+        return max(0.0, self.entropy - self.gain.information)
 
 
 def advise(
