@@ -14,7 +14,7 @@ RUNS = [
 def test_each_experiment_has_a_panel_and_each_run_a_line():
     figure = plot.experiments({"one": RUNS, "other": RUNS[:1]})
     shown = [ax for ax in figure.axes if ax.get_visible()]
-    assert [ax.get_title() for ax in shown] == ["one", "other"]
+    assert [ax.get_title(loc="left") for ax in shown] == ["one", "other"]
     lines = [line for line in shown[0].lines if len(line.get_xdata())]
     assert [line.get_xdata().tolist() for line in lines] == [run["times"] for run in RUNS]
     # Two runs of one loading do not hide each other.
