@@ -4,6 +4,7 @@ A notebook calls :func:`use_style` once and ends each figure with :func:`show`, 
 text for readers who cannot see it.
 """
 
+from kinetlib.plot.estimation import constants_known
 from kinetlib.plot.experiment import experiments, next_run, told
 from kinetlib.plot.figures import (
     accuracies,
@@ -40,6 +41,7 @@ __all__ = [
     "bars",
     "concentration_curves",
     "confusion",
+    "constants_known",
     "distributions",
     "experiments",
     "family_color",
