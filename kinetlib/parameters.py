@@ -151,7 +151,21 @@ class ExperimentDesign(Parameters):
     rivals: Count = Field(
         20, description="sets of rate constants per mechanism that rivals are sought among"
     )
-    noise: Fraction = Field(0.015, description="relative noise that experiments are chosen for")
+    noise: Positive = Field(0.015, description="relative noise that experiments are chosen for")
+    reactions: Count = Field(6, description="reactions that a next run is advised for")
+    estimated: ListOf[str] = Field(
+        ["M1", "M2"], description="mechanisms whose rate constants are estimated"
+    )
+    estimation_draws: Count = Field(
+        3000, description="draws from the prior that estimators learn from"
+    )
+    estimation_passes: Count = Field(30, description="passes of the estimating network over them")
+    estimation_samples: Count = Field(
+        100, description="further draws whose constants are estimated"
+    )
+    estimation_unplanned: Count = Field(
+        2, description="unplanned experiments that are estimated from"
+    )
 
 
 class FusionTraining(Parameters):
