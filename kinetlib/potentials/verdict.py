@@ -1,0 +1,237 @@
+"""What the pools of the benchmark say together: intervals over pools, and the goals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.isotonic import IsotonicRegression
+
+from kinetlib.potentials.benchmark import MODES, TESTS
+
+MEASURES = ("energy", "largest_energy", "force", "force_95")
+"""Errors on a test, in meV per atom and meV per angstrom."""
+
+DESIGN = "i_greedy"
+"""The design that the goals are about, chosen before any test was looked at."""
+
+PREDICTOR = "mean_variance"
+"""The label-free measure that the fifth goal is about."""
+
+ENERGIES, FORCES = MODES
+
+
+def table(records: Sequence[dict[str, Any]]) -> xr.DataArray:
+    """Put the errors of all pools into one array, the median over draws.
+
+    Parameters
+    ----------
+    records
+        Of `kinetlib.potentials.benchmark.run`, one a pool, all of one plan.
+
+    Returns
+    -------
+    xarray.DataArray
+        (pool, mode, method, n, test, measure), NaN where nothing was fitted.
+    """
+    entries = records[0]["entries"]
+    axes = {
+        "pool": [record["pool"] for record in records],
+        "mode": list(MODES),
+        "method": list(dict.fromkeys(entry["method"] for entry in entries)),
+        "n": sorted({entry["n"] for entry in entries}),
+        "test": [name for name in TESTS if name in entries[0]],
+        "measure": list(entries[0]["T1"]),
+    }
+    values = np.full([len(axis) for axis in axes.values()], np.nan)
+    for i, record in enumerate(records):
+        drawn: dict[tuple[int, int, int], list] = {}
+        for entry in record["entries"]:
+            key = tuple(axes[name].index(entry[name]) for name in ("mode", "method", "n"))
+            rows = [[entry[test][name] for name in axes["measure"]] for test in axes["test"]]
+            drawn.setdefault(key, []).append(rows)
+        for key, rows in drawn.items():
+            values[(i, *key)] = np.median(rows, axis=0)
+    return xr.DataArray(values, axes, name="error")
+
+
+def interval(values: NDArray[np.float64], rng: Generator, n: int = 4000) -> dict[str, float]:
+    """Return the median over pools and its 95 % interval, pools drawn anew.
+
+    Parameters
+    ----------
+    values
+        One a pool, shape (p,).
+    """
+    drawn = rng.choice(values, size=(n, len(values)))
+    low, high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
+    return {"value": float(np.median(values)), "low": float(low), "high": float(high)}
+
+
+def equivalents(errors: xr.DataArray) -> xr.DataArray:
+    """Count how many random configurations do what one chosen configuration does.
+
+    The error of random sets is made monotone in log n (isotonic regression), and the size read off
+    at which it equals the method's. Where it would lie beyond the sizes tried, the nearest tried
+    one is taken: such values are bounds.
+
+    Parameters
+    ----------
+    errors
+        From `table`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Size of the random set over size of the chosen one, of the same shape without the methods'
+        largest random size.
+    """
+    curve = errors.sel(method="random")
+    sizes = np.log(errors.n.values.astype(float))
+
+    def read_off(method: NDArray, random: NDArray) -> NDArray:
+        if np.isnan(random).any():
+            return np.full_like(method, np.nan)
+        fitted = IsotonicRegression(increasing=False).fit(sizes, np.log(random))
+        smooth = fitted.predict(sizes) - 1e-9 * np.arange(len(sizes))  # no level stretches
+        asked = np.interp(-np.log(method), -smooth, sizes)
+        return np.exp(asked - sizes)
+
+    return xr.apply_ufunc(
+        read_off,
+        errors,
+        curve,
+        input_core_dims=[["n"], ["n"]],
+        output_core_dims=[["n"]],
+        vectorize=True,
+    ).transpose(*errors.dims)
+
+
+def goals(records: Sequence[dict[str, Any]], rng: Generator) -> list[dict[str, Any]]:
+    """Judge the five goals, as far as the sizes they ask for were tried.
+
+    Returns
+    -------
+    list of dict
+        ``goal``, what was compared (``asked``), its ``value`` with ``low`` and ``high`` (median
+        over pools), the ``bound`` it had to keep to, and ``met``: *yes* or *no* where the whole
+        interval lies on one side of the bound, *open* otherwise.
+    """
+    errors = table(records)
+    judged = [
+        *_against_random(errors, rng),
+        *_against_representative(errors, rng),
+        *_quality_goals(records, rng),
+    ]
+    return sorted(judged, key=lambda row: row["goal"])
+
+
+def _against_random(errors: xr.DataArray, rng: Generator) -> list[dict[str, Any]]:
+    asked = [
+        ("G1", ENERGIES, "T1", "energy", 40, 80, 1.0),
+        ("G1", ENERGIES, "T2", "energy", 40, 80, 1.0),
+        ("G2", ENERGIES, "T3", "energy", 27, 80, 1.0),
+        ("G2", ENERGIES, "T1", "largest_energy", 40, 40, 0.5),
+        ("G3", FORCES, "T2", "force", 40, 40, 1.0),
+        ("G3", FORCES, "T2", "force", 50, 80, 1.0),
+    ]
+    rows = []
+    for goal, mode, test, measure, n, random, bound in asked:
+        if {n, random} <= set(errors.n.values.tolist()):
+            here = errors.sel(mode=mode, test=test, measure=measure)
+            ratio = here.sel(method=DESIGN, n=n) / here.sel(method="random", n=random)
+            words = f"{test}, {measure.replace('_', ' ')}: {DESIGN} of {n} over random of {random}"
+            rows.append(_judged(goal, words, interval(ratio.values, rng), bound))
+    return rows
+
+
+def _against_representative(errors: xr.DataArray, rng: Generator) -> list[dict[str, Any]]:
+    sizes = [n for n in errors.n.values.tolist() if n >= 20]
+    here = errors.sel(mode=ENERGIES, measure="energy", n=sizes)
+    rows = []
+    for method in ("maximin", "fps"):
+        for test in ("T2", "T3"):
+            for baseline in ("stratified", "herding"):
+                ratio = here.sel(method=method, test=test) / here.sel(method=baseline, test=test)
+                words = f"{test}, energy: {method} over {baseline}, worst of the sizes from 20 on"
+                worst = interval(ratio.max("n").values, rng)
+                rows.append(_judged("G4" if method == "maximin" else "G4, fps", words, worst, 1.0))
+    return rows
+
+
+def _quality_goals(records: Sequence[dict[str, Any]], rng: Generator) -> list[dict[str, Any]]:
+    rows = []
+    for size, rhos in spearman(records).items():
+        if size in ("all", "40") and PREDICTOR in rhos:
+            where = "all sizes together" if size == "all" else f"sets of {size}"
+            words = f"T2, energy: Spearman's rho with {PREDICTOR.replace('_', ' ')}, {where}"
+            found = interval(np.abs(rhos[PREDICTOR]), rng)
+            rows.append(_judged("G5", words, found, 0.7, above=True))
+    return rows
+
+
+def _judged(
+    goal: str, asked: str, found: dict[str, float], bound: float, above: bool = False
+) -> dict[str, Any]:
+    inside = found["low"] >= bound if above else found["high"] <= bound
+    outside = found["high"] < bound if above else found["low"] > bound
+    met = "yes" if inside else "no" if outside else "open"
+    return {"goal": goal, "asked": asked, **found, "bound": bound, "met": met}
+
+
+def spearman(
+    records: Sequence[dict[str, Any]], test: str = "T2"
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Correlate label-free measures of random sets with the error they lead to.
+
+    Parameters
+    ----------
+    records
+        Of `kinetlib.potentials.benchmark.run`.
+    test
+        Where the error of energies is measured.
+
+    Returns
+    -------
+    dict
+        By size (``all`` for all together) and measure: Spearman's rho of each pool, shape (p,).
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    for record in records:
+        rows = [entry for entry in record["entries"] if "quality" in entry]
+        for size in ("all", *dict.fromkeys(str(row["n"]) for row in rows)):
+            those = [row for row in rows if size in ("all", str(row["n"]))]
+            error = [row[test]["energy"] for row in those]
+            for name in those[0]["quality"]:
+                rho = stats.spearmanr([row["quality"][name] for row in those], error).statistic
+                found.setdefault(size, {}).setdefault(name, []).append(float(rho))
+    return {
+        size: {name: np.array(rhos) for name, rhos in by_measure.items()}
+        for size, by_measure in found.items()
+    }
+
+
+def elastic(records: Sequence[dict[str, Any]]) -> xr.DataArray:
+    """Put elastic constants and c/a of all models into one array, the median over draws.
+
+    Returns
+    -------
+    xarray.DataArray
+        (pool, mode, method, n, constant).
+    """
+    renamed = [
+        record
+        | {
+            "entries": [
+                {key: entry[key] for key in ("method", "n", "mode")} | {"T1": entry["elastic"]}
+                for entry in record["entries"]
+            ]
+        }
+        for record in records
+    ]
+    return table(renamed).isel(test=0, drop=True).rename(measure="constant")
