@@ -82,8 +82,9 @@ class Plan:
     )
     sizes: tuple[int, ...] = (5, 10, 20, 27, 40, 50, 80, 160)
     draws: dict[str, int] = field(
-        default_factory=lambda: {"random": 50, "stratified": 10, "leverage": 10}
-        | {"rp_cholesky": 10, "kdpp": 2}
+        default_factory=lambda: (
+            {"random": 50, "stratified": 10, "leverage": 10} | {"rp_cholesky": 10, "kdpp": 2}
+        )
     )
     largest: int = 320
     seed: int = 404
@@ -188,9 +189,7 @@ def strata(pool: list[Atoms]) -> NDArray[np.int64]:
     return groups
 
 
-def choose(
-    bench: Bench, method: str, n: int, noise: Noise, rng: Generator
-) -> NDArray[np.int64]:
+def choose(bench: Bench, method: str, n: int, noise: Noise, rng: Generator) -> NDArray[np.int64]:
     """Choose a training set: no label is looked at.
 
     Parameters

@@ -199,9 +199,7 @@ def fit(
     return Model(linalg.cho_solve((factor, True), design.T @ target), factor)
 
 
-def log_evidence(
-    kernel: NDArray[np.float64], energies: NDArray[np.float64], noise: float
-) -> float:
+def log_evidence(kernel: NDArray[np.float64], energies: NDArray[np.float64], noise: float) -> float:
     """Return the logarithm of the marginal likelihood of energies under a kernel matrix.
 
     Parameters

