@@ -1,4 +1,4 @@
-"""Interatomic potentials as a test of optimal design: which crystals should a potential learn from?
+"""Interatomic potentials as a test of optimal design: which crystals to learn from.
 
 Zirconium with an embedded-atom potential as the reference (`reference`), deformed crystals to
 choose from and to be tested on (`crystals`), neighbourhoods as vectors and how alike they are

