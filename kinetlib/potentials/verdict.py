@@ -237,8 +237,8 @@ def coverage(records: Sequence[dict[str, Any]]) -> xr.DataArray:
     Returns
     -------
     xarray.DataArray
-        (pool, mode, selector, n, test, measure): the share of errors within 1.96 standard deviations
-        of the model's (``coverage``), and the root mean square of error over standard deviation.
+        (pool, mode, selector, n, test, measure): the share of errors within 1.96 of the model's
+        standard deviations (``coverage``), and the root mean square of their ratio (``z``).
     """
     return _entries_as_tests(records, lambda entry: entry.get("calibration"))
 
