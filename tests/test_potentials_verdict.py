@@ -7,7 +7,7 @@ import pytest
 from numpy.random import default_rng
 
 from kinetlib.potentials import reference, study, verdict
-from kinetlib.potentials.benchmark import MODES
+from kinetlib.potentials.benchmark import MODES, Plan
 
 SIZES = (5, 10, 20, 27, 40, 50, 80, 160)
 METHODS = {"random": 1.0, "stratified": 0.9, "herding": 1.5, "fps": 0.5, "maximin": 0.5}
@@ -111,3 +111,11 @@ def test_missing_extra_is_named(monkeypatch):
 def test_nothing_done_yet():
     with pytest.raises(ValueError, match="no pool is done"):
         study.summary([], default_rng(0))
+
+
+def test_the_whole_benchmark_is_a_scaled_one():
+    assert Plan.scaled(500, 50, SIZES, atoms=16, pool=2000, seed=404) == Plan()
+    small = Plan.scaled(12, 4, [20, 5, 10], atoms=4, pool=60, seed=1)
+    assert small.sizes == (5, 10, 20) and small.largest == 40
+    assert small.tests == {"T1": 12, "T2": 12, "T3": 12, "T4": 4, "T5": 3}
+    assert small.repeats("kdpp") == small.repeats("fps") == 1

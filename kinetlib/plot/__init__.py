@@ -27,6 +27,7 @@ from kinetlib.plot.look import (
     use_style,
 )
 from kinetlib.plot.networks import architecture, grid
+from kinetlib.plot.potentials import error_against_measure, errors_by_size, goal_intervals
 from kinetlib.plot.ranges import ranges
 
 __all__ = [
@@ -40,8 +41,11 @@ __all__ = [
     "concentration_curves",
     "confusion",
     "distributions",
+    "error_against_measure",
+    "errors_by_size",
     "family_color",
     "family_legend",
+    "goal_intervals",
     "grid",
     "mechanism_grid",
     "panels",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,29 @@ class Plan:
     )
     largest: int = 320
     seed: int = 404
+
+    @classmethod
+    def scaled(cls, n_test: int, n_random: int, sizes: Sequence[int], **others: int) -> Plan:
+        """Make a plan of the proportions of the whole benchmark.
+
+        Parameters
+        ----------
+        n_test
+            Configurations of each of the first three tests.
+        n_random
+            How often random sets are drawn of each size.
+        sizes
+            Of the training sets; the largest random one is twice the largest.
+        **others
+            ``atoms``, ``pool`` and ``seed``.
+        """
+        fewer = {"T1": n_test, "T2": n_test, "T3": n_test}
+        fewer |= {"T4": max(2, 2 * n_test // 5), "T5": max(3, 3 * n_test // 25)}
+        fifth = max(1, n_random // 5)
+        draws = {"random": n_random, "stratified": fifth, "leverage": fifth}
+        draws |= {"rp_cholesky": fifth, "kdpp": max(1, n_random // 25)}
+        ordered = tuple(sorted(sizes))
+        return cls(tests=fewer, sizes=ordered, draws=draws, largest=2 * ordered[-1], **others)
 
     def repeats(self, method: str) -> int:
         """Return how often a method is repeated."""

@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 import xarray as xr
 from numpy.random import Generator, default_rng
 
-from kinetlib import provenance
+from kinetlib import files, provenance
 from kinetlib.potentials import benchmark, elasticity, reference, verdict
 from kinetlib.potentials.benchmark import Noise, Plan
 
@@ -61,13 +60,13 @@ def main(
     ValueError
         If a file there was made by another plan.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    files.sweep(folder, "pool-*.json")
     records = []
     for number in range(pools):
         path = folder / f"pool-{number:03d}.json"
         if not path.exists():
             record = benchmark.run(plan, number) | provenance.attributes()
-            _write(path, json.dumps(record))
+            files.write_text(path, json.dumps(record))
             if progress:
                 progress(f"pool {number + 1} of {pools}: {record['seconds']:.0f} s")
         records.append(_read(path, plan))
@@ -187,12 +186,6 @@ def _settings(plan: Plan) -> dict[str, Any]:
     return {"plan": asdict(plan), "noise": asdict(Noise()), "scale": benchmark.SCALE}
 
 
-def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
-
-
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m kinetlib.potentials.study")
     parser.add_argument("what", nargs="?", choices=["run", "summary"], default="run")
@@ -212,4 +205,4 @@ if __name__ == "__main__":
             for atoms in CELLS
             if (records := done(_args.folder / f"{atoms}-atoms", Plan(atoms=atoms)))
         }
-        _write(_args.folder / "summary.json", json.dumps(_found) + "\n")
+        files.write_text(_args.folder / "summary.json", json.dumps(_found) + "\n")
