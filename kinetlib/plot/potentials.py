@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullFormatter
 from numpy.typing import ArrayLike
 
 from kinetlib.plot.look import DASHES, FAINT, MARKERS, PALETTE, STYLE, panels
@@ -43,10 +43,10 @@ def errors_by_size(
         axis.set(xscale="log", yscale="log")
         axis.text(0.97, 0.95, test, transform=axis.transAxes, ha="right", va="top")
         axis.set_xticks([5, 10, 20, 40, 80, 160])
-        axis.xaxis.set_major_formatter(ScalarFormatter())
-        axis.yaxis.set_major_formatter(ScalarFormatter())
         for part in (axis.xaxis, axis.yaxis):
+            part.set_major_formatter("{x:g}")
             part.set_minor_formatter(NullFormatter())
+        axis.minorticks_off()
     handles, labels = axes.flat[0].get_legend_handles_labels()
     for axis in list(axes.flat)[len(tests) :]:
         axis.axis("off")
@@ -60,10 +60,12 @@ def errors_by_size(
 def goal_intervals(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw what was found over what was asked for, one line a goal, with its interval.
 
+    Left of 1 a goal is met: where the bound is the least allowed, it is divided by what was found.
+
     Parameters
     ----------
     rows : sequence of mapping
-        ``goal``, ``asked``, ``value``, ``low``, ``high``, ``bound`` and ``met`` of each.
+        ``goal``, ``asked``, ``value``, ``low``, ``high``, ``bound``, ``side`` and ``met`` of each.
 
     Returns
     -------
@@ -72,7 +74,8 @@ def goal_intervals(rows: Sequence[Mapping[str, Any]]) -> Figure:
     figure, axis = panels(height=0.9 + 0.27 * len(rows))
     axis.axvline(1, color=PALETTE[-1], linewidth=0.8)
     for i, row in enumerate(rows):
-        low, value, high = (row[key] / row["bound"] for key in ("low", "value", "high"))
+        power = 1 if row["side"] == "most" else -1
+        low, value, high = ((row[key] / row["bound"]) ** power for key in ("low", "value", "high"))
         color = _VERDICTS[row["met"]]
         axis.hlines(i, low, high, color=color, linewidth=3, alpha=0.5)
         axis.plot(value, i, MARKERS[list(_VERDICTS).index(row["met"])], color=color)
@@ -81,7 +84,7 @@ def goal_intervals(rows: Sequence[Mapping[str, Any]]) -> Figure:
     asked = [f"{row['goal']}: {row['asked']}" for row in rows]
     axis.set_yticks(range(len(rows)), asked, fontsize=7)
     axis.set_ylim(len(rows) - 0.5, -0.5)
-    axis.set_xlabel("what was found over the bound")
+    axis.set_xlabel("found over bound; of correlations, bound over found")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return figure
 
@@ -119,6 +122,9 @@ def error_against_measure(
             label=f"{size}",
         )
     axis.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
+    axis.yaxis.set_minor_formatter(NullFormatter())
+    for part in (axis.xaxis, axis.yaxis):
+        part.set_major_formatter("{x:g}")
     axis.legend(title="configurations", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

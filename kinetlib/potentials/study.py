@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.random import Generator, default_rng
+from numpy.typing import NDArray
 
 from kinetlib import files, provenance
 from kinetlib.potentials import benchmark, elasticity, reference, verdict
@@ -147,17 +148,19 @@ def summary(records: Sequence[dict[str, Any]], rng: Generator) -> dict[str, Any]
 
 def _nested(values: xr.DataArray, rng: Generator) -> Any:
     """Replace pools by intervals, sizes by a list, and the other dimensions by dictionaries."""
-    return _below(values.transpose(..., "selector", "n"), rng)
+    ordered = values.transpose("pool", ..., "selector", "n")
+    found = verdict.intervals(ordered.values, rng)
+    axes = [[str(at.item()) for at in ordered[dim]] for dim in ordered.dims[1:-1]]
+    return _below(np.moveaxis(found, 0, -1), axes)
 
 
-def _below(values: xr.DataArray, rng: Generator) -> Any:
-    if values.dims == ("pool",):
-        if np.isnan(values.values).any():
-            return None
-        return list(_rounded(verdict.interval(values.values, rng)).values())
-    name = next(dim for dim in values.dims if dim != "pool")
-    items = {str(at.item()): _below(values.sel({name: at.item()}), rng) for at in values[name]}
-    return list(items.values()) if name == "n" else items
+def _below(found: NDArray[np.float64], axes: list[list[str]]) -> Any:
+    if axes:
+        return {name: _below(part, axes[1:]) for name, part in zip(axes[0], found, strict=True)}
+    return [
+        [float(f"{value:.4g}") for value in ends] if np.isfinite(ends).all() else None
+        for ends in found
+    ]
 
 
 def _rounded(found: dict[str, Any]) -> dict[str, Any]:
