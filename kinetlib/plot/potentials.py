@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from kinetlib.plot.look import DASHES, FAINT, MARKERS, PALETTE, STYLE, panels
@@ -43,9 +43,9 @@ def errors_by_size(
         axis.set(xscale="log", yscale="log")
         axis.text(0.97, 0.95, test, transform=axis.transAxes, ha="right", va="top")
         axis.set_xticks([5, 10, 20, 40, 80, 160])
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
         for part in (axis.xaxis, axis.yaxis):
             part.set_major_formatter("{x:g}")
-            part.set_minor_formatter(NullFormatter())
         axis.minorticks_off()
     handles, labels = axes.flat[0].get_legend_handles_labels()
     for axis in list(axes.flat)[len(tests) :]:
