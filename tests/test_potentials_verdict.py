@@ -1,5 +1,6 @@
 """The verdict on the pools: sizes read off curves, intervals, goals judged by their bounds."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -42,6 +43,12 @@ def test_sizes_are_read_off_the_random_curve():
     assert found.sel(selector="herding", n=5).values == pytest.approx(1.0)  # its beginning
     assert found.sel(selector="herding", n=40).values == pytest.approx(2 / 3, rel=0.03)
     assert np.isnan(found.sel(selector="fps", n=320)).all()
+
+
+def test_ratios_are_to_random_sets_of_the_same_size():
+    found = verdict.ratios(verdict.table([record(0)])).sel(mode=MODES[1], test="T3")
+    assert found.sel(selector="fps", n=27, measure="force").values == pytest.approx(0.5)
+    assert found.sel(selector="random").values == pytest.approx(1.0)
 
 
 def test_table_takes_the_median_of_draws():
@@ -119,3 +126,10 @@ def test_the_whole_benchmark_is_a_scaled_one():
     assert small.sizes == (5, 10, 20) and small.largest == 40
     assert small.tests == {"T1": 12, "T2": 12, "T3": 12, "T4": 4, "T5": 3}
     assert small.repeats("kdpp") == small.repeats("fps") == 1
+
+
+def test_extra_is_not_loaded_before_it_is_used():
+    names = ("ase", "featomic", "matscipy", "matplotlib", "tensorflow")
+    code = "import sys, kinetlib.potentials.study; "
+    code += f"sys.exit(any(name in sys.modules for name in {names}))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

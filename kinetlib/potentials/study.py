@@ -102,8 +102,9 @@ def summary(records: Sequence[dict[str, Any]], rng: Generator) -> dict[str, Any]
     Returns
     -------
     dict
-        ``goals``: see `kinetlib.potentials.verdict.goals`. ``errors`` and ``equivalents``: by mode,
-        test, measure and selector, a list with [value, low, high] for each of ``sizes``, or None.
+        ``goals``: see `kinetlib.potentials.verdict.goals`. ``errors``, ``ratios`` and
+        ``equivalents``: by mode, test, measure and selector, a list with [value, low, high] for
+        each of ``sizes``, or None.
         ``spearman``: by size and measure. ``coverage``: by mode, test, measure and selector.
         ``elastic``: by mode, constant and selector. And what it was made of.
 
@@ -115,7 +116,7 @@ def summary(records: Sequence[dict[str, Any]], rng: Generator) -> dict[str, Any]
     if not records:
         raise ValueError("no pool is done: run python -m kinetlib.potentials.study first")
     errors = verdict.table(records)
-    equal = verdict.equivalents(errors).sel(measure=["energy", "force"])
+    means = ["energy", "force"]
     shown = [name for name in SHOWN if name in errors.selector]
     return {
         "pools": len(records),
@@ -123,7 +124,8 @@ def summary(records: Sequence[dict[str, Any]], rng: Generator) -> dict[str, Any]
         "sizes": errors.n.values.tolist(),
         "goals": [_rounded(goal) for goal in verdict.goals(records, rng)],
         "errors": _nested(errors, rng),
-        "equivalents": _nested(equal, rng),
+        "ratios": _nested(verdict.ratios(errors).sel(measure=means), rng),
+        "equivalents": _nested(verdict.equivalents(errors).sel(measure=means), rng),
         "spearman": {
             size: {name: _rounded(verdict.interval(rhos, rng)) for name, rhos in found.items()}
             for size, found in verdict.spearman(records).items()
@@ -158,7 +160,7 @@ def _below(found: NDArray[np.float64], axes: list[list[str]]) -> Any:
     if axes:
         return {name: _below(part, axes[1:]) for name, part in zip(axes[0], found, strict=True)}
     return [
-        [float(f"{value:.4g}") for value in ends] if np.isfinite(ends).all() else None
+        [float(f"{value:.3g}") for value in ends] if np.isfinite(ends).all() else None
         for ends in found
     ]
 

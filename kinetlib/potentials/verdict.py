@@ -99,6 +99,11 @@ def intervals(values: NDArray[np.float64], rng: Generator, n: int = 2000) -> NDA
     return found.reshape(3, *values.shape[1:])
 
 
+def ratios(errors: xr.DataArray) -> xr.DataArray:
+    """Divide errors from `table` by those of random sets of the same size and pool."""
+    return errors / errors.sel(selector="random", drop=True)
+
+
 def equivalents(errors: xr.DataArray) -> xr.DataArray:
     """Count how many random configurations do what one chosen configuration does.
 
