@@ -118,6 +118,7 @@ def error_against_measure(
             linestyle="none",
             marker=MARKERS[i % len(MARKERS)],
             color=PALETTE[i % len(PALETTE)],
+            markerfacecolor="none" if i >= len(MARKERS) else None,
             alpha=0.6,
             label=f"{size}",
         )
