@@ -141,6 +141,31 @@ class DatasetGeneration(Parameters):
         }
 
 
+class Potentials(Parameters):
+    """Parameters of ``04_potentials``."""
+
+    seed: Seed = Field(4, description="root of all random numbers")
+    atoms: Annotated[Literal[4, 16], BeforeValidator(_number)] = Field(
+        4, description="atoms of a cell, 4 or 16"
+    )
+    n_pool: Count = Field(400, description="configurations to choose from")
+    n_test: Count = Field(150, description="configurations of each of the first three tests")
+    n_pools: Count = Field(3, description="pools, each with tests of its own")
+    n_random: Count = Field(20, description="random training sets of each size")
+    sizes: ListOf[Count] = Field(
+        [5, 10, 20, 27, 40, 50, 80, 160], description="configurations in a training set"
+    )
+
+    @model_validator(mode="after")
+    def _pool_is_large_enough(self) -> Potentials:
+        if 2 * max(self.sizes) > self.n_pool:
+            raise ValueError(
+                f"n_pool ({self.n_pool}) must be at least twice the largest of sizes "
+                f"({max(self.sizes)})"
+            )
+        return self
+
+
 class ExperimentDesign(Parameters):
     """Parameters of ``05b_experiment_design``."""
 
@@ -257,6 +282,7 @@ class Chapters(BaseModel):
     dataset_generation: DatasetGeneration = Field(
         DatasetGeneration(), alias="03_dataset_generation"
     )
+    potentials: Potentials = Field(Potentials(), alias="04_potentials")
     experiment_design: ExperimentDesign = Field(ExperimentDesign(), alias="05b_experiment_design")
     fusion_training: FusionTrainingVariants = Field(
         FusionTrainingVariants(), alias="06_fusion_training"

@@ -41,6 +41,7 @@ MODULES: dict[str, list[str]] = {
         "coverage",
         "evaluate",
     ],
+    "04_potentials": ["potentials", "design", "plot"],
     "05b_experiment_design": [
         *_KINETICS,
         *_CLASSIFIER,
@@ -113,6 +114,7 @@ ALONE = ["01_solver_exploration", "03_dataset_generation"]
 
 #: Committed data that a chapter reads, as patterns below the repository.
 DATA: dict[str, list[str]] = {
+    "04_potentials": ["data/studies/zirconium.json"],
     "05b_experiment_design": ["data/models/*.*", "data/studies/*.json"],
     "06_fusion_training": ["data/published/*.csv"],
     "07_evaluation": ["data/published/*.csv", "data/models/*.*"],

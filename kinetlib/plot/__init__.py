@@ -29,6 +29,7 @@ from kinetlib.plot.look import (
     use_style,
 )
 from kinetlib.plot.networks import architecture, grid
+from kinetlib.plot.potentials import error_against_measure, errors_by_size, goal_intervals
 from kinetlib.plot.ranges import ranges
 
 __all__ = [
@@ -43,9 +44,12 @@ __all__ = [
     "confusion",
     "constants_known",
     "distributions",
+    "error_against_measure",
+    "errors_by_size",
     "experiments",
     "family_color",
     "family_legend",
+    "goal_intervals",
     "grid",
     "mechanism_grid",
     "next_run",
