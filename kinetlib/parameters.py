@@ -46,6 +46,23 @@ Tolerance = Annotated[Number, Gt(0), Lt(1)]
 ListOf = Annotated[list[Element], BeforeValidator(_items), MinLen(1)]
 Network = Literal["average", "attention", "gate", "hadamard", "runset"]
 
+Selector = Literal[
+    "random",
+    "stratified",
+    "sobol",
+    "k-medoids",
+    "herding",
+    "fps",
+    "maximin",
+    "leverage",
+    "pivoted_cholesky",
+    "rp_cholesky",
+    "kdpp",
+    "d_exchange",
+    "i_greedy",
+    "i_greedy by conversion",
+]
+
 
 def _rising(values: list[float]) -> list[float]:
     if any(a > b for a, b in zip(values[::2], values[1::2], strict=True)):
@@ -141,6 +158,26 @@ class DatasetGeneration(Parameters):
         }
 
 
+class TrainingDesign(Parameters):
+    """Parameters of ``05a_training_design``."""
+
+    seed: Seed = Field(5, description="root of all random numbers")
+    replicates: Count = Field(3, description="pools and test sets, each made anew")
+    pool_sets: Count = Field(300, description="samples per mechanism in a pool")
+    test_sets: Count = Field(60, description="samples per mechanism in a test set")
+    methods: ListOf[Selector] = Field(
+        ["random", "sobol", "herding", "fps", "rp_cholesky", "i_greedy"],
+        description="selectors, for the kernel classifier",
+    )
+    sizes: ListOf[Count] = Field([500, 1000], description="samples selected for it")
+    network_replicates: Count = Field(1, description="of these, how many train networks")
+    network_methods: ListOf[Selector] = Field(
+        ["random", "i_greedy"], description="selectors, for the network"
+    )
+    network_sizes: ListOf[Count] = Field([700], description="samples selected for it")
+    network_passes: Count = Field(20_000, description="samples shown to each network")
+
+
 class FusionTraining(Parameters):
     """Parameters of ``06_fusion_training``."""
 
@@ -230,6 +267,7 @@ class Chapters(BaseModel):
     dataset_generation: DatasetGeneration = Field(
         DatasetGeneration(), alias="03_dataset_generation"
     )
+    training_design: TrainingDesign = Field(TrainingDesign(), alias="05a_training_design")
     fusion_training: FusionTrainingVariants = Field(
         FusionTrainingVariants(), alias="06_fusion_training"
     )

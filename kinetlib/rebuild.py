@@ -41,6 +41,19 @@ MODULES: dict[str, list[str]] = {
         "coverage",
         "evaluate",
     ],
+    "05a_training_design": [
+        *_KINETICS,
+        "sample",
+        "dataset",
+        "shards",
+        "campaign",
+        "design",
+        "fusion",
+        "evaluate",
+        "trajectories",
+        "training_design",
+        "sample_efficiency",
+    ],
     "06_fusion_training": ["dataset", "fusion", "campaign"],
     "07_evaluation": [
         *_KINETICS,
@@ -82,6 +95,7 @@ ALONE = ["01_solver_exploration", "03_dataset_generation"]
 
 #: Committed data that a chapter reads, as patterns below the repository.
 DATA: dict[str, list[str]] = {
+    "05a_training_design": ["data/studies/training_design.json"],
     "06_fusion_training": ["data/published/*.csv"],
     "07_evaluation": ["data/published/*.csv", "data/models/*.*"],
     "08_limits": ["data/published/*.csv", "data/models/*.*", "data/studies/*.json"],

@@ -26,9 +26,10 @@ from rich.console import Console
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
 
-from kinetlib import design, evaluate, fusion, mechanisms, provenance, trajectories
+from kinetlib import design, evaluate, fusion, mechanisms, provenance, quiet, trajectories
 from kinetlib.fusion import Batches, Recipe
-from kinetlib.sample_efficiency import Results, against_random, by_size, curves
+from kinetlib.parameters import Selector
+from kinetlib.sample_efficiency import Results, against_random, by_size, curves, verdict
 from kinetlib.trajectories import Labelled, Representation
 
 #: The selector whose results decide the goals, named before there were any.
@@ -36,7 +37,7 @@ PRIMARY = "i_greedy"
 #: Part of random's samples with which the goal is to do as well, by classifier.
 PART = {"kernel": 0.5, "network": 0.7}
 SOBOL = "sobol"
-BY_CONVERSION = ", conversion"  # ends the name of a selector whose kernel compares times
+BY_CONVERSION = " by conversion"  # ends the name of a selector whose kernel compares times
 #: Selectors whose smaller designs are the beginnings of larger ones.
 NESTED = ("stratified", "herding", "fps", "leverage", "pivoted_cholesky", "rp_cholesky", "i_greedy")
 
@@ -53,21 +54,19 @@ class Settings(BaseModel):
     reference_sets: int = Field(100, description="a mechanism, to learn the representation from")
     noise: float = Field(0.01, description="relative, in training and test")
     shifted_noise: float = Field(0.02, description="in the shifted test")
-    methods: tuple[str, ...] = (
+    methods: tuple[Selector, ...] = (
         *("random", "stratified", SOBOL, "k-medoids", "herding", "fps", "maximin", "leverage"),
         *("pivoted_cholesky", "rp_cholesky", "kdpp", "d_exchange", "i_greedy"),
         f"i_greedy{BY_CONVERSION}",
     )
     sizes: tuple[int, ...] = (500, 1000, 2000, 4000)
-    random_sizes: tuple[int, ...] = (500, 1000, 2000, 4000, 8000)
     kernel_noise: float = Field(0.1, description="standard deviation the selectors reckon with")
     landmarks: int = Field(600, description="features of the kernel classifier")
     penalty: float = Field(30.0, description="inverse strength of its regularisation")
     network_replicates: int = 3
-    network_methods: tuple[str, ...] = ("random", SOBOL, "rp_cholesky", "i_greedy")
+    network_methods: tuple[Selector, ...] = ("random", SOBOL, "i_greedy")
     network_sizes: tuple[int, ...] = (700, 1400)
-    network_random_sizes: tuple[int, ...] = (700, 1000, 1400, 2000)
-    network_passes: int = Field(60_000, description="samples shown, whatever the size")
+    network_passes: int = Field(30_000, description="samples shown, whatever the size")
 
     def work(self, learner: str) -> Iterator[tuple[int, str, int]]:
         """List replicate, method and size of all that a classifier is trained on."""
@@ -79,10 +78,13 @@ class Settings(BaseModel):
                     yield replicate, method, size
 
     def sizes_of(self, learner: str, method: str) -> tuple[int, ...]:
-        """Return the sizes of a method: random has more, to be compared with."""
-        if learner == "kernel":
-            return self.random_sizes if method == "random" else self.sizes
-        return self.network_random_sizes if method == "random" else self.network_sizes
+        """Return the sizes of a method; of random also those the goals compare with, and a less."""
+        sizes = self.sizes if learner == "kernel" else self.network_sizes
+        if method != "random":
+            return sizes
+        part = PART[learner]
+        rivals = {round(size / part) for size in sizes}
+        return tuple(sorted({round(part * min(sizes)), *sizes, *rivals}))
 
     def recipe(self, learner: str) -> dict[str, Any]:
         """Return what a single result depends on, beside replicate, method and size."""
@@ -153,15 +155,29 @@ class World:
         """Return the exact samples that a method selects."""
         if method == SOBOL:
             return self.sobol[_beginnings(self.sobol.labels, size)]
-        if method == "random":
-            return self.pool[self._rng(4).permutation(len(self.pool))[:size]]
-        return self.pool[self._selected(method, size)]
+        return self.pool[self.selected(method, size)]
 
     def measured(self, exact: Labelled, method: str) -> Labelled:
         """Add noise to what is trained on."""
         return trajectories.measured(exact, self.settings.noise, self._rng(5, len(exact)))
 
-    def _selected(self, method: str, size: int) -> NDArray[np.intp]:
+    def selected(self, method: str, size: int) -> NDArray[np.intp]:
+        """Return the positions in the pool that a method selects, shape (size,).
+
+        All but random take the same number of each mechanism.
+
+        Raises
+        ------
+        ValueError
+            If the pool has no more than that.
+        """
+        if size > len(self.pool):
+            raise ValueError(
+                f"{size} samples asked for, but the pool has {len(self.pool)}: make pool_sets "
+                f"larger than {size // len(mechanisms.catalogue())}, or select fewer"
+            )
+        if method == "random":
+            return self._rng(4).permutation(len(self.pool))[:size]
         name = method.removesuffix(BY_CONVERSION)
         view = "conversion" if name != method else "time"
         if name not in NESTED:
@@ -243,13 +259,14 @@ def network_classifier(
     )
     reference = world.reference
     shown = fusion.inputs_of(recipe.fusion, recipe.features)(reference.curves[:500])
-    model, history = fusion.train(
-        lambda epoch: Batches(exact.curves, exact.labels, recipe, epoch),
-        (shown, reference.labels[:500]),
-        recipe,
-        list(mechanisms.catalogue()),
-        checkpoints,
-    )
+    with quiet.tensorflow_warnings():  # each network has a compiled function of its own
+        model, history = fusion.train(
+            lambda epoch: Batches(exact.curves, exact.labels, recipe, epoch),
+            (shown, reference.labels[:500]),
+            recipe,
+            list(mechanisms.catalogue()),
+            checkpoints,
+        )
     shutil.rmtree(checkpoints)
     return lambda curves: fusion.predict(model, curves), {"seconds": history[-1]["seconds"]}
 
@@ -313,8 +330,7 @@ def _result(world: World, learner: str, method: str, size: int, checkpoints: Pat
 
 
 def _piece(folder: Path, learner: str, replicate: int, method: str, size: int) -> Path:
-    name = method.replace(", ", "-")
-    return folder / learner / f"{replicate:02d}-{name}-{size}.json"
+    return folder / learner / f"{replicate:02d}-{method.replace(' ', '_')}-{size}.json"
 
 
 def _read(path: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:
@@ -363,6 +379,41 @@ def summary(folder: Path, settings: Settings) -> dict[str, Any]:
         "processor": provenance.processor(),
         **provenance.attributes(),
     }
+
+
+def goals(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Judge the goals that were set beforehand, for the primary selector at every size.
+
+    Parameters
+    ----------
+    record
+        What `summary` returns.
+
+    Returns
+    -------
+    list of dict
+        ``classifier``, ``goal``, ``size``, ``random``, the size of random's samples,
+        ``difference`` with its interval, ``replicates`` and ``verdict``.
+    """
+    asked = [
+        ("kernel", "test_cross_entropy", "cross-entropy no larger", 1.0),
+        ("kernel", "shifted_worst_recall", "worst-class recall no smaller, shifted test", -1.0),
+        ("network", "test_cross_entropy", "cross-entropy no larger", 1.0),
+    ]
+    return [
+        {
+            "classifier": learner,
+            "goal": goal,
+            "size": int(size),
+            "random": found["more"]["size"],
+            "difference": found["more"][measure],
+            "replicates": found["more"]["replicates"],
+            "verdict": verdict(found["more"][measure], sign),
+        }
+        for learner, measure, goal, sign in asked
+        for size, found in record[learner]["against"].get(record["primary"], {}).items()
+        if "more" in found
+    ]
 
 
 if __name__ == "__main__":

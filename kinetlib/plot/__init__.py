@@ -28,6 +28,7 @@ from kinetlib.plot.look import (
 )
 from kinetlib.plot.networks import architecture, grid
 from kinetlib.plot.ranges import ranges
+from kinetlib.plot.samples import by_samples, selections, worth
 
 __all__ = [
     "DASHES",
@@ -37,6 +38,7 @@ __all__ = [
     "accuracies",
     "architecture",
     "bars",
+    "by_samples",
     "concentration_curves",
     "confusion",
     "distributions",
@@ -47,8 +49,10 @@ __all__ = [
     "panels",
     "ranges",
     "reliability",
+    "selections",
     "show",
     "training_curves",
     "use_style",
     "work_precision",
+    "worth",
 ]
