@@ -166,14 +166,11 @@ class TrainingDesign(Parameters):
     pool_sets: Count = Field(300, description="samples per mechanism in a pool")
     test_sets: Count = Field(60, description="samples per mechanism in a test set")
     methods: ListOf[Selector] = Field(
-        ["random", "sobol", "herding", "fps", "rp_cholesky", "i_greedy"],
-        description="selectors, for the kernel classifier",
+        ["random", "sobol", "herding", "fps", "i_greedy"], description="for the kernel classifier"
     )
     sizes: ListOf[Count] = Field([500, 1000], description="samples selected for it")
     network_replicates: Count = Field(1, description="of these, how many train networks")
-    network_methods: ListOf[Selector] = Field(
-        ["random", "i_greedy"], description="selectors, for the network"
-    )
+    network_methods: ListOf[Selector] = Field(["random", "i_greedy"], description="for the network")
     network_sizes: ListOf[Count] = Field([700], description="samples selected for it")
     network_passes: Count = Field(20_000, description="samples shown to each network")
 

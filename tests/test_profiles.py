@@ -67,6 +67,7 @@ def test_runs_come_in_order_with_one_run_per_variant():
         "01_solver_exploration",
         "02_mechanisms",
         "03_dataset_generation",
+        "05a_training_design",
         "06_fusion_training-average",
         "06_fusion_training-attention",
         "06_fusion_training-gate",
