@@ -78,13 +78,17 @@ class Settings(BaseModel):
                     yield replicate, method, size
 
     def sizes_of(self, learner: str, method: str) -> tuple[int, ...]:
-        """Return the sizes of a method; of random also those the goals compare with, and a less."""
+        """Return the sizes of a method.
+
+        Random has those the goals compare with, too, and the kernel classifier's, which trains in a
+        second, a smaller one, so that less than random can be told.
+        """
         sizes = self.sizes if learner == "kernel" else self.network_sizes
         if method != "random":
             return sizes
         part = PART[learner]
-        rivals = {round(size / part) for size in sizes}
-        return tuple(sorted({round(part * min(sizes)), *sizes, *rivals}))
+        smaller = {round(part * min(sizes))} if learner == "kernel" else set()
+        return tuple(sorted({*sizes, *smaller, *(round(size / part) for size in sizes)}))
 
     def recipe(self, learner: str) -> dict[str, Any]:
         """Return what a single result depends on, beside replicate, method and size."""
