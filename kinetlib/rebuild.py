@@ -51,6 +51,7 @@ MODULES: dict[str, list[str]] = {
         "fusion",
         "evaluate",
         "trajectories",
+        "training_classifiers",
         "training_design",
         "sample_efficiency",
     ],

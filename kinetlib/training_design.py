@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,13 +22,12 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
-from scipy.spatial.distance import cdist
-from sklearn.linear_model import LogisticRegression
 
-from kinetlib import design, evaluate, fusion, mechanisms, provenance, quiet, trajectories
-from kinetlib.fusion import Batches, Recipe
+from kinetlib import design, mechanisms, provenance, trajectories
+from kinetlib.fusion import Curves
 from kinetlib.parameters import Selector
 from kinetlib.sample_efficiency import Results, against_random, by_size, curves, verdict
+from kinetlib.training_classifiers import kernel_classifier, measures, network_classifier
 from kinetlib.trajectories import Labelled, Representation
 
 #: The selector whose results decide the goals, named before there were any.
@@ -161,7 +159,15 @@ class World:
             return self.sobol[_beginnings(self.sobol.labels, size)]
         return self.pool[self.selected(method, size)]
 
-    def measured(self, exact: Labelled, method: str) -> Labelled:
+    @cached_property
+    def marks(self) -> Curves:
+        """Return the landmarks of the kernel classifier, from the reference."""
+        n = len(self.reference)
+        rng = default_rng(self.settings.seed)
+        which = rng.choice(n, min(self.settings.landmarks, n), replace=False)
+        return self.reference.curves[which]
+
+    def measured(self, exact: Labelled) -> Labelled:
         """Add noise to what is trained on."""
         return trajectories.measured(exact, self.settings.noise, self._rng(5, len(exact)))
 
@@ -214,79 +220,6 @@ def _beginnings(labels: NDArray[np.int64], size: int) -> NDArray[np.intp]:
     )
 
 
-def kernel_classifier(world: World, train: Labelled) -> tuple[Callable, dict[str, Any]]:
-    """Train multinomial logistic regression on features of the trajectory kernel.
-
-    The features are those of Nystroem (Williams and Seeger, NIPS 2000) for landmarks from the
-    reference, the same whatever is trained on: selections differ in their samples alone.
-    """
-    representation = world.representation("time")
-    points = representation(world.reference.curves)
-    which = default_rng(world.settings.seed).choice(
-        len(points), min(world.settings.landmarks, len(points)), replace=False
-    )
-    marks = points[which]
-
-    def similar(curves: fusion.Curves) -> NDArray:
-        square = cdist(representation(curves), marks, "sqeuclidean")
-        return np.exp(-0.5 * square / representation.width**2)
-
-    values, vectors = np.linalg.eigh(similar(world.reference.curves[which]))
-    whiten = vectors / np.sqrt(np.maximum(values, 1e-8 * values[-1]))
-
-    def features(curves: fusion.Curves) -> NDArray[np.float32]:
-        return (similar(curves) @ whiten).astype(np.float32)
-
-    model = LogisticRegression(C=world.settings.penalty, tol=1e-3, max_iter=500)
-    model.fit(features(train.curves), train.labels)
-
-    def predict(curves: fusion.Curves) -> NDArray[np.float64]:
-        found = np.full((len(curves), len(mechanisms.catalogue())), 0.0)
-        found[:, model.classes_] = model.predict_proba(features(curves))
-        return found
-
-    return predict, {"iterations": int(model.n_iter_[0])}
-
-
-def network_classifier(
-    world: World, exact: Labelled, seed: int, checkpoints: Path
-) -> tuple[Callable, dict[str, Any]]:
-    """Train the Hadamard network: equal sample passes for every size."""
-    recipe = Recipe(
-        fusion="hadamard",
-        seed=seed,
-        sample_passes=world.settings.network_passes,
-        batch_size=256,
-        noise=(world.settings.noise,),
-        min_points=12,
-        max_points=20,
-    )
-    reference = world.reference
-    shown = fusion.inputs_of(recipe.fusion, recipe.features)(reference.curves[:500])
-    with quiet.tensorflow_warnings():  # each network has a compiled function of its own
-        model, history = fusion.train(
-            lambda epoch: Batches(exact.curves, exact.labels, recipe, epoch),
-            (shown, reference.labels[:500]),
-            recipe,
-            list(mechanisms.catalogue()),
-            checkpoints,
-        )
-    shutil.rmtree(checkpoints)
-    return lambda curves: fusion.predict(model, curves), {"seconds": history[-1]["seconds"]}
-
-
-def measures(probabilities: NDArray, labels: NDArray) -> dict[str, float]:
-    """Return accuracy, cross-entropy and the recall of the class that is told worst."""
-    right = probabilities.argmax(1) == labels
-    recall = [right[labels == c].mean() for c in np.unique(labels)]
-    return {
-        "top_1": float(right.mean()),
-        "top_3": float(evaluate.top_k(probabilities, labels, 3).mean()),
-        "cross_entropy": float(evaluate.cross_entropy(probabilities, labels).mean()),
-        "worst_recall": float(min(recall)),
-    }
-
-
 def run(
     folder: Path,
     settings: Settings,
@@ -318,10 +251,18 @@ def run(
 
 def _result(world: World, learner: str, method: str, size: int, checkpoints: Path) -> dict:
     exact = world.train(method, size)
+    own = world.settings
     if learner == "kernel":
-        predict, told = kernel_classifier(world, world.measured(exact, method))
+        predict, told = kernel_classifier(
+            world.representation("time"),
+            world.marks,
+            world.measured(exact),
+            own.penalty,
+        )
     else:
-        predict, told = network_classifier(world, exact, world.replicate, checkpoints)
+        predict, told = network_classifier(
+            exact, world.reference, own.network_passes, own.noise, world.replicate, checkpoints
+        )
     return {
         "recipe": world.settings.recipe(learner),
         "replicate": world.replicate,

@@ -7,7 +7,7 @@ import pytest
 from fusion_samples import in_place_of_networks
 from numpy.random import default_rng
 
-from kinetlib import design, mechanisms, sample_efficiency, training_design
+from kinetlib import design, mechanisms, sample_efficiency, training_classifiers, training_design
 from kinetlib.sample_efficiency import against_random, equivalent, interval
 from kinetlib.training_design import PART, PRIMARY, Settings, World, _beginnings
 
@@ -63,8 +63,8 @@ def test_designs_are_even_over_mechanisms_and_of_the_size_asked(few, tmp_path, m
     if method in training_design.NESTED or method == "random":
         smaller = {a.tobytes() for a in world.train(method, 15).curves.product}
         assert smaller <= {a.tobytes() for a in world.train(method, 30).curves.product}
-    noisy = world.measured(world.train(method, 15), method)
-    again = world.measured(world.train(method, 15), method)
+    noisy = world.measured(world.train(method, 15))
+    again = world.measured(world.train(method, 15))
     assert np.array_equal(noisy.curves.product, again.curves.product)
     assert not np.array_equal(noisy.curves.product, world.train(method, 15).curves.product)
 
@@ -79,7 +79,7 @@ def test_selectors_see_no_test_sample(few, tmp_path):
 
 def test_measures_of_a_known_answer():
     probabilities = np.array([[0.5, 0.5, 0], [0.2, 0.8, 0], [0.9, 0.1, 0], [0.1, 0.2, 0.7]])
-    found = training_design.measures(probabilities, np.array([0, 1, 1, 2]))
+    found = training_classifiers.measures(probabilities, np.array([0, 1, 1, 2]))
     assert found["top_1"] == 0.75 and found["top_3"] == 1.0
     assert found["worst_recall"] == 0.5
     assert found["cross_entropy"] == pytest.approx(-np.log([0.5, 0.8, 0.1, 0.7]).mean())
