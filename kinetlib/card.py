@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import xarray as xr
 
 from kinetlib import provenance
 from kinetlib.dataset import acceptance, shards
+from kinetlib.files import write_text
 
 SUMS, CROISSANT, SHEET = "SHA256SUMS", "croissant.json", "README.md"
 _NAME = "simulated-catalytic-kinetics"
@@ -72,7 +72,7 @@ def write(folder: str | Path) -> None:
         SHEET: _sheet(splits),
     }
     for name, text in texts.items():
-        _replace(folder / name, text)
+        write_text(folder / name, text)
 
 
 def checksums(folder: str | Path) -> dict[str, str]:
@@ -233,9 +233,3 @@ def _table(heading: tuple[str, ...], rows: Iterable[tuple]) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)

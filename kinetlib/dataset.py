@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import threading
 from pathlib import Path
 
@@ -12,6 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.random import Generator
 from numpy.typing import NDArray
+
+from kinetlib.files import replacing
 
 _RELATIVE = "substrate of the standard run"
 #: The variables of a dataset, what they mean and their units.
@@ -54,16 +54,11 @@ def variable(
 
 def write_shard(shard: xr.Dataset, path: Path) -> None:
     """Write a shard as NetCDF; it appears under its name whole or not at all."""
-    beside = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.part")
     packed = {
         name: {"zlib": True, "complevel": 1} for name in shard if name not in (*CURVES, "mechanism")
     }
-    try:
-        with HDF5:
-            shard.to_netcdf(beside, engine="netcdf4", encoding=packed)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as beside, HDF5:
+        shard.to_netcdf(beside, engine="netcdf4", encoding=packed)
 
 
 def shards(folder: str | Path) -> list[Path]:

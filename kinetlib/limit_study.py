@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -34,6 +33,7 @@ from rich.console import Console
 from scipy.special import softmax
 
 from kinetlib import dataset, evaluate, mechanisms, provenance, shards
+from kinetlib.files import write_text
 from kinetlib.infer import Effort, Evidence, Runs, compare
 from kinetlib.prior import Prior, draw_prior
 from kinetlib.sample import TEST
@@ -168,10 +168,7 @@ def _compute(
         "evidences": {mechanism: _entry(evidence) for mechanism, evidence in found.items()},
         **attributes,
     }
-    path = _path(folder, number, name)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(record), encoding="utf-8")
-    os.replace(beside, path)
+    write_text(_path(folder, number, name), json.dumps(record))
     yield record
 
 
@@ -344,7 +341,6 @@ if __name__ == "__main__":
     _summarise = _args.what[:1] == ["summary"]
     _folder = Path(([*_args.what[_summarise:], FOLDER])[0])
     if _summarise:
-        _text = json.dumps(summary(_folder))
-        (_folder / "summary.json").write_text(_text + "\n", encoding="utf-8")
+        write_text(_folder / "summary.json", json.dumps(summary(_folder)) + "\n")
     else:
         main(_folder, _args.rounds, _args.processes)

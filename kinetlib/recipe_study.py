@@ -9,7 +9,6 @@ record that the book shows.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from kinetlib import dataset, evaluate, fusion, mechanisms, provenance, shards
+from kinetlib.files import replacing, write_text
 from kinetlib.fusion import Batches, Curves, Recipe
 
 SEED = 404
@@ -196,12 +196,9 @@ def _run(folder: Path, name: str, recipe: Recipe, samples: int | None, data: dic
         **provenance.attributes(),
     }
     path = _result(folder, name, recipe.seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-    beside = path.with_name(f".{path.name}")
-    with beside.open("wb") as file:
+    write_text(path.with_suffix(".json"), json.dumps(record, indent=1))
+    with replacing(path) as beside, beside.open("wb") as file:
         np.savez_compressed(file, labels=truth, groups=groups, **found)
-    os.replace(beside, path)
 
 
 def _result(folder: Path, name: str, seed: int) -> Path:
@@ -243,6 +240,6 @@ if __name__ == "__main__":
     _folder = Path("results/recipe_study")
     if sys.argv[1:] == ["summary"]:
         _text = json.dumps(summary(_folder, default_rng(SEED)), indent=1)
-        (_folder / "summary.json").write_text(_text + "\n", encoding="utf-8")
+        write_text(_folder / "summary.json", _text + "\n")
     else:
         main(_folder)

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from kinetlib import calibration, evaluate, fusion, mechanisms, provenance, sample
 from kinetlib.campaign import Runs
+from kinetlib.files import write_text
 from kinetlib.fusion import Recipe
 from kinetlib.fusion import runs as runs_of
 from kinetlib.fusion.stream import PUBLISHED, Stream, Supply
@@ -93,7 +94,7 @@ def main(folder: Path) -> None:
         "limits": LIMITS,
     }
     fusion.save(model, path, card)
-    path.with_suffix(".md").write_text(described(card), encoding="utf-8")
+    write_text(path.with_suffix(".md"), described(card))
 
 
 def trained(folder: Path) -> tuple[keras.Model, list[dict[str, float]]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -18,12 +17,12 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import psutil
 import xarray as xr
 from numpy.random import SeedSequence, default_rng
 
 from kinetlib import mechanisms, provenance
 from kinetlib.dataset import CURVES, HDF5, shards, variable, write_shard
+from kinetlib.files import sweep
 from kinetlib.integrate import available_processors
 from kinetlib.mechanisms import Mechanism
 from kinetlib.sample import LABORATORY, TEST, TRAIN, Design, Samples, accepted_sets, draw_samples
@@ -225,7 +224,7 @@ def make(
     """
     place = Path(folder) / plan.split
     place.mkdir(parents=True, exist_ok=True)
-    _sweep(place)
+    sweep(place, "shard-*.nc")
     numbers = list(numbers)
     threads = threads or available_processors()
     workers = max(1, min(len(numbers), threads))
@@ -263,13 +262,6 @@ def generate(
 
 def _path(place: Path, number: int) -> Path:
     return place / f"shard-{number:05d}.nc"
-
-
-def _sweep(place: Path) -> None:
-    """Remove what processes of this machine left half written when they were killed."""
-    for path in place.glob(f".shard-*.nc.{platform.node()}.*.part"):
-        if not psutil.pid_exists(int(path.name.split(".")[-2])):
-            path.unlink(missing_ok=True)
 
 
 def _stream(plan: Plan, number: int, mechanism: str) -> SeedSequence:

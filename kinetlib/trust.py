@@ -9,7 +9,6 @@ network was trained on.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from kinetlib.calibration import ConformalSets, at_temperature, fit_temperature
 from kinetlib.campaign import Runs
+from kinetlib.files import replacing
 from kinetlib.noise import NOISE_BINS, estimate_noise
 from kinetlib.novelty import ClassDistance
 
@@ -187,18 +187,13 @@ class Trust:
     def save(self, path: Path) -> dict[str, Any]:
         """Write arrays to an ``.npz`` file beside the network; return what goes into its card."""
         names = list(self.nearer)
-        beside = path.with_name(f".{os.getpid()}-{path.name}")
-        try:
-            with beside.open("wb") as file:
-                np.savez_compressed(
-                    file,
-                    means=self.distance.means.astype(np.float32),
-                    precision=self.distance.precision.astype(np.float32),
-                    nearer=np.stack([self.nearer[name] for name in names]).astype(np.float32),
-                )
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with replacing(path) as beside, beside.open("wb") as file:
+            np.savez_compressed(
+                file,
+                means=self.distance.means.astype(np.float32),
+                precision=self.distance.precision.astype(np.float32),
+                nearer=np.stack([self.nearer[name] for name in names]).astype(np.float32),
+            )
         return {"temperatures": self.temperatures, "sets": self.sets.to_dict(), "nearer": names}
 
     @classmethod

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 import xarray as xr
 
 from kinetlib import dataset, mechanisms, shards
+from kinetlib.files import unfinished
 from kinetlib.sample import TEST
 from kinetlib.shards import Plan
 
@@ -170,7 +170,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path, after):
                 break
         process.send_signal(signal.SIGKILL)
     place = tmp_path / "train"
-    left = place / f".shard-00003.nc.{platform.node()}.{process.pid}.part"
+    left = place / unfinished("shard-00003.nc", process.pid)
     left.write_bytes(b"what a write may leave behind")
     whole = {path: path.stat().st_mtime_ns for path in dataset.shards(place)}
     assert len(whole) >= after
@@ -185,7 +185,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path, after):
 
 
 def test_the_part_of_a_running_process_is_left_alone(tmp_path):
-    other = tmp_path / "test" / f".shard-00000.nc.{platform.node()}.{os.getppid()}.part"
+    other = tmp_path / "test" / unfinished("shard-00000.nc", os.getppid())
     other.parent.mkdir()
     other.write_bytes(b"being written")
     shards.make(tmp_path, Plan("test", 1, 1, 1, catalogue=FEW[:1]), [0])

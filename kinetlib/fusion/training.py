@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetlib.files import replacing, write_text
 from kinetlib.fusion import networks
 from kinetlib.fusion.batches import EpochOf
 from kinetlib.fusion.recipe import Recipe
@@ -98,9 +98,9 @@ def save(model: keras.Model, path: str | Path, card: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     bare = keras.Model.from_config(model.get_config())
     bare.set_weights(model.get_weights())
-    _replace(path, lambda beside: bare.save(beside))
-    text = json.dumps(card, indent=2) + "\n"
-    _replace(path.with_suffix(".json"), lambda beside: beside.write_text(text, encoding="utf-8"))
+    with replacing(path) as beside:
+        bare.save(beside)
+    write_text(path.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
 
 
 def load(path: str | Path) -> tuple[keras.Model, dict[str, Any]]:
@@ -249,18 +249,7 @@ def _checkpoint(
         "model": name,
         "history": history,
     }
-    text = json.dumps(state)
-    _replace(folder / "state.json", lambda beside: beside.write_text(text, encoding="utf-8"))
+    write_text(folder / "state.json", json.dumps(state))
     for old in folder.glob("epoch-*.keras"):
         if old.name != name:
             old.unlink()
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file beside its place, then put it there."""
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        write(beside)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

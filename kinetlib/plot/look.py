@@ -161,7 +161,8 @@ def as_html(figure: Figure, *, alt: str, caption: str | None = None) -> str:
     data = base64.b64encode(image.getvalue()).decode("ascii")
     width, height = (round(side * dpi) for side in figure.get_size_inches())
     below = (
-        f'<figcaption style="color:#4a4f57;text-align:left;font-size:0.9em;padding:0.4em 0.3em 0">'
+        '<figcaption style="color:#2f343b;font-weight:400;text-align:left;font-size:0.9em;'
+        'padding:0.4em 0.3em 0">'
         f"{html.escape(caption.strip())}</figcaption>"
         if caption and caption.strip()
         else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from kinetlib import mechanisms
 from kinetlib.dataset import noisy
+from kinetlib.files import replacing
 from kinetlib.published.pickler import Pieces, dump
 from kinetlib.published.samples import BLOCK, COLUMNS, SPLITS, STEM
 from kinetlib.sample import N_RUNS
@@ -83,14 +83,11 @@ def write(
         raise ValueError("nothing to write: give train, validation or test")
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        written = {}
         for path, content in contents.items():
-            written[path] = path.with_name(f".{path.name}.{os.getpid()}.part")
-            stack.callback(written[path].unlink, missing_ok=True)
-            with written[path].open("wb") as file:
+            # No file takes its place before all are written.
+            beside = stack.enter_context(replacing(path))
+            with beside.open("wb") as file:
                 dump(content, file)
-        for path, beside in written.items():
-            os.replace(beside, path)
     return list(contents)
 
 
