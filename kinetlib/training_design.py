@@ -9,7 +9,6 @@ summary`` writes the record that the book shows.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 
 from kinetlib import design, mechanisms, provenance, trajectories
+from kinetlib.files import write_text
 from kinetlib.fusion import Curves
 from kinetlib.parameters import Selector
 from kinetlib.sample_efficiency import Results, against_random, by_size, curves, verdict
@@ -287,10 +287,7 @@ def _read(path: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}")
-    beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    write_text(path, json.dumps(record, indent=1) + "\n")
 
 
 def summary(folder: Path, settings: Settings) -> dict[str, Any]:
