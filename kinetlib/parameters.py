@@ -46,6 +46,23 @@ Tolerance = Annotated[Number, Gt(0), Lt(1)]
 ListOf = Annotated[list[Element], BeforeValidator(_items), MinLen(1)]
 Network = Literal["average", "attention", "gate", "hadamard", "runset"]
 
+Selector = Literal[
+    "random",
+    "stratified",
+    "sobol",
+    "k-medoids",
+    "herding",
+    "fps",
+    "maximin",
+    "leverage",
+    "pivoted_cholesky",
+    "rp_cholesky",
+    "kdpp",
+    "d_exchange",
+    "i_greedy",
+    "i_greedy by conversion",
+]
+
 
 def _rising(values: list[float]) -> list[float]:
     if any(a > b for a, b in zip(values[::2], values[1::2], strict=True)):
@@ -166,6 +183,23 @@ class Potentials(Parameters):
         return self
 
 
+class TrainingDesign(Parameters):
+    """Parameters of ``05a_training_design``."""
+
+    seed: Seed = Field(5, description="root of all random numbers")
+    replicates: Count = Field(3, description="pools and test sets, each made anew")
+    pool_sets: Count = Field(300, description="samples per mechanism in a pool")
+    test_sets: Count = Field(60, description="samples per mechanism in a test set")
+    methods: ListOf[Selector] = Field(
+        ["random", "sobol", "herding", "fps", "i_greedy"], description="for the kernel classifier"
+    )
+    sizes: ListOf[Count] = Field([500, 1000], description="samples selected for it")
+    network_replicates: Count = Field(1, description="of these, how many train networks")
+    network_methods: ListOf[Selector] = Field(["random", "i_greedy"], description="for the network")
+    network_sizes: ListOf[Count] = Field([700], description="samples selected for it")
+    network_passes: Count = Field(20_000, description="samples shown to each network")
+
+
 class ExperimentDesign(Parameters):
     """Parameters of ``05b_experiment_design``."""
 
@@ -283,6 +317,7 @@ class Chapters(BaseModel):
         DatasetGeneration(), alias="03_dataset_generation"
     )
     potentials: Potentials = Field(Potentials(), alias="04_potentials")
+    training_design: TrainingDesign = Field(TrainingDesign(), alias="05a_training_design")
     experiment_design: ExperimentDesign = Field(ExperimentDesign(), alias="05b_experiment_design")
     fusion_training: FusionTrainingVariants = Field(
         FusionTrainingVariants(), alias="06_fusion_training"

@@ -42,6 +42,21 @@ MODULES: dict[str, list[str]] = {
         "evaluate",
     ],
     "04_potentials": ["potentials", "design", "plot"],
+    "05a_training_design": [
+        *_KINETICS,
+        "sample",
+        "dataset",
+        "shards",
+        "campaign",
+        "design",
+        "fusion",
+        "evaluate",
+        "trajectories",
+        "training_classifiers",
+        "training_design",
+        "sample_efficiency",
+        "plot",
+    ],
     "05b_experiment_design": [
         *_KINETICS,
         *_CLASSIFIER,
@@ -115,6 +130,7 @@ ALONE = ["01_solver_exploration", "03_dataset_generation"]
 #: Committed data that a chapter reads, as patterns below the repository.
 DATA: dict[str, list[str]] = {
     "04_potentials": ["data/studies/zirconium.json"],
+    "05a_training_design": ["data/studies/training_design.json"],
     "05b_experiment_design": ["data/models/*.*", "data/studies/*.json"],
     "06_fusion_training": ["data/published/*.csv"],
     "07_evaluation": ["data/published/*.csv", "data/models/*.*"],

@@ -1,4 +1,4 @@
-"""A network that estimates constants: against posteriors in closed form, and against knowing less."""
+"""A network that estimates constants, beside posteriors in closed form and beside knowing less."""
 
 import numpy as np
 import pytest

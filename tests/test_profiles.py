@@ -68,6 +68,7 @@ def test_runs_come_in_order_with_one_run_per_variant():
         "02_mechanisms",
         "03_dataset_generation",
         "04_potentials",
+        "05a_training_design",
         "05b_experiment_design",
         "06_fusion_training-average",
         "06_fusion_training-attention",

@@ -31,6 +31,7 @@ from kinetlib.plot.look import (
 from kinetlib.plot.networks import architecture, grid
 from kinetlib.plot.potentials import error_against_measure, errors_by_size, goal_intervals
 from kinetlib.plot.ranges import ranges
+from kinetlib.plot.samples import by_samples, selections, worth
 
 __all__ = [
     "DASHES",
@@ -40,6 +41,7 @@ __all__ = [
     "accuracies",
     "architecture",
     "bars",
+    "by_samples",
     "concentration_curves",
     "confusion",
     "constants_known",
@@ -56,9 +58,11 @@ __all__ = [
     "panels",
     "ranges",
     "reliability",
+    "selections",
     "show",
     "told",
     "training_curves",
     "use_style",
     "work_precision",
+    "worth",
 ]
