@@ -55,7 +55,6 @@ MODULES: dict[str, list[str]] = {
         "training_classifiers",
         "training_design",
         "sample_efficiency",
-        "plot",
     ],
     "05b_experiment_design": [
         *_KINETICS,
