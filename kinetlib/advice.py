@@ -1,9 +1,9 @@
 """From measured runs to the run worth doing next.
 
 Three things are put together: how probable each mechanism is, as a trained network says
-(`kinetlib.classification`); for those in question the rate constants that agree with the runs, as
-weighted draws from their posterior, found as `kinetlib.infer` finds them but with nothing known of
-the horizon; and what each candidate run would tell (`kinetlib.next_run`).
+(`kinetlib.classification`); for those in question the rate constants that agree with the runs
+(`kinetlib.plausible`); and what each candidate run would tell the same network, together with the
+runs so far (`kinetlib.next_run`). A run is worth what its reader can read.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import xarray as xr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib import next_run
 from kinetlib.campaign import Campaign
 from kinetlib.experiment import Candidates
 from kinetlib.likelihood import Likelihood, Runs
-from kinetlib.next_run import Draws, Gain
+from kinetlib.next_run import Gain
 from kinetlib.plausible import Effort, Plausible, fitted, plausible
-from kinetlib.prior import Prior
+from kinetlib.reading import Reading, band, simulated
 
 FLOOR = 0.002  # noise of small concentrations, of the standard run's substrate
 UNKNOWN_NOISE = 0.02  # where the runs do not tell
@@ -165,7 +164,9 @@ class Advice:
     times
         When to sample it, in the unit of the data.
     gain
-        What it is expected to tell when sampled so.
+        What it is expected to tell when sampled so, to the network that reads the runs.
+    ideal
+        What Bayes' rule could make of it, were the draws all that is possible.
     noise
         Relative noise that was reckoned with.
     draws
@@ -183,6 +184,7 @@ class Advice:
     best: int
     times: NDArray[np.float64]
     gain: Gain
+    ideal: Gain
     noise: float
     draws: dict[str, Plausible]
     curves: dict[str, NDArray[np.float64]]
@@ -203,6 +205,7 @@ def advise(
     runs: xr.Dataset,
     probabilities: xr.DataArray,
     wanted: Wanted,
+    ask: Callable[[xr.Dataset], xr.DataArray],
     rng: Generator,
     *,
     noise: float | None = None,
@@ -220,6 +223,9 @@ def advise(
         Of the mechanisms (mechanism), as `kinetlib.classify` gives them for that sample.
     wanted
         Which runs are possible.
+    ask
+        Who will read the runs: samples of the schema in, probabilities (sample, mechanism) out,
+        see `kinetlib.classification.reader`.
     rng
         Source of all draws.
     noise, floor
@@ -253,19 +259,15 @@ def advise(
     progress("candidate runs")
     targets = [fit.target for fit in fits]
     scale = Likelihood(known, targets[0].prior, excess * noise, floor=excess * floor)
-    outcomes, draws = _outcomes(draws_of, targets, scale, now, candidates, unit)
-    errors = streams[-1].standard_normal((len(draws), wanted.points, outcomes.shape[-1]))
-    every = range(len(candidates))
-
-    def told(run: int, times: tuple[int, ...]) -> Gain:
-        seen = outcomes[:, run][:, list(times)].reshape(len(draws), -1)
-        return next_run.gain(seen, errors[:, : len(times)].reshape(len(draws), -1), draws)
-
+    reading = Reading(runs, names, now, draws_of, targets, scale, candidates, unit)
     even = next(iter(rows.values()))
-    gains = [told(run, even) for run in every]
-    first = sorted(every, key=lambda run: -gains[run].information)[:_REFINED]
-    options = [(told(run, times), run, times) for run in first for times in rows.values()]
-    gain, best, times = max(options, key=lambda option: option[0].information)
+    gains = reading.gains([(run, even) for run in range(len(candidates))], ask, streams[-1])
+    first = sorted(range(len(candidates)), key=lambda run: -gains[run].information)[:_REFINED]
+    options = [(run, times) for run in first for times in rows.values()]
+    refined = reading.gains(options, ask, streams[-1])
+    (best, times), gain = max(
+        zip(options, refined, strict=True), key=lambda option: option[1].information
+    )
     curve_times = np.linspace(0, wanted.duration, 61)
     chosen = candidates.only([best])
     shown = Candidates(chosen.loading, chosen.substrate_0, chosen.product_0, curve_times)
@@ -278,61 +280,15 @@ def advise(
         best,
         candidates.times[list(times)],
         gain,
+        reading.ideal(best, times, streams[-1]),
         excess * noise,
         dict(zip(names, draws_of, strict=True)),
         {
-            name: _band(_curves(found, target.prior, shown, unit)[:, 0], found.weights)
+            name: band(simulated(found, target.prior, shown, unit)[:, 0], found.weights)
             for name, found, target in zip(names, draws_of, targets, strict=True)
         },
         curve_times,
     )
-
-
-def _outcomes(
-    draws_of: list[Plausible],
-    targets: list[Likelihood],
-    scale: Likelihood,
-    now: NDArray[np.float64],
-    candidates: Candidates,
-    unit: float,
-) -> tuple[NDArray[np.float64], Draws]:
-    """Return what draws make of all candidates, noise one, (n, R, T, 1 or 2), and the draws."""
-    seen, labels, weights = [], [], []
-    measured_species = np.isfinite(scale.runs.product).any() + 1
-    for k, (found, target) in enumerate(zip(draws_of, targets, strict=True)):
-        curves = _curves(found, target.prior, candidates, unit)
-        kept = np.isfinite(curves).all((1, 2, 3))
-        if kept.sum() < 2:
-            raise ValueError(
-                f"{target.prior.mechanism.id}: too few of its rate constants could be simulated "
-                "on the candidate runs; ask for shorter ones"
-            )
-        weights.append(found.weights[kept] / found.weights[kept].sum())
-        labels.append(np.full(kept.sum(), k))
-        seen.append(scale.stabilised(curves[kept][..., :measured_species]))
-    return np.concatenate(seen), Draws(np.concatenate(labels), np.concatenate(weights), now)
-
-
-def _curves(
-    found: Plausible, prior: Prior, candidates: Candidates, unit: float
-) -> NDArray[np.float64]:
-    """Simulate draws on candidates: (n, R, T, 2), the start as it was weighed in."""
-    times = candidates.times[1:] / unit
-    times = np.broadcast_to(times, (len(candidates), len(times)))
-    nothing = np.zeros_like(times)
-    starts = (candidates.loading, candidates.substrate_0, candidates.product_0)
-    asked = Likelihood(Runs(times, nothing, nothing, *starts), prior, LEAST_NOISE)
-    curves = asked.curves(found.x).reshape(len(found.x), *times.shape, 2)
-    start = np.stack([candidates.substrate_0, candidates.product_0], -1)[:, None]
-    return np.concatenate([np.broadcast_to(start, (len(curves), *start.shape)), curves], axis=2)
-
-
-def _band(curves: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean and standard deviation over draws (n, T, 2), of those that did not fail: (2, T, 2)."""
-    kept = np.isfinite(curves).all((1, 2))
-    shares = weights[kept, None, None] / weights[kept].sum()
-    mean = (shares * curves[kept]).sum(0)
-    return np.stack([mean, np.sqrt((shares * (curves[kept] - mean) ** 2).sum(0))])
 
 
 def limits(advice: Advice, wanted: Wanted, noise: float, *, assumed: bool = False) -> list[str]:
@@ -371,6 +327,11 @@ def limits(advice: Advice, wanted: Wanted, noise: float, *, assumed: bool = Fals
             f"Of {', '.join(poor)} fewer than {_FEW_DRAWS} effective draws were found even so: "
             "what it would make of a run is known worse than the numbers say."
         )
+    found.append(
+        f"The network is expected to learn {advice.gain.information:.2f} nat from the run; Bayes' "
+        f"rule could learn {advice.ideal.information:.2f} nat, if the draws were all that is "
+        "possible."
+    )
     source = "assumed, as the runs do not tell" if assumed else "as estimated or given"
     if advice.noise > 1.01 * max(noise, LEAST_NOISE):
         source = (

@@ -91,7 +91,7 @@ def trial(
     wanted = Wanted.like(done)
     candidates, rows = wanted.candidates()
     now = ask(done).isel(sample=0)
-    found = advise(done, now, wanted, rng, noise=noise, effort=effort)
+    found = advise(done, now, wanted, ask, rng, noise=noise, effort=effort)
     even = candidates.times[list(next(iter(rows.values())))]
     after = [
         ask(dataset.joined(done, reaction.of(candidates, run, at, rng))).isel(sample=0)

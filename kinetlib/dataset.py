@@ -149,19 +149,39 @@ def of_runs(
         Substrate and product, shape (r, T, 2).
     """
     concentration = np.asarray(concentration, dtype=float)
-    shape = concentration.shape[:2]
+    return of_samples(loading, substrate_0, product_0, times, concentration[None])
+
+
+def of_samples(
+    loading: ArrayLike,
+    substrate_0: ArrayLike,
+    product_0: ArrayLike,
+    times: ArrayLike,
+    concentration: ArrayLike,
+) -> xr.Dataset:
+    """Put samples of the same runs into the schema.
+
+    Parameters
+    ----------
+    loading, substrate_0, product_0, times
+        As for `of_runs`, the same for all samples.
+    concentration
+        Substrate and product, shape (n, r, T, 2).
+    """
+    concentration = np.asarray(concentration, dtype=float)
+    shape = concentration.shape[:3]
     points, once = ("sample", "run", "time"), ("sample", "run")
     starts = {"loading": loading, "substrate_0": substrate_0, "product_0": product_0}
     return xr.Dataset(
         {
-            "substrate": (points, concentration[None, ..., 0]),
-            "product": (points, concentration[None, ..., 1]),
+            "substrate": (points, concentration[..., 0]),
+            "product": (points, concentration[..., 1]),
             **{
-                name: (once, np.broadcast_to(np.asarray(value, float), shape[:1])[None])
+                name: (once, np.broadcast_to(np.asarray(value, float), shape[:2]))
                 for name, value in starts.items()
             },
         },
-        coords={"time": (points, np.broadcast_to(np.asarray(times, float), shape)[None])},
+        coords={"time": (points, np.broadcast_to(np.asarray(times, float), shape))},
     )
 
 
@@ -169,7 +189,10 @@ def joined(first: xr.Dataset, more: xr.Dataset) -> xr.Dataset:
     """Put runs of one reaction together, filled up with NaN where some have fewer points."""
     width = max(first.sizes["time"], more.sizes["time"])
     padded = [
-        runs.drop_attrs().reset_coords("time").pad(time=(0, width - runs.sizes["time"]))
+        runs.drop_attrs()
+        .drop_vars("run", errors="ignore")
+        .reset_coords("time")
+        .pad(time=(0, width - runs.sizes["time"]))
         for runs in (first, more)
     ]
     names = [name for name in padded[0].data_vars if name in padded[1]]

@@ -14,6 +14,10 @@ are normally distributed with the mean and covariance of its other draws, as Box
 (Technometrics 9, 57, 1967) have it, which needs fewer draws. Both leave the draw itself out:
 whoever knew it would take every scatter of the constants for knowledge of the mechanism. Both are
 tempered towards what was known before, by one number, so that no rule says less than nothing.
+
+They are what Bayes' rule could make of the run, were the draws all that is possible. Whoever will
+read the run with a network learns what the network can tell: `read_by` takes its answers for
+:math:`q`, to data of the runs so far and the outcome together.
 """
 
 from __future__ import annotations
@@ -96,7 +100,7 @@ class Gain:
     information
         Bound on the expected information about the mechanism, nats; 0 to the entropy.
     rule
-        Which rule gave it: ``"draws"`` or ``"normal"``.
+        Which rule gave it: ``"draws"``, ``"normal"`` or ``"network"``.
     truth
         Expected probability of each mechanism after the run where it is the true one, shape (M,).
     """
@@ -135,10 +139,37 @@ def gain(outcomes: NDArray[np.float64], noise: NDArray[np.float64], draws: Draws
     rules = {"draws": by_draws, "normal": by_normal}
     found = {name: _told(rule(data, outcomes, draws), draws) for name, rule in rules.items()}
     best = max(found, key=lambda name: found[name][0])
-    information, after = found[best]
+    return _gained(*found[best], best, draws)
+
+
+def read_by(probabilities: NDArray[np.float64], draws: Draws) -> Gain:
+    """Bound the information by what a classifier says of each draw's data.
+
+    Parameters
+    ----------
+    probabilities
+        Of the M mechanisms, after the run, one row a draw: shape (n, M).
+    draws
+        What the draws stand for. Nothing is learned from them here, so they may repeat.
+
+    Raises
+    ------
+    ValueError
+        Probabilities of another shape.
+    """
+    probabilities = np.asarray(probabilities, float)
+    if probabilities.shape != (len(draws), len(draws.probabilities)):
+        raise ValueError(
+            f"probabilities: expected shape {(len(draws), len(draws.probabilities))}, "
+            f"got {probabilities.shape}"
+        )
+    said = np.log(np.maximum(probabilities, np.finfo(float).tiny))
+    return _gained(*_told(said - np.log(draws.probabilities), draws), "network", draws)
+
+
+def _gained(information: float, after: NDArray[np.float64], rule: str, draws: Draws) -> Gain:
     own = after[np.arange(len(draws)), draws.labels]
-    truth = np.bincount(draws.labels, draws.weights * own)
-    return Gain(information, best, truth)
+    return Gain(information, rule, np.bincount(draws.labels, draws.weights * own))
 
 
 def by_draws(

@@ -75,6 +75,7 @@ MODULES: dict[str, list[str]] = {
         "infer",
         "next_run",
         "plausible",
+        "reading",
         "advice",
         "advice_trial",
         "sensitivity",

@@ -12,6 +12,7 @@ from numpy.random import default_rng
 import kinetlib
 from kinetlib import advice, advice_trial, next_run
 from kinetlib.advice import Wanted
+from kinetlib.classification import reader
 from kinetlib.cli import main
 from kinetlib.likelihood import Likelihood
 from kinetlib.mechanisms import catalogue, get
@@ -53,6 +54,11 @@ def _measured(loadings, times, rng, noise=0.01, unit=1.0):
 @pytest.fixture(scope="module")
 def runs():
     return _measured([0.02, 0.05], np.linspace(0, 3, 9), default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def ask():
+    return reader()
 
 
 def _probabilities(values):
@@ -102,30 +108,34 @@ def test_what_is_in_question():
     assert left_out == pytest.approx(0.005)
 
 
-def test_advice_holds_together_and_does_not_depend_on_the_unit_of_time(runs):
+def test_advice_holds_together_and_does_not_depend_on_the_unit_of_time(runs, ask):
     said = _probabilities({"M1": 0.6, "M6": 0.4})
     found = []
     for factor in (1.0, 60.0):
         scaled = runs.assign_coords(time=runs.time * factor)
         wanted = Wanted.like(scaled)
-        found.append(advice.advise(scaled, said, wanted, default_rng(4), noise=0.01, effort=SMALL))
+        found.append(
+            advice.advise(scaled, said, wanted, ask, default_rng(4), noise=0.01, effort=SMALL)
+        )
     one, other = found
     assert one.mechanisms == ["M1", "M6"]
     assert 0 <= one.gain.information <= one.entropy
     assert one.expected_entropy == pytest.approx(one.entropy - one.gain.information)
-    assert one.gain.information >= max(gain.information for gain in one.gains) - 1e-12
+    assert 0 <= one.ideal.information <= one.entropy
+    assert one.gain.rule == "network"
     assert ((one.times >= 0) & (one.times <= 3.0 + 1e-9)).all()
     assert other.times == pytest.approx(60 * one.times)
-    assert other.gain.information == pytest.approx(one.gain.information, abs=1e-6)
+    assert other.gain.information == pytest.approx(one.gain.information, abs=1e-3)
     assert any("Effective draws" in line for line in advice.limits(one, wanted, 0.01))
     assert drawn(one, "s").axes
 
 
-def test_where_one_mechanism_is_left_there_is_nothing_to_decide(runs):
+def test_where_one_mechanism_is_left_there_is_nothing_to_decide(runs, ask):
     found = advice.advise(
         runs,
         _probabilities({"M1": 1.0}),
         Wanted.like(runs),
+        ask,
         default_rng(4),
         noise=0.01,
         effort=SMALL,
@@ -197,12 +207,13 @@ def test_real_runs_get_advice(tmp_path, file, columns):
     told = json.loads(answer.stdout)
     assert sum(told["probabilities"].values()) == pytest.approx(1)
     assert 0 <= told["expected_entropy"] <= told["entropy"]
-    assert told["ranking"][0]["information"] <= told["information"] + 1e-9
+    ranked = [entry["information"] for entry in told["ranking"]]
+    assert ranked == sorted(ranked, reverse=True)
     assert picture.stat().st_size > 5000
 
 
 @pytest.mark.slow
-def test_the_advised_run_decides_more_than_a_random_one():
+def test_the_advised_run_decides_more_than_a_random_one(ask):
     """Two runs, then a third: the advised against one drawn at random from the same candidates.
 
     Paired by reaction; how sure one may be then is what the released network says of the three.
@@ -210,7 +221,7 @@ def test_the_advised_run_decides_more_than_a_random_one():
     names = list(catalogue())
     tried = [
         advice_trial.trial(
-            get(names[i % 20]), kinetlib.classify, default_rng([9, i]), noise=0.01, effort=SMALL
+            get(names[i % 20]), ask, default_rng([9, i]), noise=0.01, effort=SMALL
         ).measures()
         for i in range(40)
     ]
@@ -221,10 +232,8 @@ def test_the_advised_run_decides_more_than_a_random_one():
     assert truth.mean() > -truth.std(ddof=1) / np.sqrt(len(truth))
 
 
-def test_a_trial_does_the_same_reaction_thrice():
-    found = advice_trial.trial(
-        get("M1"), kinetlib.classify, default_rng(12), noise=0.01, effort=SMALL
-    )
+def test_a_trial_does_the_same_reaction_thrice(ask):
+    found = advice_trial.trial(get("M1"), ask, default_rng(12), noise=0.01, effort=SMALL)
     measures = found.measures()
     assert set(measures) == {
         *(

@@ -100,8 +100,9 @@ def _advised(
     from kinetlib import advice, quiet
 
     with quiet.native_logs():
-        from kinetlib.classification import classify as ask
-    found = ask(runs, model=model).isel(sample=0)
+        from kinetlib.classification import reader
+    ask = reader(model)
+    found = ask(runs).isel(sample=0)
     wanted = advice.Wanted.like(runs)
     names = {"loading": "loading", "initial_substrate": "substrate"}
     names |= {"duration": "duration", "points": "points"}
@@ -115,7 +116,7 @@ def _advised(
         noise = advice.UNKNOWN_NOISE if assumed else told
     with Console(stderr=True).status("") as status:
         advised = advice.advise(
-            runs, found, wanted, default_rng(seed), noise=noise, progress=status.update
+            runs, found, wanted, ask, default_rng(seed), noise=noise, progress=status.update
         )
     return advised, advice.limits(advised, wanted, noise, assumed=assumed)
 
@@ -139,6 +140,7 @@ def _answer(advised: Advice, about: dict[str, Any]) -> dict[str, Any]:
         "entropy": advised.entropy,
         "expected_entropy": advised.expected_entropy,
         "information": advised.gain.information,
+        "information_by_bayes_rule": advised.ideal.information,
         "noise": advised.noise,
         "effective_draws": {name: drawn.effective for name, drawn in advised.draws.items()},
         "ranking": [
@@ -181,7 +183,8 @@ def _show(answer: dict[str, Any]) -> None:
         f"It is expected to raise the probability of the true mechanism from "
         f"{answer['probability_of_truth_now']:.0%} to "
         f"{answer['expected_probability_of_truth']:.0%}, and to lower the entropy from "
-        f"{answer['entropy']:.2f} to {answer['expected_entropy']:.2f} nat or less."
+        f"{answer['entropy']:.2f} to {answer['expected_entropy']:.2f} nat or less, as the network "
+        "reads it."
     )
     table = Table("mechanism", "probability now", "after it, if true")
     for column in table.columns[1:]:
