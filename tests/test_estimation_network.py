@@ -11,6 +11,7 @@ from kinetlib.experiment import Candidates, Experiment
 NOISE = 0.02
 
 
+@pytest.mark.slow
 def test_mean_and_variance_are_those_of_the_posterior():
     """Values 1 + b x with relative noise c and x ~ N(0, 1): precision 1 + sum (b / c)^2."""
     rng = default_rng(0)
@@ -53,6 +54,7 @@ def test_values_and_coordinates_of_different_draws():
         train(np.ones((3, 1, 1, 2)), np.ones((4, 1)), default_rng(0), noise=NOISE)
 
 
+@pytest.mark.slow
 def test_planned_experiments_are_judged_on_draws_they_have_not_seen():
     candidates = Candidates(
         [0.02, 0.05, 0.1, 0.1], [1.0, 1.0, 1.0, 0.5], [0.0, 0.0, 0.0, 0.5], np.linspace(0, 1, 7)
