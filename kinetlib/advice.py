@@ -196,7 +196,7 @@ class Advice:
     @property
     def expected_entropy(self) -> float:
         """Bound on the expected entropy after it, nats."""
-        return self.entropy - self.gain.information
+        return max(0.0, self.entropy - self.gain.information)
 
 
 def advise(
@@ -353,6 +353,10 @@ def limits(advice: Advice, wanted: Wanted, noise: float, *, assumed: bool = Fals
         f"{len(advice.mechanisms)} most probable; the others have {advice.left_out:.1%} together.",
         f"Effective draws of rate constants: {listed}.",
     ]
+    if len(advice.mechanisms) == 1:
+        found.append(
+            f"Only {advice.mechanisms[0]} is in question, so no run is better than another."
+        )
     wide = [name for name, drawn in advice.draws.items() if drawn.widening > 1]
     if wide:
         found.append(

@@ -318,6 +318,8 @@ def networks(folder: Path) -> dict[str, discrimination.Asked]:
 
 def summary(folder: Path) -> dict[str, Any]:
     """Collect what was chosen and how it was judged: the record that the book shows."""
+    from kinetlib import experiment_evidence  # which reads what was chosen here
+
     found = {}
     for path in sorted(folder.glob("*/judged/comparison.json")):
         judged = json.loads(path.read_text(encoding="utf-8"))
@@ -336,6 +338,7 @@ def summary(folder: Path) -> dict[str, Any]:
         "chosen_at": LEVEL,
         "unplanned_of_each": UNPLANNED,
         "networks": found,
+        "evidence": experiment_evidence.summary(folder),
         "processor": provenance.processor(),
         **provenance.attributes(),
     }

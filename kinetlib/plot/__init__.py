@@ -29,7 +29,9 @@ from kinetlib.plot.look import (
     use_style,
 )
 from kinetlib.plot.networks import architecture, grid
+from kinetlib.plot.potentials import error_against_measure, errors_by_size, goal_intervals
 from kinetlib.plot.ranges import ranges
+from kinetlib.plot.samples import by_samples, selections, worth
 
 __all__ = [
     "DASHES",
@@ -39,22 +41,28 @@ __all__ = [
     "accuracies",
     "architecture",
     "bars",
+    "by_samples",
     "concentration_curves",
     "confusion",
     "constants_known",
     "distributions",
+    "error_against_measure",
+    "errors_by_size",
     "experiments",
     "family_color",
     "family_legend",
+    "goal_intervals",
     "grid",
     "mechanism_grid",
     "next_run",
     "panels",
     "ranges",
     "reliability",
+    "selections",
     "show",
     "told",
     "training_curves",
     "use_style",
     "work_precision",
+    "worth",
 ]

@@ -15,6 +15,7 @@ from kinetlib.plot.look import DASHES, FAINT, MARKERS, PALETTE, STYLE, panels
 if TYPE_CHECKING:
     from kinetlib.advice import Advice
 
+_APART = 0.93
 _FEW = 4  # mechanisms whose curves can be told apart in one panel
 
 
@@ -83,10 +84,10 @@ def experiments(named: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     named : mapping of str to sequence of runs
         Of each experiment the runs: ``loading``, ``substrate_0`` and ``times``, in horizons.
     """
-    columns = min(2, len(named))
+    columns = min(3, len(named))
     rows = -(-len(named) // columns)
     figure, axes = panels(
-        rows, columns, height=0.5 + 2.0 * rows, sharex=True, sharey=True, squeeze=False
+        rows, columns, height=0.8 + 2.2 * rows, sharex=True, sharey=True, squeeze=False
     )
     kinds = sorted({run["substrate_0"] for runs in named.values() for run in runs}, reverse=True)
     for ax, (name, runs) in zip(axes.flat, named.items(), strict=False):
@@ -94,13 +95,14 @@ def experiments(named: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
             kind = kinds.index(run["substrate_0"])
             ax.plot(
                 run["times"],
-                np.full(len(run["times"]), 100 * run["loading"]),
+                # Runs of one loading lie side by side.
+                np.full(len(run["times"]), 100 * run["loading"] * _APART**kind),
                 color=PALETTE[kind],
                 marker=MARKERS[kind],
                 linestyle=DASHES[kind],
                 linewidth=0.8,
             )
-        ax.set_title(name)
+        ax.set_title(name.replace(", ", ",\n"))
         ax.set_yscale("log")
         ax.set_yticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
         ax.minorticks_off()
