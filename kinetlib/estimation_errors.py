@@ -194,7 +194,7 @@ def unplanned_experiments(
 
 
 def median_error(
-    error: NDArray[np.float64], rng: Generator, *, n_bootstrap: int = 2000
+    error: NDArray[np.float64], rng: Generator, *, n_bootstrap: int = 1000
 ) -> NDArray[np.float64]:
     """Median of the absolute error, over samples and what comes after, with a 95 % interval.
 
@@ -223,7 +223,7 @@ def ratio_of_errors(
     other: NDArray[np.float64],
     rng: Generator,
     *,
-    n_bootstrap: int = 2000,
+    n_bootstrap: int = 1000,
 ) -> NDArray[np.float64]:
     """Ratio of two median absolute errors of the same samples, with a paired 95 % interval.
 
