@@ -160,7 +160,7 @@ def _below(found: NDArray[np.float64], axes: list[list[str]]) -> Any:
     if axes:
         return {name: _below(part, axes[1:]) for name, part in zip(axes[0], found, strict=True)}
     return [
-        [float(f"{value:.3g}") for value in ends] if np.isfinite(ends).all() else None
+        [float(f"{value:.4g}") for value in ends] if np.isfinite(ends).all() else None
         for ends in found
     ]
 
