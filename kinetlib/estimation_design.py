@@ -21,6 +21,7 @@ from kinetlib.estimation import Information, log_determinant
 from kinetlib.experiment import Candidates, Experiment
 
 _GAIN = 1e-9  # of a criterion: more than rounding
+_TRIED = 6  # runs that are tried in the place of one: those that promise most alone
 _HALVINGS = 40  # of the interval in which a step's length is sought
 
 
@@ -44,12 +45,18 @@ class Bound:
 
 
 def d_optimal(
-    told: Information, n_runs: int, n_times: int, rng: Generator, *, starts: int = 4
+    told: Information,
+    n_runs: int,
+    n_times: int,
+    rng: Generator,
+    *,
+    starts: int = 4,
+    weights: NDArray[np.float64] | None = None,
 ) -> Experiment:
     """Search for the experiment of the largest criterion: exchanges, from several starts.
 
-    One time of a run is exchanged for another of the same run, or a run for another with the same
-    times, the best of all such exchanges first, until none gains.
+    One time of a run is exchanged for another of the same run, the best of them first, or a run for
+    another with times of its own, until nothing gains.
 
     Parameters
     ----------
@@ -61,6 +68,8 @@ def d_optimal(
         Draws the starts.
     starts
         How many; the best end counts.
+    weights
+        One more start: the runs and times of largest weights, such as those of `bound`.
 
     Raises
     ------
@@ -68,15 +77,15 @@ def d_optimal(
         More runs or times than there are candidates.
     """
     times = _measurable(told, n_runs, n_times)
-    ends = []
+    begins = [] if weights is None else [_largest(weights, n_runs, n_times, times) > 0]
     for _ in range(starts):
         runs = rng.choice(len(told.candidates), n_runs, replace=False)
         rows = [np.sort(rng.choice(times, n_times, replace=False)) for _ in runs]
         chosen = np.zeros(told.rows.shape[1:3], dtype=bool)
         for run, row in zip(runs, rows, strict=True):
             chosen[run, row] = True
-        ends.append(_exchanged(told, chosen, times))
-    return max(ends, key=told.criterion)
+        begins.append(chosen)
+    return max((_exchanged(told, begin, times) for begin in begins), key=told.criterion)
 
 
 def _measurable(told: Information, n_runs: int, n_times: int) -> NDArray[np.intp]:
@@ -92,7 +101,7 @@ def _measurable(told: Information, n_runs: int, n_times: int) -> NDArray[np.intp
 def _exchanged(told: Information, chosen: NDArray[np.bool_], times: NDArray) -> Experiment:
     """Exchange from a choice (runs, T) until nothing is gained."""
     chosen = chosen.copy()
-    while _exchange_a_time(told, chosen, times) or _exchange_a_run(told, chosen):
+    while _exchange_a_time(told, chosen, times) or _exchange_a_run(told, chosen, times):
         pass
     return _experiment(chosen)
 
@@ -139,24 +148,37 @@ def _exchange_a_time(told: Information, chosen: NDArray[np.bool_], times: NDArra
     return gained
 
 
-def _exchange_a_run(told: Information, chosen: NDArray[np.bool_]) -> bool:
-    """Make the best exchange of one run for another with the same times; tell if it gained."""
-    free = np.flatnonzero(~chosen.any(1))
-    best, swap = log_determinant(told.factor(chosen)) + _GAIN, None
+def _exchange_a_run(told: Information, chosen: NDArray[np.bool_], times: NDArray) -> bool:
+    """Exchange a run for another with times of its own, if that gains; tell whether it did."""
+    n_times, before = chosen.sum(1).max(), _criterion(told, chosen)
     for old in np.flatnonzero(chosen.any(1)):
         left = chosen.copy()
         left[old] = False
-        factor = told.factor(left)
-        u = _told_beyond(told.rows[:, free][:, :, chosen[old]], factor)
-        u = u.reshape(len(u), len(free), -1, told.p)
-        more = np.linalg.slogdet(np.eye(told.p) + np.swapaxes(u, 2, 3) @ u)[1].mean(0)
-        value = log_determinant(factor) + more
-        if len(free) and value.max() > best:
-            best, swap = value.max(), (old, free[value.argmax()])
-    if swap is None:
-        return False
-    chosen[swap[1]], chosen[swap[0]] = chosen[swap[0]].copy(), False
-    return True
+        gains = _gains(told.rows, told.factor(left))
+        promise = -np.sort(-gains[:, times], axis=1)[:, :n_times].sum(1)
+        promise[left.any(1)] = -np.inf
+        for new in np.argsort(-promise)[:_TRIED]:
+            trial = _with_run(told, left, new, times, n_times)
+            if _criterion(told, trial) > before + _GAIN:
+                chosen[:] = trial
+                return True
+    return False
+
+
+def _with_run(
+    told: Information, left: NDArray[np.bool_], run: int, times: NDArray, n_times: int
+) -> NDArray[np.bool_]:
+    """Add a run to a choice, each of its times the one that gains most beside those before."""
+    trial = left.copy()
+    for _ in range(n_times):
+        free = times[~trial[run, times]]
+        gains = _gains(told.rows[:, run][:, free], told.factor(trial))
+        trial[run, free[gains.argmax()]] = True
+    return trial
+
+
+def _criterion(told: Information, chosen: NDArray[np.bool_]) -> float:
+    return log_determinant(told.factor(chosen.astype(float)))
 
 
 def bound(
