@@ -156,8 +156,8 @@ def _exchange_a_run(told: Information, chosen: NDArray[np.bool_], times: NDArray
         left[old] = False
         gains = _gains(told.rows, told.factor(left))
         promise = -np.sort(-gains[:, times], axis=1)[:, :n_times].sum(1)
-        promise[left.any(1)] = -np.inf
-        for new in np.argsort(-promise)[:_TRIED]:
+        free = np.flatnonzero(~left.any(1))
+        for new in free[np.argsort(-promise[free])[:_TRIED]]:
             trial = _with_run(told, left, new, times, n_times)
             if _criterion(told, trial) > before + _GAIN:
                 chosen[:] = trial
