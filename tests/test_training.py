@@ -109,7 +109,7 @@ def test_a_training_killed_while_it_leaves_a_checkpoint_loses_that_epoch_only(
     tmp_path, small_network, monkeypatch
 ):
     model, history = run(SHORT, tmp_path / "whole")
-    folder, write = tmp_path / "killed", training._replace
+    folder, write = tmp_path / "killed", training.write_text
 
     def killed(path, content):
         if (folder / "epoch-00003.keras").exists():
@@ -117,7 +117,7 @@ def test_a_training_killed_while_it_leaves_a_checkpoint_loses_that_epoch_only(
         write(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_replace", killed)
+        patch.setattr(training, "write_text", killed)
         with pytest.raises(Interrupted):
             run(SHORT, folder)
     shown = []

@@ -95,7 +95,7 @@ def select(
     Examples
     --------
     >>> select([[0.0], [1.0], [1.1], [3.0]], 3, "fps").tolist()
-    [3, 0, 1]
+    [3, 0, 2]
     """
     if method not in METHODS:
         near = difflib.get_close_matches(str(method), METHODS, 1, 0.4)
