@@ -100,23 +100,23 @@ static inline void solve(const vec *__restrict w, vec *__restrict b) {
     $solve
 }
 
-static inline void step(const vec *__restrict k, const vec *__restrict y, vec h, vec *__restrict y_new,
-                        vec s[6][N]) {
-    const vec inverse = 1.0 / h;
-    vec w[ENTRIES], u[N];
-    factorise(k, y, GAMMA_INVERSE * inverse, w);
-
-    rhs(k, y, s[0]);
+/* One step from y, with the LU factors w and the inverse of its length. f(stage, at, result) is the
+ * rate law, or what stands in its place for something that is carried along with the values. */
+template <typename law>
+static inline void step(const law &f, const vec *__restrict w, const vec *__restrict y, vec inverse,
+                        vec *__restrict y_new, vec s[6][N]) {
+    vec u[N];
+    f(0, y, s[0]);
     solve(w, s[0]);
 
     for (int i = 0; i < N; i++) u[i] = y[i] + 1.544 * s[0][i];
-    rhs(k, u, s[1]);
+    f(1, u, s[1]);
     for (int i = 0; i < N; i++) s[1][i] += inverse * (-5.6688 * s[0][i]);
     solve(w, s[1]);
 
     for (int i = 0; i < N; i++)
         u[i] = y[i] + (0.9466785280815826 * s[0][i] + 0.2557011698983284 * s[1][i]);
-    rhs(k, u, s[2]);
+    f(2, u, s[2]);
     for (int i = 0; i < N; i++)
         s[2][i] += inverse * (-2.430093356833875 * s[0][i] - 0.2063599157091915 * s[1][i]);
     solve(w, s[2]);
@@ -124,7 +124,7 @@ static inline void step(const vec *__restrict k, const vec *__restrict y, vec h,
     for (int i = 0; i < N; i++)
         u[i] = y[i] + (3.314825187068521 * s[0][i] + 2.896124015972201 * s[1][i]
                        + 0.9986419139977817 * s[2][i]);
-    rhs(k, u, s[3]);
+    f(3, u, s[3]);
     for (int i = 0; i < N; i++)
         s[3][i] += inverse * (-0.1073529058151375 * s[0][i] - 9.594562251023355 * s[1][i]
                               - 20.47028614809616 * s[2][i]);
@@ -133,14 +133,14 @@ static inline void step(const vec *__restrict k, const vec *__restrict y, vec h,
     for (int i = 0; i < N; i++)
         u[i] = y[i] + (1.221224509226641 * s[0][i] + 6.019134481288629 * s[1][i]
                        + 12.53708332932087 * s[2][i] - 0.6878860361058950 * s[3][i]);
-    rhs(k, u, s[4]);
+    f(4, u, s[4]);
     for (int i = 0; i < N; i++)
         s[4][i] += inverse * (7.496443313967647 * s[0][i] - 10.24680431464352 * s[1][i]
                               - 33.99990352819905 * s[2][i] + 11.70890893206160 * s[3][i]);
     solve(w, s[4]);
 
     for (int i = 0; i < N; i++) u[i] += s[4][i];
-    rhs(k, u, s[5]);
+    f(5, u, s[5]);
     for (int i = 0; i < N; i++)
         s[5][i] += inverse * (8.083246795921522 * s[0][i] - 7.981132988064893 * s[1][i]
                               - 31.52159432874371 * s[2][i] + 16.31930543123136 * s[3][i]
@@ -186,10 +186,26 @@ static int all_finite(const double *x, int64_t n) {
     return 1;
 }
 
-static void finish(const work *job, lanes *a, int l, int64_t status) {
+struct mass_action {
+    const vec *k;
+    void operator()(int, const vec *__restrict y, vec *__restrict f) const { rhs(k, y, f); }
+};
+
+/* What an integrator carries beside the values: here, nothing. */
+struct values_alone {
+    mass_action law(const vec *k) { return {k}; }
+    void start(const work *, const lanes *, int) {}
+    vec follow(const work *, const lanes *, const vec *, vec[6][N], vec, vec error) { return error; }
+    void accept(const work *, const lanes *, vec, vec, bits, bits) {}
+    void finish(const work *, const lanes *, int) {}
+};
+
+template <typename companion>
+static void finish(const work *job, lanes *a, companion *beside, int l, int64_t status) {
     const int64_t i = a->which[l], n_times = job->n_times;
     double *out = job->out + i * n_times * N;
     for (int64_t m = a->done[l] * N; m < n_times * N; m++) out[m] = NAN;
+    beside->finish(job, a, l);
     job->status[i] = status;
     job->n_steps[i] = a->steps[l];
     a->which.set(l, -1);
@@ -206,14 +222,15 @@ static double first_step(const work *job, const lanes *a, int l) {
 }
 
 /* Give a lane the next trajectory that needs a step; return where to go on. */
-static int64_t load(const work *job, lanes *a, int l, int64_t next) {
+template <typename companion>
+static int64_t load(const work *job, lanes *a, companion *beside, int l, int64_t next) {
     for (; next < job->n; next++) {
         const double *k = job->constants + next * R, *y = job->initial + next * N;
         const double *times = job->times + next * job->times_step;
         a->which.set(l, next);
         a->done.set(l, 0), a->steps.set(l, 0), a->rejected.set(l, 0);
         if (!(all_finite(k, R) && all_finite(y, N) && all_finite(times, job->n_times))) {
-            finish(job, a, l, NOT_FINITE);
+            finish(job, a, beside, l, NOT_FINITE);
             continue;
         }
         for (int r = 0; r < R; r++) a->k[r].set(l, k[r]);
@@ -225,8 +242,9 @@ static int64_t load(const work *job, lanes *a, int l, int64_t next) {
         for (; done < job->n_times && times[done] <= 0.0; done++)
             memcpy(out + done * N, y, sizeof(double) * N);
         a->done.set(l, done);
+        beside->start(job, a, l);
         if (done == job->n_times) {
-            finish(job, a, l, SUCCESS);
+            finish(job, a, beside, l, SUCCESS);
             continue;
         }
         a->next.set(l, times[done]);
@@ -241,6 +259,19 @@ static int64_t load(const work *job, lanes *a, int l, int64_t next) {
     return next;
 }
 
+/* Dense output: the cubic through a step, by its ends and two combinations of its stages. */
+template <typename real> static inline real bow(real s0, real s1, real s2, real s3, real s4) {
+    return 10.12623508344586 * s0 - 7.487995877610167 * s1 - 34.80091861555747 * s2
+           - 7.992771707568823 * s3 + 1.025137723295662 * s4;
+}
+template <typename real> static inline real twist(real s0, real s1, real s2, real s3, real s4) {
+    return -0.6762803392801253 * s0 + 6.087714651680015 * s1 + 16.43084320892478 * s2
+           + 24.76722511418386 * s3 - 6.594389125712872 * s4;
+}
+static inline double between(double s, double start, double stop, double second, double third) {
+    return start * (1.0 - s) + s * (stop + (1.0 - s) * (second + s * third));
+}
+
 /* Write the outputs of a lane that lie in its accepted step. */
 static void write(const work *job, lanes *a, int l, double t_new, double h, const vec *y_new,
                   vec s[6][N]) {
@@ -249,44 +280,37 @@ static void write(const work *job, lanes *a, int l, double t_new, double h, cons
     double start[N], stop[N], second[N], third[N];
     for (int i = 0; i < N; i++) {
         start[i] = a->y[i][l], stop[i] = y_new[i][l];
-        second[i] = 10.12623508344586 * s[0][i][l] - 7.487995877610167 * s[1][i][l]
-                    - 34.80091861555747 * s[2][i][l] - 7.992771707568823 * s[3][i][l]
-                    + 1.025137723295662 * s[4][i][l];
-        third[i] = -0.6762803392801253 * s[0][i][l] + 6.087714651680015 * s[1][i][l]
-                   + 16.43084320892478 * s[2][i][l] + 24.76722511418386 * s[3][i][l]
-                   - 6.594389125712872 * s[4][i][l];
+        second[i] = bow(s[0][i][l], s[1][i][l], s[2][i][l], s[3][i][l], s[4][i][l]);
+        third[i] = twist(s[0][i][l], s[1][i][l], s[2][i][l], s[3][i][l], s[4][i][l]);
     }
     int64_t done = a->done[l];
     for (; done < job->n_times && times[done] <= t_new; done++, out += N) {
         const double s = (times[done] - a->t[l]) / h;
         for (int i = 0; i < N; i++)
-            out[i] = start[i] * (1.0 - s) + s * (stop[i] + (1.0 - s) * (second[i] + s * third[i]));
+            out[i] = between(s, start[i], stop[i], second[i], third[i]);
     }
     a->done.set(l, done);
     a->next.set(l, done < job->n_times ? times[done] : NAN);
 }
 
-/* Output times of a trajectory lie times_step after those of the one before; 0 if all share them. */
-extern "C" void integrate_block(int64_t n, int64_t n_times, int64_t times_step,
-                                const double *constants, const double *initial, const double *times,
-                                double rtol, double atol, int64_t max_steps, double *out,
-                                int64_t *status, int64_t *n_steps) {
-    const work job = {constants, initial,    times,     out,  status, n_steps, n,
-                      n_times,   times_step, max_steps, rtol, atol};
+template <typename companion> static void advance(const work *job, companion *beside) {
     lanes a;
     memset(&a, 0, sizeof a);
     int64_t next = 0;
     int busy = 0;
     for (int l = 0; l < LANES; l++) {
-        next = load(&job, &a, l, next);
+        next = load(job, &a, beside, l, next);
         busy += a.which[l] >= 0;
     }
     while (busy) {
-        vec y_new[N], s[6][N];
+        vec w[ENTRIES], y_new[N], s[6][N];
         const vec rest = a.end - a.t;
         const vec h = select(a.h < rest, a.h, rest);
-        step(a.k, a.y, h, y_new, s);
-        const vec error = error_norm(a.y, y_new, s[5], rtol, atol);
+        const vec inverse = 1.0 / h;
+        factorise(a.k, a.y, GAMMA_INVERSE * inverse, w);
+        step(beside->law(a.k), w, a.y, inverse, y_new, s);
+        const vec own_error = error_norm(a.y, y_new, s[5], job->rtol, job->atol);
+        const vec error = beside->follow(job, &a, w, s, inverse, own_error);
         vec factor = 0.9 / root(root(error));
         factor = select(factor > 0.2, factor, all(0.2));
         factor = select(factor < 6.0, factor, all(6.0));
@@ -297,26 +321,38 @@ extern "C" void integrate_block(int64_t n, int64_t n_times, int64_t times_step,
         const vec t_new = select(h >= rest, a.end, a.t + h);
         const bits reached = accepted & (t_new >= a.next);
         a.steps = a.steps - ~underflow;
+        beside->accept(job, &a, h, t_new, accepted, reached);
         if (any(reached))
             for (int l = 0; l < LANES; l++)
-                if (reached[l]) write(&job, &a, l, t_new[l], h[l], y_new, s);
+                if (reached[l]) write(job, &a, l, t_new[l], h[l], y_new, s);
         a.h = h * select(accepted & a.rejected & (factor > 1.0), all(1.0), factor);
         a.rejected = ~accepted;
         a.t = select(accepted, t_new, a.t);
         for (int i = 0; i < N; i++) a.y[i] = select(accepted, y_new[i], a.y[i]);
 
-        if (!any((a.which >= 0) & (underflow | (a.done >= n_times) | (a.steps >= max_steps))))
+        if (!any((a.which >= 0) & (underflow | (a.done >= job->n_times) | (a.steps >= job->max_steps))))
             continue;
         for (int l = 0; l < LANES; l++) {
             int64_t ended = -1;
             if (a.which[l] < 0) continue;
             if (underflow[l]) ended = STEP_UNDERFLOW;
-            else if (a.done[l] == n_times) ended = SUCCESS;
-            else if (a.steps[l] >= max_steps) ended = STEP_BUDGET;
+            else if (a.done[l] == job->n_times) ended = SUCCESS;
+            else if (a.steps[l] >= job->max_steps) ended = STEP_BUDGET;
             if (ended < 0) continue;
-            finish(&job, &a, l, ended);
-            next = load(&job, &a, l, next);
+            finish(job, &a, beside, l, ended);
+            next = load(job, &a, beside, l, next);
             busy -= a.which[l] < 0;
         }
     }
+}
+
+/* Output times of a trajectory lie times_step after those of the one before; 0 if all share them. */
+extern "C" void integrate_block(int64_t n, int64_t n_times, int64_t times_step,
+                                const double *constants, const double *initial, const double *times,
+                                double rtol, double atol, int64_t max_steps, double *out,
+                                int64_t *status, int64_t *n_steps) {
+    const work job = {constants, initial,    times,     out,  status, n_steps, n,
+                      n_times,   times_step, max_steps, rtol, atol};
+    values_alone beside;
+    advance(&job, &beside);
 }

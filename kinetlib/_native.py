@@ -18,7 +18,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from kinetlib._native_source import source
+from kinetlib._native_source import source, tangent_source
 from kinetlib.network import Network
 
 # Multiplication and addition stay two roundings, so that every processor gives the same bits.
@@ -27,7 +27,8 @@ _LIBRARY = ("-fPIC", "-shared", "-w", "-lm")
 _FOR_THIS_PROCESSOR = ("-march=native", "-mcpu=native", None)  # the first that the compiler knows
 
 Kernel = Callable[..., None]
-_loaded: dict[str, Kernel | None] = {}  # by the text of the network, for this process
+# By the text of the network and the kind of kernel, for this process.
+_loaded: dict[tuple[str, str], Kernel | None] = {}
 
 
 def kernel(network: Network) -> Kernel | None:
@@ -38,13 +39,29 @@ def kernel(network: Network) -> Kernel | None:
     n_steps (n,); all of them contiguous, floats of 8 bytes and integers of 8 bytes. It runs without
     the interpreter's lock.
     """
-    text = str(network)
-    if text not in _loaded:
-        _loaded[text] = _load(source(network))
-    return _loaded[text]
+    return _kernel(network, source, _function)
 
 
-def _load(code: str) -> Kernel | None:
+def tangent_kernel(network: Network) -> Kernel | None:
+    """Return the compiled integrator that carries derivatives, or None where it cannot be had.
+
+    The function takes what that of `kernel` takes, then the first tangent and the one after the
+    last, those by ln k of the R constants coming before those by the S initial concentrations,
+    whether their errors are tested, and the array it fills with them, (n, T, S, last - first).
+    """
+    return _kernel(network, tangent_source, _tangent_function)
+
+
+def _kernel(
+    network: Network, write: Callable[[Network], str], bind: Callable[[Path], Kernel]
+) -> Kernel | None:
+    wanted = (str(network), bind.__name__)
+    if wanted not in _loaded:
+        _loaded[wanted] = _load(write(network), bind)
+    return _loaded[wanted]
+
+
+def _load(code: str, bind: Callable[[Path], Kernel]) -> Kernel | None:
     compiler = _compiler()
     if compiler is None:
         return None
@@ -53,46 +70,65 @@ def _load(code: str) -> Kernel | None:
     try:
         if path.exists():
             try:
-                return _function(path)
+                return bind(path)
             except (OSError, AttributeError):  # damaged on disk: build it again
                 path.unlink(missing_ok=True)
         _build(compiler[0], code, path)
-        return _function(path)
+        return bind(path)
     except (OSError, subprocess.SubprocessError) as error:
         detail = getattr(error, "stderr", "") or error
         warnings.warn(
             f"the C++ compiler {compiler[0]} could not build an integrator; the general one, some "
             f"thirty times slower, takes its place: {detail}",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
         return None
 
 
 def _function(path: Path) -> Kernel:
     entry = ctypes.CDLL(str(path)).integrate_block
-    entry.restype = None
-    pointer, count, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-    entry.argtypes = [count, count, count, *[pointer] * 3, real, real, count, *[pointer] * 3]
+    entry.restype, entry.argtypes = None, _ARGUMENTS
 
-    def integrate_block(
-        constants: NDArray[np.float64],
-        initial: NDArray[np.float64],
-        times: NDArray[np.float64],
-        rtol: float,
-        atol: float,
-        max_steps: int,
-        concentration: NDArray[np.float64],
-        status: NDArray[np.int64],
-        n_steps: NDArray[np.int64],
-    ) -> None:
-        given = [array.ctypes.data for array in (constants, initial, times)]
-        filled = [array.ctypes.data for array in (concentration, status, n_steps)]
-        n, n_times = len(constants), times.shape[1]
-        step = n_times if len(times) == n else 0
-        entry(n, n_times, step, *given, rtol, atol, max_steps, *filled)
+    def integrate_block(*arguments: object) -> None:
+        entry(*_passed(*arguments))
 
     return integrate_block
+
+
+def _tangent_function(path: Path) -> Kernel:
+    entry = ctypes.CDLL(str(path)).sensitivity_block
+    entry.restype = None
+    entry.argtypes = [*_ARGUMENTS, _COUNT, _COUNT, _COUNT, _POINTER]
+
+    def sensitivity_block(*arguments: object) -> None:
+        *shared, first, last, tested, tangents = arguments
+        entry(*_passed(*shared), first, last, tested, tangents.ctypes.data)
+
+    return sensitivity_block
+
+
+_POINTER, _COUNT, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+_ARGUMENTS = [_COUNT, _COUNT, _COUNT, *[_POINTER] * 3, _REAL, _REAL, _COUNT, *[_POINTER] * 3]
+
+
+def _passed(
+    constants: NDArray[np.float64],
+    initial: NDArray[np.float64],
+    times: NDArray[np.float64],
+    rtol: float,
+    atol: float,
+    max_steps: int,
+    concentration: NDArray[np.float64],
+    status: NDArray[np.int64],
+    n_steps: NDArray[np.int64],
+) -> list[object]:
+    """Lay out what every compiled integrator takes first."""
+    given = [array.ctypes.data for array in (constants, initial, times)]
+    filled = [array.ctypes.data for array in (concentration, status, n_steps)]
+    n, n_times = len(constants), times.shape[1]
+    step = n_times if len(times) == n else 0
+    return [n, n_times, step, *given, rtol, atol, max_steps, *filled]
 
 
 def _build(compiler: str, code: str, path: Path) -> None:

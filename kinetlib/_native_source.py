@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from importlib import resources
+from itertools import combinations
 from string import Template
 
 import numpy as np
@@ -28,8 +29,37 @@ def source(network: Network) -> str:
         "solve": "\n".join(_solve(pivots, entries)),
         "n_entries": len(entries),
     }
-    template = (resources.files("kinetlib") / "_native.cpp").read_text(encoding="utf-8")
-    return Template(template).substitute({name: str(part) for name, part in parts.items()})
+    return _filled("_native.cpp", parts)
+
+
+def tangent_source(network: Network) -> str:
+    """Write the C++ source of the integrator that carries derivatives beside the values.
+
+    It is that of `source` and, after it, the template ``_native_tangents.cpp``.
+    """
+    slots = [sorted(_slots(network, r)) for r in range(len(network.reactions))]
+    slopes = [(r, j) for r, names in enumerate(slots) for j in dict.fromkeys(names)]
+    bends = [(r, j) for r, j in slopes if len(slots[r]) > 1]
+    pairs = [(r, *pair) for r in range(len(slots)) for pair in sorted({*combinations(slots[r], 2)})]
+    rates, laws = [f"rate[{r}]" for r in range(len(slots))], _laws(network)
+    parts = {
+        "n_slopes": max(1, len(slopes)),  # C++ has no empty arrays
+        "n_bends": max(1, len(bends)),
+        "n_curvatures": max(1, len(pairs)),
+        "rates": "\n".join(f"rate[{r}] = {law};" for r, law in enumerate(laws)),
+        "slopes": "\n".join(_slopes(network, slopes)),
+        "curvatures": "\n".join(_curvatures(network, pairs)),
+        "bends": "\n".join(_bends(bends, pairs)),
+        "along_slopes": "\n".join(_along("slope", "=", slopes, len(rates))),
+        "along_bends": "\n".join(_along("bend", "+=", bends, len(rates))),
+        "balance": "\n".join(_balance(network, rates)),
+    }
+    return source(network) + "\n" + _filled("_native_tangents.cpp", parts)
+
+
+def _filled(name: str, parts: dict[str, object]) -> str:
+    template = (resources.files("kinetlib") / name).read_text(encoding="utf-8")
+    return Template(template).substitute({key: str(part) for key, part in parts.items()})
 
 
 def _elimination(network: Network) -> tuple[list[int], dict[tuple[int, int], int]]:
@@ -51,16 +81,23 @@ def _elimination(network: Network) -> tuple[list[int], dict[tuple[int, int], int
 
 
 def _rhs(network: Network) -> list[str]:
-    lines = []
-    for r, reaction in enumerate(network.reactions):
-        names = [network.index(s) for s, count in reaction.reactants.items() for _ in range(count)]
-        lines.append(f"const vec r{r} = {_signed(f'k[{r}]', names)};")
-    for i in range(len(network.species)):
-        terms = _terms(
-            network.stoichiometry[:, i], [f"r{r}" for r in range(len(network.reactions))]
-        )
-        lines.append(f"f[{i}] = {terms};")
-    return lines
+    lines = [f"const vec r{r} = {law};" for r, law in enumerate(_laws(network))]
+    return lines + _balance(network, [f"r{r}" for r in range(len(network.reactions))])
+
+
+def _slots(network: Network, r: int) -> list[int]:
+    """Species that go into a reaction, one that takes part twice standing twice."""
+    reactants = network.reactions[r].reactants.items()
+    return [network.index(name) for name, count in reactants for _ in range(count)]
+
+
+def _laws(network: Network) -> list[str]:
+    return [_signed(f"k[{r}]", _slots(network, r)) for r in range(len(network.reactions))]
+
+
+def _balance(network: Network, rates: list[str]) -> list[str]:
+    changes = enumerate(network.stoichiometry.T)
+    return [f"f[{i}] = {_terms(weights, rates)};" for i, weights in changes]
 
 
 def _signed(factor: str, names: list[int]) -> str:
@@ -94,8 +131,8 @@ def _terms(weights: np.ndarray, names: list[str]) -> str:
 
 def _matrix(network: Network, entries: dict[tuple[int, int], int]) -> list[str]:
     lines, into = [], {entry: [] for entry in entries}
-    for r, reaction in enumerate(network.reactions):
-        names = [network.index(s) for s, count in reaction.reactants.items() for _ in range(count)]
+    for r in range(len(network.reactions)):
+        names = _slots(network, r)
         for j, count in Counter(names).items():
             others = list(names)
             others.remove(j)
@@ -136,3 +173,58 @@ def _solve(order: list[int], entries: dict[tuple[int, int], int]) -> list[str]:
             lines.append(f"b[{p}] -= w[{entries[p, j]}] * b[{j}];")
         lines.append(f"b[{p}] *= w[{entries[p, p]}];")
     return lines
+
+
+def _slopes(network: Network, slopes: list[tuple[int, int]]) -> list[str]:
+    """Differentiate the rate of each reaction by each of its reactants."""
+    lines = []
+    for number, (r, j) in enumerate(slopes):
+        others = _slots(network, r)
+        count = others.count(j)
+        others.remove(j)
+        lines.append(f"slope[{number}] = {_times(count)}{_slope(f'k[{r}]', others, j)};")
+    return lines
+
+
+def _curvatures(network: Network, pairs: list[tuple[int, int, int]]) -> list[str]:
+    """Differentiate the rate of each reaction by each pair of its reactants."""
+    lines = []
+    for number, (r, i, j) in enumerate(pairs):
+        names = _slots(network, r)
+        ways = names.count(i) * (names.count(j) - (i == j))
+        rest = list(names)
+        rest.remove(i)
+        rest.remove(j)
+        magnitude = " * ".join([f"k[{r}]", *(f"size(y[{m}])" for m in rest)])
+        # The rate is minus a product of magnitudes where any is negative, and d|y|/dy is y's sign.
+        lacking = " | ".join(f"sign(y[{m}])" for m in dict.fromkeys(names))
+        signs = f"({lacking}) ^ sign(y[{i}]) ^ sign(y[{j}])"
+        lines.append(f"curvature[{number}] = {_times(ways)}with_sign({magnitude}, {signs});")
+    return lines
+
+
+def _bends(bends: list[tuple[int, int]], pairs: list[tuple[int, int, int]]) -> list[str]:
+    """Change of a reaction's slope by one reactant, along x over all its reactants."""
+    lines = []
+    for number, (r, j) in enumerate(bends):
+        terms = [
+            f"curvature[{at}] * x[{second if first == j else first}]"
+            for at, (q, first, second) in enumerate(pairs)
+            if q == r and j in (first, second)
+        ]
+        lines.append(f"bend[{number}] = {' + '.join(terms)};")
+    return lines
+
+
+def _along(kind: str, sets: str, derivatives: list[tuple[int, int]], n_reactions: int) -> list[str]:
+    """Change of each rate along x, given its derivatives; set, or add to what is there."""
+    lines = []
+    for r in range(n_reactions):
+        terms = [f"{kind}[{at}] * x[{j}]" for at, (q, j) in enumerate(derivatives) if q == r]
+        if terms or sets == "=":
+            lines.append(f"rate[{r}] {sets} {' + '.join(terms) or 'all(0.0)'};")
+    return lines
+
+
+def _times(count: int) -> str:
+    return "" if count == 1 else f"{count}.0 * "

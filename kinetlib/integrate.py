@@ -108,30 +108,38 @@ def integrate(
         Arrays whose shapes do not fit the network or each other, times that are negative or fall,
         tolerances that are not positive: a mistake of the caller, not of one trajectory.
     """
-    constants, initial, times = _checked(network, rate_constants, initial, times)
-    if not (0 < rtol < np.inf and 0 < atol < np.inf):
-        raise ValueError(f"rtol and atol must be positive numbers, got {rtol!r} and {atol!r}")
+    constants, initial, times = checked(network, rate_constants, initial, times, rtol, atol)
     n = len(initial)
     concentration = np.empty((n, times.shape[1], len(network.species)))
     status = np.empty(n, dtype=np.int64)
     n_steps = np.empty(n, dtype=np.int64)
     integrate_block = _native.kernel(network) or _general_kernel(network)
+
+    def solve(block: slice) -> None:
+        integrate_block(
+            constants[block],
+            initial[block],
+            times[block] if len(times) == n else times,
+            float(rtol),
+            float(atol),
+            int(max_steps),
+            concentration[block],
+            status[block],
+            n_steps[block],
+        )
+
+    share_out(solve, n, threads)
+    return Solution(concentration, status, n_steps)
+
+
+def share_out(solve: Callable[[slice], None], n: int, threads: int | None) -> None:
+    """Call `solve` for blocks of n trajectories, in as many threads as asked for or there are."""
     threads = threads or available_processors()
     remaining = iter(_blocks(n, threads))  # of a list, so threads may share it
 
     def solve_remaining() -> None:
         for block in remaining:
-            integrate_block(
-                constants[block],
-                initial[block],
-                times[block] if len(times) == n else times,
-                float(rtol),
-                float(atol),
-                int(max_steps),
-                concentration[block],
-                status[block],
-                n_steps[block],
-            )
+            solve(block)
 
     if threads == 1 or n <= _SMALLEST_BLOCK:
         solve_remaining()
@@ -139,7 +147,6 @@ def integrate(
         with ThreadPoolExecutor(threads) as pool:
             for running in [pool.submit(solve_remaining) for _ in range(threads)]:
                 running.result()
-    return Solution(concentration, status, n_steps)
 
 
 def _blocks(n: int, threads: int) -> list[slice]:
@@ -178,13 +185,20 @@ def available_processors() -> int:
     return os.cpu_count() or 1
 
 
-def _checked(
-    network: Network, rate_constants: ArrayLike, initial: ArrayLike, times: ArrayLike
+def checked(
+    network: Network,
+    rate_constants: ArrayLike,
+    initial: ArrayLike,
+    times: ArrayLike,
+    rtol: float,
+    atol: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Bring the arrays of n trajectories to their full shapes; the kernel checks no bounds.
 
     Times that all share stay one row: copies of it would cost as much as some mechanisms do.
     """
+    if not (0 < rtol < np.inf and 0 < atol < np.inf):
+        raise ValueError(f"rtol and atol must be positive numbers, got {rtol!r} and {atol!r}")
     initial = np.asarray(initial, dtype=np.float64)
     n_species, n_reactions = len(network.species), len(network.reactions)
     if initial.ndim != 2 or initial.shape[1] != n_species:
