@@ -1,0 +1,379 @@
+"""Which simulated samples to train on: ``python -m kinetlib.training_design``.
+
+Every replicate has a pool of its own, a test set of its own, and a test set shifted out of the box.
+Each way to select takes samples from the pool, a classifier is trained on them, and asked once. It
+goes on where it was interrupted: each of these is a file. ``python -m kinetlib.training_design
+summary`` writes the record that the book shows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.random import default_rng
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from rich.console import Console
+from scipy.spatial.distance import cdist
+from sklearn.linear_model import LogisticRegression
+
+from kinetlib import design, evaluate, fusion, mechanisms, provenance, trajectories
+from kinetlib.fusion import Batches, Recipe
+from kinetlib.sample_efficiency import Results, against_random, by_size, curves
+from kinetlib.trajectories import Labelled, Representation
+
+#: The selector whose results decide the goals, named before there were any.
+PRIMARY = "i_greedy"
+#: Part of random's samples with which the goal is to do as well, by classifier.
+PART = {"kernel": 0.5, "network": 0.7}
+SOBOL = "sobol"
+BY_CONVERSION = ", conversion"  # ends the name of a selector whose kernel compares times
+#: Selectors whose smaller designs are the beginnings of larger ones.
+NESTED = ("stratified", "herding", "fps", "leverage", "pivoted_cholesky", "rp_cholesky", "i_greedy")
+
+
+class Settings(BaseModel):
+    """All that decides the study; what a result does not depend on is not in its `recipe`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = 505
+    replicates: int = 10
+    pool_sets: int = Field(1000, description="parameter sets a mechanism in each pool")
+    test_sets: int = Field(150, description="parameter sets a mechanism in each test set")
+    reference_sets: int = Field(100, description="a mechanism, to learn the representation from")
+    noise: float = Field(0.01, description="relative, in training and test")
+    shifted_noise: float = Field(0.02, description="in the shifted test")
+    methods: tuple[str, ...] = (
+        *("random", "stratified", SOBOL, "k-medoids", "herding", "fps", "maximin", "leverage"),
+        *("pivoted_cholesky", "rp_cholesky", "kdpp", "d_exchange", "i_greedy"),
+        f"i_greedy{BY_CONVERSION}",
+    )
+    sizes: tuple[int, ...] = (500, 1000, 2000, 4000)
+    random_sizes: tuple[int, ...] = (500, 1000, 2000, 4000, 8000)
+    kernel_noise: float = Field(0.1, description="standard deviation the selectors reckon with")
+    landmarks: int = Field(600, description="features of the kernel classifier")
+    penalty: float = Field(30.0, description="inverse strength of its regularisation")
+    network_replicates: int = 3
+    network_methods: tuple[str, ...] = ("random", SOBOL, "rp_cholesky", "i_greedy")
+    network_sizes: tuple[int, ...] = (700, 1400)
+    network_random_sizes: tuple[int, ...] = (700, 1000, 1400, 2000)
+    network_passes: int = Field(60_000, description="samples shown, whatever the size")
+
+    def work(self, learner: str) -> Iterator[tuple[int, str, int]]:
+        """List replicate, method and size of all that a classifier is trained on."""
+        kernel = learner == "kernel"
+        methods = self.methods if kernel else self.network_methods
+        for replicate in range(self.replicates if kernel else self.network_replicates):
+            for method in methods:
+                for size in self.sizes_of(learner, method):
+                    yield replicate, method, size
+
+    def sizes_of(self, learner: str, method: str) -> tuple[int, ...]:
+        """Return the sizes of a method: random has more, to be compared with."""
+        if learner == "kernel":
+            return self.random_sizes if method == "random" else self.sizes
+        return self.network_random_sizes if method == "random" else self.network_sizes
+
+    def recipe(self, learner: str) -> dict[str, Any]:
+        """Return what a single result depends on, beside replicate, method and size."""
+        common = ("seed", "pool_sets", "test_sets", "reference_sets", "noise", "shifted_noise")
+        own = {"kernel": ("landmarks", "penalty"), "network": ("network_passes",)}[learner]
+        return {name: getattr(self, name) for name in (*common, "kernel_noise", *own)}
+
+
+@dataclass
+class World:
+    """The pool, the tests and the representation of one replicate, made when asked for."""
+
+    folder: Path
+    settings: Settings
+    replicate: int
+    _orders: dict[str, NDArray[np.intp]] = field(default_factory=dict)
+    _seen: dict[str, Representation] = field(default_factory=dict)
+    _kernels: dict[str, design.Gaussian] = field(default_factory=dict)
+
+    def _rng(self, *purpose: int) -> np.random.Generator:
+        return default_rng([self.settings.seed, self.replicate, *purpose])
+
+    @cached_property
+    def pool(self) -> Labelled:
+        """Return the exact samples to select from."""
+        s = self.settings
+        return trajectories.simulated(
+            self.folder / "pool", "train", s.seed, self.replicate, s.pool_sets
+        )
+
+    @cached_property
+    def tests(self) -> dict[str, Labelled]:
+        """Return the measured test sets: as in training, and shifted."""
+        s, place = self.settings, (self.settings.seed, self.replicate, self.settings.test_sets)
+        same = trajectories.simulated(self.folder / "test", "test", *place)
+        shifted = trajectories.outside(self.folder / "shifted", *place)
+        return {
+            "test": trajectories.measured(same, s.noise, self._rng(1)),
+            "shifted": trajectories.measured(shifted, s.shifted_noise, self._rng(2)),
+        }
+
+    @cached_property
+    def reference(self) -> Labelled:
+        """Return unlabelled samples, the same for all replicates."""
+        s = self.settings
+        return trajectories.reference(self.folder / "reference", s.seed, s.reference_sets, s.noise)
+
+    @cached_property
+    def sobol(self) -> Labelled:
+        """Return samples of a Sobol sequence, as many a mechanism as the largest design needs."""
+        most = max(self.settings.sizes + self.settings.network_sizes)
+        return trajectories.sobol(-(-most // len(mechanisms.catalogue())), self._rng(3))
+
+    def representation(self, view: str) -> Representation:
+        """Return how samples become points, learned from the reference."""
+        if view not in self._seen:
+            rng = default_rng(self.settings.seed)
+            self._seen[view] = Representation.fit(view, self.reference.curves, rng)
+        return self._seen[view]
+
+    def kernel(self, view: str) -> design.Gaussian:
+        """Return the kernel over the exact samples of the pool."""
+        if view not in self._kernels:
+            self._kernels[view] = self.representation(view).kernel(self.pool.curves)
+        return self._kernels[view]
+
+    def train(self, method: str, size: int) -> Labelled:
+        """Return the exact samples that a method selects."""
+        if method == SOBOL:
+            return self.sobol[_beginnings(self.sobol.labels, size)]
+        if method == "random":
+            return self.pool[self._rng(4).permutation(len(self.pool))[:size]]
+        return self.pool[self._selected(method, size)]
+
+    def measured(self, exact: Labelled, method: str) -> Labelled:
+        """Add noise to what is trained on."""
+        return trajectories.measured(exact, self.settings.noise, self._rng(5, len(exact)))
+
+    def _selected(self, method: str, size: int) -> NDArray[np.intp]:
+        name = method.removesuffix(BY_CONVERSION)
+        view = "conversion" if name != method else "time"
+        if name not in NESTED:
+            return self._select(name, view, size)
+        if method not in self._orders:
+            most = max(self.settings.sizes + self.settings.network_sizes)
+            self._orders[method] = self._select(name, view, most)
+        order = self._orders[method]
+        return order[_beginnings(self.pool.labels[order], size)]
+
+    def _select(self, method: str, view: str, size: int) -> NDArray[np.intp]:
+        """Select within each mechanism the same number: else one would take most of the budget."""
+        return design.select(
+            self.kernel(view),
+            size,
+            method,
+            noise=self.settings.kernel_noise,
+            groups=self.pool.labels,
+            rng=self._rng(6),
+        )
+
+
+def _beginnings(labels: NDArray[np.int64], size: int) -> NDArray[np.intp]:
+    """Return the first ``size / classes`` samples of each class, shape (size,)."""
+    classes = np.unique(labels)
+    each = np.full(len(classes), size // len(classes))
+    each[: size - each.sum()] += 1
+    return np.concatenate(
+        [np.flatnonzero(labels == c)[:n] for c, n in zip(classes, each, strict=True)]
+    )
+
+
+def kernel_classifier(world: World, train: Labelled) -> tuple[Callable, dict[str, Any]]:
+    """Train multinomial logistic regression on features of the trajectory kernel.
+
+    The features are those of Nystroem (Williams and Seeger, NIPS 2000) for landmarks from the
+    reference, the same whatever is trained on: selections differ in their samples alone.
+    """
+    representation = world.representation("time")
+    points = representation(world.reference.curves)
+    which = default_rng(world.settings.seed).choice(
+        len(points), min(world.settings.landmarks, len(points)), replace=False
+    )
+    marks = points[which]
+
+    def similar(curves: fusion.Curves) -> NDArray:
+        square = cdist(representation(curves), marks, "sqeuclidean")
+        return np.exp(-0.5 * square / representation.width**2)
+
+    values, vectors = np.linalg.eigh(similar(world.reference.curves[which]))
+    whiten = vectors / np.sqrt(np.maximum(values, 1e-8 * values[-1]))
+
+    def features(curves: fusion.Curves) -> NDArray[np.float32]:
+        return (similar(curves) @ whiten).astype(np.float32)
+
+    model = LogisticRegression(C=world.settings.penalty, tol=1e-3, max_iter=500)
+    model.fit(features(train.curves), train.labels)
+
+    def predict(curves: fusion.Curves) -> NDArray[np.float64]:
+        found = np.full((len(curves), len(mechanisms.catalogue())), 0.0)
+        found[:, model.classes_] = model.predict_proba(features(curves))
+        return found
+
+    return predict, {"iterations": int(model.n_iter_[0])}
+
+
+def network_classifier(
+    world: World, exact: Labelled, seed: int, checkpoints: Path
+) -> tuple[Callable, dict[str, Any]]:
+    """Train the Hadamard network: equal sample passes for every size."""
+    recipe = Recipe(
+        fusion="hadamard",
+        seed=seed,
+        sample_passes=world.settings.network_passes,
+        batch_size=256,
+        noise=(world.settings.noise,),
+        min_points=12,
+        max_points=20,
+    )
+    reference = world.reference
+    shown = fusion.inputs_of(recipe.fusion, recipe.features)(reference.curves[:500])
+    model, history = fusion.train(
+        lambda epoch: Batches(exact.curves, exact.labels, recipe, epoch),
+        (shown, reference.labels[:500]),
+        recipe,
+        list(mechanisms.catalogue()),
+        checkpoints,
+    )
+    shutil.rmtree(checkpoints)
+    return lambda curves: fusion.predict(model, curves), {"seconds": history[-1]["seconds"]}
+
+
+def measures(probabilities: NDArray, labels: NDArray) -> dict[str, float]:
+    """Return accuracy, cross-entropy and the recall of the class that is told worst."""
+    right = probabilities.argmax(1) == labels
+    recall = [right[labels == c].mean() for c in np.unique(labels)]
+    return {
+        "top_1": float(right.mean()),
+        "top_3": float(evaluate.top_k(probabilities, labels, 3).mean()),
+        "cross_entropy": float(evaluate.cross_entropy(probabilities, labels).mean()),
+        "worst_recall": float(min(recall)),
+    }
+
+
+def run(
+    folder: Path,
+    settings: Settings,
+    learner: str,
+    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> None:
+    """Train and test what has not been yet.
+
+    Parameters
+    ----------
+    folder
+        Results go to ``folder/<learner>``.
+    settings
+        Of the study; a result made with others is made anew.
+    learner
+        ``"kernel"`` or ``"network"``.
+    progress
+        Called with the number of results there are, of all, and the name of the last.
+    """
+    work, world = list(settings.work(learner)), None
+    for done, (replicate, method, size) in enumerate(work, start=1):
+        path = _piece(folder, learner, replicate, method, size)
+        if _read(path, settings.recipe(learner)) is None:
+            if world is None or world.replicate != replicate:
+                world = World(folder / "data", settings, replicate)
+            _write(path, _result(world, learner, method, size, path.with_suffix("")))
+        progress(done, len(work), path.stem)
+
+
+def _result(world: World, learner: str, method: str, size: int, checkpoints: Path) -> dict:
+    exact = world.train(method, size)
+    if learner == "kernel":
+        predict, told = kernel_classifier(world, world.measured(exact, method))
+    else:
+        predict, told = network_classifier(world, exact, world.replicate, checkpoints)
+    return {
+        "recipe": world.settings.recipe(learner),
+        "replicate": world.replicate,
+        "method": method,
+        "size": size,
+        **told,
+        **{name: measures(predict(t.curves), t.labels) for name, t in world.tests.items()},
+        **provenance.attributes(),
+    }
+
+
+def _piece(folder: Path, learner: str, replicate: int, method: str, size: int) -> Path:
+    name = method.replace(", ", "-")
+    return folder / learner / f"{replicate:02d}-{name}-{size}.json"
+
+
+def _read(path: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:
+    """Read a result, if there is one and it was made this way."""
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return found if found["recipe"] == json.loads(json.dumps(recipe)) else None
+
+
+def _write(path: Path, record: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}")
+    beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+def summary(folder: Path, settings: Settings) -> dict[str, Any]:
+    """Collect what there is, with 95 % intervals over replicates.
+
+    Returns
+    -------
+    dict
+        By classifier: ``curves``, by method and size the measures of each test; ``against``, by
+        method and size the difference to random with more samples (`PART`), paired by replicate,
+        and at equal size; ``replicates``. And what the study was made of.
+    """
+    found = {}
+    for learner in PART:
+        table: Results = {}
+        for replicate, method, size in settings.work(learner):
+            result = _read(
+                _piece(folder, learner, replicate, method, size), settings.recipe(learner)
+            )
+            if result is not None:
+                table.setdefault((method, size), {})[replicate] = result
+        found[learner] = {
+            "curves": by_size({key: curves(results) for key, results in table.items()}),
+            "against": by_size(against_random(table, PART[learner])),
+        }
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "primary": PRIMARY,
+        "part": PART,
+        **found,
+        "processor": provenance.processor(),
+        **provenance.attributes(),
+    }
+
+
+if __name__ == "__main__":
+    _folder, _settings, _console = Path("results/training_design"), Settings(), Console()
+    if sys.argv[1:] == ["summary"]:
+        _write(_folder / "summary.json", summary(_folder, _settings))
+    else:
+        for _learner in sys.argv[1:] or PART:
+            run(
+                _folder,
+                _settings,
+                _learner,
+                lambda done, total, what: _console.print(f"{done} of {total}: {what}"),
+            )
