@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
+from numpy.random import default_rng
 from numpy.typing import ArrayLike, NDArray
 
 from kinetlib.crnn.effects import Effects
@@ -13,7 +14,7 @@ from kinetlib.crnn.fit import Fit, Problem, pruned, reduced
 from kinetlib.crnn.noise import estimate_noise
 from kinetlib.crnn.reactions import Guess, read_off
 from kinetlib.crnn.runs import Curves, read
-from kinetlib.crnn.start import first_constants
+from kinetlib.crnn.start import Balance
 from kinetlib.network import Network
 
 
@@ -43,9 +44,13 @@ class Discovery:
     chi_squared
         Sum of squared residuals over the number of values less that of constants: 1 where the
         reactions leave nothing but noise.
-    bic_effects
-        BIC of the reactions less BIC of free effects: below 0 where whole numbers and few reactions
-        are what the data ask for.
+    bic
+        Schwarz's criterion of the reactions, up to a constant of the data: smaller is better.
+    bic_effects, bic_without
+        The same of free effects and of no reaction at all: larger where whole numbers, few
+        reactions, and reactions at all are what the data ask for.
+    agreeing
+        Share of the starts that ended at these reactions.
     """
 
     species: tuple[str, ...]
@@ -57,7 +62,18 @@ class Discovery:
     loss: float
     noise_floor: float
     chi_squared: float
+    bic: float
     bic_effects: float
+    bic_without: float
+    agreeing: float = 1.0
+
+    def same_reactions(self, other: Discovery) -> bool:
+        """Tell whether another discovery has the same reactions, in any order."""
+        return self._reactions() == other._reactions()
+
+    def _reactions(self) -> list[tuple]:
+        rows = zip(self.orders.tolist(), self.stoichiometry.tolist(), strict=True)
+        return sorted((tuple(order), tuple(net)) for order, net in rows)
 
     def to_network(self) -> Network:
         """Return the reactions as a network, to be simulated or written as SBML."""
@@ -86,6 +102,8 @@ def discover(
     catalysts: bool = True,
     conserve: ArrayLike | None = None,
     noise: float | None = None,
+    starts: int = 3,
+    seed: int = 0,
 ) -> Discovery:
     """Find reactions of mass action that explain measured curves.
 
@@ -105,6 +123,10 @@ def discover(
         Composition of the species, shape (species, elements): reactions that break it are left out.
     noise
         Standard deviation of the noise relative to the value; estimated from the curves by default.
+    starts
+        First guesses: one from all data, the others from bootstrap samples.
+    seed
+        Of these samples.
 
     Returns
     -------
@@ -116,31 +138,47 @@ def discover(
     ValueError
         Runs that cannot be read, or curves in which nothing changes.
     """
-    curves = read(runs)
     if n_reactions < 1:
         raise ValueError(f"n_reactions: expected 1 or more, got {n_reactions}")
+    if max_order < 1:
+        raise ValueError(f"max_order: expected 1 or more, got {max_order}")
+    curves = read(runs)
     noise = estimate_noise(curves) if noise is None else _relative(noise)
-    effects, start = _first(curves, max_order, catalysts, noise)
-    free = pruned(Problem(effects.network, curves, noise), start)
     composition = None if conserve is None else _composition(conserve, curves.species)
-    guess = read_off(effects, free, largest=max(max_order, 2) + 1, conserve=composition)
-    problem = Problem(guess.network(curves.species), curves, noise)
-    fitted = reduced(problem, pruned(problem, guess.constants), n_reactions)
-    return _described(problem, guess, fitted, free)
-
-
-def _first(
-    curves: Curves, max_order: int, catalysts: bool, noise: float
-) -> tuple[Effects, NDArray[np.float64]]:
-    """Guess which effects there are, and their constants."""
     effects = Effects.all(curves.species, max_order, catalysts=catalysts)
-    constants = first_constants(curves, effects, noise)
-    if not constants.any():
+    balance = Balance.of(curves, effects, noise)
+    generator = default_rng(seed)
+    found = [
+        _descended(
+            curves, effects, constants, noise, n_reactions, max(max_order, 2) + 1, composition
+        )
+        for constants in (balance.solve(generator if start else None) for start in range(starts))
+        if constants.any()
+    ]
+    best = min(found, key=lambda one: one.bic, default=None)
+    if best is None or best.bic > best.bic_without:
         raise ValueError(
             "nothing changes in these curves beyond their noise: there are no reactions to find"
         )
-    kept = constants > 0
-    return effects[kept], constants[kept]
+    return replace(best, agreeing=sum(one.same_reactions(best) for one in found) / len(found))
+
+
+def _descended(
+    curves: Curves,
+    effects: Effects,
+    constants: NDArray[np.float64],
+    noise: float,
+    n_reactions: int,
+    largest: int,
+    composition: NDArray[np.float64] | None,
+) -> Discovery:
+    """Fit effects from a first guess, prune, read reactions off them, and fit those."""
+    effects, constants = effects[constants > 0], constants[constants > 0]
+    free = pruned(Problem(effects.network, curves, noise), constants)
+    guess = read_off(effects, free, largest=largest, conserve=composition)
+    problem = Problem(guess.network(curves.species), curves, noise)
+    fitted = reduced(problem, pruned(problem, guess.constants), n_reactions)
+    return _described(problem, guess, fitted, free)
 
 
 def _described(problem: Problem, guess: Guess, fitted: Fit, free: Fit) -> Discovery:
@@ -160,7 +198,9 @@ def _described(problem: Problem, guess: Guess, fitted: Fit, free: Fit) -> Discov
         # The mean of |z| of a normal z.
         noise_floor=problem.loss(np.sqrt(2 / np.pi) * noise * np.abs(value)),
         chi_squared=fitted.chi_squared / max(fitted.n_values - len(kept), 1),
-        bic_effects=fitted.bic - free.bic,
+        bic=fitted.bic,
+        bic_effects=free.bic,
+        bic_without=problem.misfit(np.zeros(len(fitted.constants))),
     )
 
 

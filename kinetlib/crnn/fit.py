@@ -114,6 +114,11 @@ class Problem:
         slope[..., self._place, :] = run.log_constants
         return value[self._measured], slope[self._measured]
 
+    def misfit(self, constants: NDArray[np.float64]) -> float:
+        """Return the sum of squared residuals, each over the noise at its value."""
+        value, _ = self.simulated(constants)
+        return float((((value - self.data) / self.deviation(value)) ** 2).sum())
+
     def deviation(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the standard deviation of the noise at simulated values, shape (n,)."""
         floor = np.broadcast_to(FLOOR * self.curves.scale, self.curves.value.shape)

@@ -3,7 +3,8 @@
 The effects of one reactant complex m are a vector b over species. Reactions that start from m and
 end in product complexes p add up to b = sum of k_p (p - m). Which set of products explains b, given
 its covariance, with the smallest misfit and a price of ln n for each constant (BIC)? One product is
-tried before two, two before three; more reactions from one complex than that are not looked for.
+tried before two, two before three; where more would be needed, each effect stands as a reaction by
+itself.
 """
 
 from __future__ import annotations
@@ -80,14 +81,24 @@ def read_off(
         covariance = covariance + np.diag((1e-4 * scale) ** 2)
         products = possible[(possible != complex_).any(1)]
         if conserve is not None:
-            products = products[np.allclose(products @ conserve, complex_ @ conserve)]
+            products = products[np.isclose(products @ conserve, complex_ @ conserve).all(1)]
         net = products - complex_
-        for product, constant in _explained(
-            net, products, effects.changed[own], vector, covariance, fit.n_values
-        ):
-            rows.append((complex_, product, constant))
+        try:
+            found = _explained(
+                net, products, effects.changed[own], vector, covariance, fit.n_values
+            )
+        except _Unexplained:
+            found = [(complex_ + _unit(effects, one), float(fit.constants[one])) for one in own]
+        rows += [(complex_, product, constant) for product, constant in found]
     reactants, products, constants = zip(*rows, strict=True)
     return Guess(np.array(reactants), np.array(products), np.array(constants))
+
+
+def _unit(effects: Effects, one: int) -> NDArray[np.int64]:
+    """Return what an effect does by itself, one molecule made or taken, shape (S,)."""
+    change = np.zeros(len(effects.species), dtype=np.int64)
+    change[effects.changed[one]] = effects.sign[one]
+    return change
 
 
 def _explained(
@@ -122,5 +133,9 @@ def _explained(
         if best is not None and best[0] < price * (size + 1):
             break
     if best is None:
-        return []
+        raise _Unexplained
     return [(products[i], float(k)) for i, k in zip(best[1], best[2], strict=True)]
+
+
+class _Unexplained(Exception):
+    """No few products explain the effects of a complex."""

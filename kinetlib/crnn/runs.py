@@ -90,6 +90,10 @@ def read(runs: xr.Dataset) -> Curves:
     absent = np.arange(time.shape[1]) >= n_points[:, None]
     time = np.where(absent, last, time) - time[:, :1]
     value[absent] = np.nan
+    never = ~np.isfinite(value).any((0, 1))
+    if never.any():
+        names = ", ".join(np.array(species)[never])
+        raise ValueError(f"{names}: no value in any run; leave species out that are not measured")
     infinite = np.isinf(value)
     if infinite.any():
         run, at, j = np.argwhere(infinite)[0]

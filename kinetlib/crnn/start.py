@@ -11,8 +11,10 @@ integral (Schaeffer, McCalla, Phys. Rev. E 96, 023302, 2017).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.integrate import cumulative_simpson
 from scipy.interpolate import PchipInterpolator, make_splrep
@@ -63,28 +65,53 @@ def _smooth(curves: Curves, run: int, j: int, noise: float) -> Callable[[NDArray
     return make_splrep(t, y, w=weight, s=len(t))
 
 
-def first_constants(curves: Curves, effects: Effects, noise: float) -> NDArray[np.float64]:
-    """Estimate the constant of each effect, zero for most, shape (E,)."""
-    time, value = smoothed(curves, noise)
-    # Simpson's rule wants one axis of times; all runs share the parts of their length.
-    part = time[0] / time[0, -1]
-    length = time[:, -1]
-    monomials = effects.monomials(value) * length[:, None, None]
-    integral = cumulative_simpson(monomials, x=part, axis=1, initial=0.0)
-    ends = np.unique(np.searchsorted(part, np.linspace(0, 1, _WINDOWS + 1)).clip(0, _FINE - 1))
-    changes = np.diff(value[:, ends], axis=1)
-    made = np.diff(integral[:, ends], axis=1) * effects.sign
-    middle = (value[:, ends[1:]] + value[:, ends[:-1]]) / 2
-    deviation = np.hypot(noise * middle, FLOOR * curves.scale) + 1e-300
-    constants = np.zeros(len(effects))
-    for j in range(len(effects.species)):
-        own = np.flatnonzero(effects.changed == j)
-        weight = (1 / deviation[..., j]).reshape(-1)
-        columns = made[..., own].reshape(-1, len(own)) * weight[:, None]
-        size = np.linalg.norm(columns, axis=0)
-        usable = size > 0
-        if not usable.any():
-            continue
-        solved, _ = nnls(columns[:, usable] / size[usable], changes[..., j].reshape(-1) * weight)
-        constants[own[usable]] = solved / size[usable]
-    return constants
+@dataclass(frozen=True)
+class Balance:
+    """Changes of species between times, and what one unit of each constant makes of them.
+
+    Attributes
+    ----------
+    effects
+        The effects, E of them.
+    changes
+        Change of each species over each window, over its noise, shape (windows, S).
+    made
+        What each effect makes of its species meanwhile, over the same noise, shape (windows, E).
+    """
+
+    effects: Effects
+    changes: NDArray[np.float64]
+    made: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, curves: Curves, effects: Effects, noise: float) -> Balance:
+        """Integrate the monomials of smoothed curves."""
+        time, value = smoothed(curves, noise)
+        # All runs share the parts of their length.
+        part, length = time[0] / time[0, -1], time[:, -1]
+        monomials = effects.monomials(value) * length[:, None, None]
+        integral = cumulative_simpson(monomials, x=part, axis=1, initial=0.0)
+        ends = np.unique(np.searchsorted(part, np.linspace(0, 1, _WINDOWS + 1)).clip(0, _FINE - 1))
+        middle = (value[:, ends[1:]] + value[:, ends[:-1]]) / 2
+        deviation = np.hypot(noise * middle, FLOOR * curves.scale)
+        changes = np.diff(value[:, ends], axis=1) / deviation
+        made = np.diff(integral[:, ends], axis=1) * effects.sign / deviation[..., effects.changed]
+        windows = changes.shape[0] * changes.shape[1]
+        return cls(effects, changes.reshape(windows, -1), made.reshape(windows, -1))
+
+    def solve(self, rng: Generator | None = None) -> NDArray[np.float64]:
+        """Return the constant of each effect, zero for most, shape (E,).
+
+        With `rng` the windows are a bootstrap sample, which gives another start.
+        """
+        n = len(self.changes)
+        drawn = np.arange(n) if rng is None else rng.integers(0, n, n)
+        constants = np.zeros(len(self.effects))
+        for j in range(self.changes.shape[1]):
+            own = np.flatnonzero(self.effects.changed == j)
+            columns = self.made[np.ix_(drawn, own)]
+            size = np.linalg.norm(columns, axis=0)
+            own, columns, size = own[size > 0], columns[:, size > 0], size[size > 0]
+            if len(own):
+                constants[own] = nnls(columns / size, self.changes[drawn, j])[0] / size
+        return constants
