@@ -110,7 +110,11 @@ def find_chapter(text: str) -> str:
         If none or more than one fits.
     """
     start = text.zfill(2) if text.isdigit() else text
-    fitting = [name for name in CHAPTERS if text and (name.startswith(start) or name.partition("_")[2] == text)]
+    fitting = [
+        name
+        for name in CHAPTERS
+        if text and (name.startswith(start) or name.partition("_")[2] == text)
+    ]
     if len(fitting) == 1:
         return fitting[0]
     problem = "more than one chapter begins with" if fitting else "no chapter is called"

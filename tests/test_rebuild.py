@@ -14,7 +14,16 @@ from kinetlib.profiles import load
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kinetlib"
 # What a page looks like and how a chapter is run does not make its results old.
-PRESENTATION = {"files", "plot", "provenance", "repository", "profiles", "parameters", "chapters", "quiet"}
+PRESENTATION = {
+    "files",
+    "plot",
+    "provenance",
+    "repository",
+    "profiles",
+    "parameters",
+    "chapters",
+    "quiet",
+}
 
 
 def named(path: Path) -> set[str]:
