@@ -1,4 +1,4 @@
-"""The command line: ``kinetlib`` with ``run``, ``shards``, ``book``, ``classify``, ``published``.
+"""The command line: ``kinetlib`` and its commands.
 
 Each command imports what it needs when it runs, so that ``kinetlib --help`` stays fast.
 """
@@ -11,6 +11,7 @@ import click
 
 from kinetlib.cli._book import book
 from kinetlib.cli._classify import classify
+from kinetlib.cli._discover import discover
 from kinetlib.cli._published import published
 from kinetlib.cli._run import run
 from kinetlib.cli._shards import command as shards
@@ -57,4 +58,5 @@ main.add_command(run)
 main.add_command(shards)
 main.add_command(book)
 main.add_command(classify)
+main.add_command(discover)
 main.add_command(published)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +76,7 @@ def read(runs: xr.Dataset) -> Curves:
     value = runs["concentration"].transpose("run", "time", "species").values.astype(np.float64)
     time = np.broadcast_to(np.asarray(runs["time"].values, dtype=np.float64), value.shape[:2])
     names = runs["species"].values if "species" in runs.coords else range(value.shape[2])
-    species = tuple(str(name) if isinstance(name, str) else f"X{name}" for name in names)
+    species = _as_in_networks([str(name) for name in names])
     there = np.isfinite(time)
     order = np.where(there, time, np.inf).argsort(1, kind="stable")
     time = np.take_along_axis(time, order, 1)
@@ -108,3 +109,17 @@ def read(runs: xr.Dataset) -> Curves:
             "initial (run, species) where the start was not measured"
         )
     return Curves(species, time, value, initial)
+
+
+def _as_in_networks(names: list[str]) -> tuple[str, ...]:
+    """Bring names of columns to the form that reactions are written in."""
+    species = [re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") for name in names]
+    species = [name if name[:1].isalpha() else f"X{name}" for name in species]
+    for name in species:
+        if species.count(name) > 1:
+            same = [names[i] for i, other in enumerate(species) if other == name]
+            raise ValueError(
+                f"the species {' and '.join(map(repr, same))} would both be called {name}: give "
+                "them names that differ in letters and digits"
+            )
+    return tuple(species)
