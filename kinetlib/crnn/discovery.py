@@ -111,8 +111,8 @@ def discover(
     ----------
     runs
         ``concentration`` (run, time, species) and ``time`` (run, time) or (time,), NaN where there
-        is no value; ``initial`` (run, species) where initial concentrations are known better than
-        the first measured ones.
+        is no value; ``initial`` (run, species) where initial concentrations are known exactly; else
+        they are fitted, the first measured ones being as noisy as all others.
     n_reactions
         Most reactions, at least 1. Fewer are returned where fewer explain the curves.
     max_order
@@ -177,14 +177,14 @@ def _descended(
     free = pruned(Problem(effects.network, curves, noise), constants)
     guess = read_off(effects, free, largest=largest, conserve=composition)
     problem = Problem(guess.network(curves.species), curves, noise)
-    fitted = reduced(problem, pruned(problem, guess.constants), n_reactions)
+    fitted = reduced(problem, pruned(problem, guess.constants, free.initial), n_reactions)
     return _described(problem, guess, fitted, free)
 
 
 def _described(problem: Problem, guess: Guess, fitted: Fit, free: Fit) -> Discovery:
     """Put the result together, fastest reactions first."""
     curves, noise = problem.curves, problem.noise
-    value, _ = problem.simulated(fitted.constants)
+    loss, noise_floor = problem.losses(fitted)
     kept = np.flatnonzero(fitted.present)
     kept = kept[np.argsort(-problem.largest_rates(fitted.constants)[kept], kind="stable")]
     return Discovery(
@@ -194,9 +194,8 @@ def _described(problem: Problem, guess: Guess, fitted: Fit, free: Fit) -> Discov
         rate_constants=fitted.constants[kept],
         standard_errors=np.sqrt(fitted.covariance.diagonal()[kept]),
         noise=noise,
-        loss=problem.loss(value - problem.data),
-        # The mean of |z| of a normal z.
-        noise_floor=problem.loss(np.sqrt(2 / np.pi) * noise * np.abs(value)),
+        loss=loss,
+        noise_floor=noise_floor,
         chi_squared=fitted.chi_squared / max(fitted.n_values - len(kept), 1),
         bic=fitted.bic,
         bic_effects=free.bic,

@@ -26,12 +26,15 @@ class Curves:
         Concentrations, shape (r, T, S), NaN where nothing was measured.
     initial
         Concentrations at time 0, shape (r, S).
+    start_known
+        Whether these are exact; else they are measured like all others.
     """
 
     species: tuple[str, ...]
     time: NDArray[np.float64]
     value: NDArray[np.float64]
     initial: NDArray[np.float64]
+    start_known: bool
 
     @property
     def measured(self) -> NDArray[np.bool_]:
@@ -53,7 +56,7 @@ def read(runs: xr.Dataset) -> Curves:
     runs
         ``concentration`` (run, time, species) and ``time`` (run, time) or (time,), NaN where there
         is no value; the first time of a run is its start. ``initial`` (run, species) where initial
-        concentrations are known better than the first measured ones.
+        concentrations are known exactly; else the first measured ones count, noise and all.
 
     Raises
     ------
@@ -108,7 +111,7 @@ def read(runs: xr.Dataset) -> Curves:
             f"run {run}: {species[j]} starts at {initial[run, j]}, expected a concentration; give "
             "initial (run, species) where the start was not measured"
         )
-    return Curves(species, time, value, initial)
+    return Curves(species, time, value, initial, "initial" in runs)
 
 
 def _as_in_networks(names: list[str]) -> tuple[str, ...]:
