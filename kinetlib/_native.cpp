@@ -195,6 +195,7 @@ struct mass_action {
 struct values_alone {
     mass_action law(const vec *k) { return {k}; }
     void start(const work *, const lanes *, int) {}
+    double fastest(const work *, const lanes *, int, double change) { return change; }
     vec follow(const work *, const lanes *, const vec *, vec[6][N], vec, vec error) { return error; }
     void accept(const work *, const lanes *, vec, vec, bits, bits) {}
     void finish(const work *, const lanes *, int) {}
@@ -211,13 +212,19 @@ static void finish(const work *job, lanes *a, companion *beside, int l, int64_t 
     a->which.set(l, -1);
 }
 
-/* Step over which an explicit Euler step changes the state by about its tolerance. */
-static double first_step(const work *job, const lanes *a, int l) {
-    vec f[N];
-    double change = 0.0;
-    rhs(a->k, a->y, f);
+/* The fastest of some rates of change f of y, in tolerances a unit of time, or `change`. */
+static double fastest_of(const work *job, const vec *f, const vec *y, int l, double change) {
     for (int i = 0; i < N; i++)
-        change = fmax(change, fabs(f[i][l]) / (job->atol + job->rtol * fabs(a->y[i][l])));
+        change = fmax(change, fabs(f[i][l]) / (job->atol + job->rtol * fabs(y[i][l])));
+    return change;
+}
+
+/* Step over which an explicit Euler step changes the state by about its tolerance. */
+template <typename companion>
+static double first_step(const work *job, const lanes *a, companion *beside, int l) {
+    vec f[N];
+    rhs(a->k, a->y, f);
+    const double change = beside->fastest(job, a, l, fastest_of(job, f, a->y, l, 0.0));
     return change > 0.0 && isfinite(change) ? fmin(a->end[l], 1.0 / change) : a->end[l];
 }
 
@@ -248,7 +255,7 @@ static int64_t load(const work *job, lanes *a, companion *beside, int l, int64_t
             continue;
         }
         a->next.set(l, times[done]);
-        a->h.set(l, first_step(job, a, l));
+        a->h.set(l, first_step(job, a, beside, l));
         return next + 1;
     }
     /* Nothing left: an idle lane computes on harmless numbers. */

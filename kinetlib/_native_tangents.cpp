@@ -103,6 +103,19 @@ struct tangents {
                 for (int p = first; p < last; p++) *value++ = dy[p][i][l];
     }
 
+    /* Where the values stand still at first, the tangents need not. */
+    double fastest(const work *job, const lanes *a, int l, double change) {
+        vec f[N];
+        if (!tested) return change;
+        memset(at[0].bend, 0, sizeof at[0].bend);
+        differentiated{a->k, at}(0, a->y, f);
+        for (int p = first; p < last; p++) {
+            tangent_law{at, dy[p], p}(0, dy[p], f);
+            change = fastest_of(job, f, dy[p], l, change);
+        }
+        return change;
+    }
+
     void finish(const work *job, const lanes *a, int l) {
         double *end = place(job, a, l, job->n_times);
         for (double *value = place(job, a, l, a->done[l]); value < end; value++) *value = NAN;

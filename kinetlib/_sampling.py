@@ -332,6 +332,10 @@ class Pool:
         self._mixtures.append(mixture)
         self._n = n
 
+    def draws(self) -> NDArray[np.float64]:
+        """Return the draws that `weights` weighs, in its order, shape (n, D)."""
+        return np.concatenate([self._rounds[-1][0], self._fresh[0]])
+
     def weights(self) -> NDArray[np.float64]:
         """Return ln (posterior / density drawn from) of the last round and the fresh draws.
 

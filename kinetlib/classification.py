@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,14 +48,23 @@ def classify(runs: xr.Dataset, model: str | Path = "runset") -> xr.DataArray:
     ValueError
         If variables are missing, a sample has no usable run, or there is no such network.
     """
+    return reader(model)(runs)
+
+
+def reader(model: str | Path = "runset") -> Callable[[xr.Dataset], xr.DataArray]:
+    """Open a network once, to ask it often: what comes back does what `classify` does."""
     network, card, trust = open_network(model)
     if card["recipe"]["fusion"] == fusion.RUNSET:
-        return _of_sets(runs, network, card["classes"], trust, str(model))
+        return lambda runs: _of_sets(runs, network, card["classes"], trust, str(model))
     recipe = fusion.Recipe.model_validate(card["recipe"])
-    probabilities = np.empty((runs.sizes["sample"], len(card["classes"])))
-    for members, curves in fusion.arranged(runs, recipe.max_points):
-        probabilities[members] = fusion.predict(network, curves, seen=recipe.features)
-    return _array(probabilities, card["classes"], str(model))
+
+    def ask(runs: xr.Dataset) -> xr.DataArray:
+        probabilities = np.empty((runs.sizes["sample"], len(card["classes"])))
+        for members, curves in fusion.arranged(runs, recipe.max_points):
+            probabilities[members] = fusion.predict(network, curves, seen=recipe.features)
+        return _array(probabilities, card["classes"], str(model))
+
+    return ask
 
 
 def released() -> list[str]:

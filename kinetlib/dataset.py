@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from numpy.random import Generator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinetlib.files import replacing
 
@@ -128,6 +128,75 @@ def noisy(exact: NDArray, level: float | NDArray, rng: Generator) -> NDArray:
     factor = 1.0 + level * rng.standard_normal(exact.shape, dtype=exact.dtype)
     factor[..., 0] = 1.0
     return exact * factor
+
+
+def of_runs(
+    loading: ArrayLike,
+    substrate_0: ArrayLike,
+    product_0: ArrayLike,
+    times: ArrayLike,
+    concentration: ArrayLike,
+) -> xr.Dataset:
+    """Put runs of one reaction into the schema, as `kinetlib.lab.read` does with a workbook's.
+
+    Parameters
+    ----------
+    loading, substrate_0, product_0
+        Of each run (r,), or a number for all.
+    times
+        Of all runs (T,), or of each (r, T).
+    concentration
+        Substrate and product, shape (r, T, 2).
+    """
+    concentration = np.asarray(concentration, dtype=float)
+    return of_samples(loading, substrate_0, product_0, times, concentration[None])
+
+
+def of_samples(
+    loading: ArrayLike,
+    substrate_0: ArrayLike,
+    product_0: ArrayLike,
+    times: ArrayLike,
+    concentration: ArrayLike,
+) -> xr.Dataset:
+    """Put samples of the same runs into the schema.
+
+    Parameters
+    ----------
+    loading, substrate_0, product_0, times
+        As for `of_runs`, the same for all samples.
+    concentration
+        Substrate and product, shape (n, r, T, 2).
+    """
+    concentration = np.asarray(concentration, dtype=float)
+    shape = concentration.shape[:3]
+    points, once = ("sample", "run", "time"), ("sample", "run")
+    starts = {"loading": loading, "substrate_0": substrate_0, "product_0": product_0}
+    return xr.Dataset(
+        {
+            "substrate": (points, concentration[..., 0]),
+            "product": (points, concentration[..., 1]),
+            **{
+                name: (once, np.broadcast_to(np.asarray(value, float), shape[:2]))
+                for name, value in starts.items()
+            },
+        },
+        coords={"time": (points, np.broadcast_to(np.asarray(times, float), shape))},
+    )
+
+
+def joined(first: xr.Dataset, more: xr.Dataset) -> xr.Dataset:
+    """Put runs of one reaction together, filled up with NaN where some have fewer points."""
+    width = max(first.sizes["time"], more.sizes["time"])
+    padded = [
+        runs.drop_attrs()
+        .drop_vars("run", errors="ignore")
+        .reset_coords("time")
+        .pad(time=(0, width - runs.sizes["time"]))
+        for runs in (first, more)
+    ]
+    names = [name for name in padded[0].data_vars if name in padded[1]]
+    return xr.concat([runs[names] for runs in padded], "run").set_coords("time")
 
 
 def acceptance(folder: str | Path) -> dict[str, tuple[int, int]]:

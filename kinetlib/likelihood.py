@@ -12,7 +12,7 @@ from kinetlib.integrate import integrate
 from kinetlib.mechanisms import CATALYST, PRODUCT, SUBSTRATE
 from kinetlib.prior import Prior
 
-# What the integrator leaves undecided, in units of the substrate: added to the noise as squares.
+# What the integrator leaves undecided, in units of the substrate.
 RESOLUTION = 1e-8
 _ATOL = 1e-9
 # Errors of the integrator stay this far below the noise, and never grow past a coarse bound.
@@ -119,6 +119,9 @@ class Likelihood:
         The data; whose mechanism and coordinates.
     noise
         Standard deviation of the noise relative to the value, positive.
+    floor
+        Standard deviation of what a value errs by besides, in units of the substrate: added to the
+        noise as squares. By default what the integrator leaves undecided; a laboratory's is larger.
 
     Attributes
     ----------
@@ -130,15 +133,20 @@ class Likelihood:
     Raises
     ------
     ValueError
-        A noise that is not positive.
+        A noise or a floor that is not positive.
     """
 
-    def __init__(self, runs: Runs, prior: Prior, noise: float) -> None:
+    def __init__(
+        self, runs: Runs, prior: Prior, noise: float, *, floor: float = RESOLUTION
+    ) -> None:
         """Lay out what all simulations share."""
         if not (np.isfinite(noise) and noise > 0):
             raise ValueError(f"noise: expected a positive share of the value, got {noise!r}")
+        if not (np.isfinite(floor) and floor > 0):
+            raise ValueError(f"floor: expected a positive concentration, got {floor!r}")
         network = prior.mechanism.network
-        self.prior, self.noise, self.evaluations = prior, noise, 0
+        self.runs, self.prior = runs, prior
+        self.noise, self.floor, self.evaluations = noise, floor, 0
         self._at = np.flatnonzero(runs.measured.reshape(-1))
         self.data = np.stack([runs.substrate, runs.product], axis=-1).reshape(-1)[self._at]
         # The integrator wants times that do not fall.
@@ -176,7 +184,7 @@ class Likelihood:
 
     def of_curves(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ln p(y | x) of simulated values, shape (n, values) to (n,)."""
-        deviation = np.hypot(self.noise * curves, RESOLUTION)
+        deviation = np.hypot(self.noise * curves, self.floor)
         terms = ((self.data - curves) / deviation) ** 2 / 2 + np.log(deviation)
         total = -terms.sum(1) - self.data.size * np.log(2 * np.pi) / 2
         return np.where(np.isfinite(total), total, -np.inf)
@@ -192,8 +200,14 @@ class Likelihood:
     def residuals(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return simulated minus measured, scaled so that the noise is one wherever a value lies.
 
-        The noise is ``noise`` times the value and RESOLUTION, added as squares; its inverse
+        See `stabilised`.
+        """
+        return self.stabilised(curves) - self.stabilised(self.data)
+
+    def stabilised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values on the scale on which their noise is one, wherever they lie.
+
+        The noise is ``noise`` times the value and ``floor``, added as squares; its inverse
         integrates to asinh.
         """
-        scale = self.noise / RESOLUTION
-        return (np.arcsinh(scale * curves) - np.arcsinh(scale * self.data)) / self.noise
+        return np.arcsinh(self.noise / self.floor * values) / self.noise

@@ -46,6 +46,23 @@ Tolerance = Annotated[Number, Gt(0), Lt(1)]
 ListOf = Annotated[list[Element], BeforeValidator(_items), MinLen(1)]
 Network = Literal["average", "attention", "gate", "hadamard", "runset"]
 
+Selector = Literal[
+    "random",
+    "stratified",
+    "sobol",
+    "k-medoids",
+    "herding",
+    "fps",
+    "maximin",
+    "leverage",
+    "pivoted_cholesky",
+    "rp_cholesky",
+    "kdpp",
+    "d_exchange",
+    "i_greedy",
+    "i_greedy by conversion",
+]
+
 
 def _rising(values: list[float]) -> list[float]:
     if any(a > b for a, b in zip(values[::2], values[1::2], strict=True)):
@@ -141,6 +158,75 @@ class DatasetGeneration(Parameters):
         }
 
 
+class Potentials(Parameters):
+    """Parameters of ``04_potentials``."""
+
+    seed: Seed = Field(4, description="root of all random numbers")
+    atoms: Annotated[Literal[4, 16], BeforeValidator(_number)] = Field(
+        4, description="atoms of a cell, 4 or 16"
+    )
+    n_pool: Count = Field(400, description="configurations to choose from")
+    n_test: Count = Field(150, description="configurations of each of the first three tests")
+    n_pools: Count = Field(3, description="pools, each with tests of its own")
+    n_random: Count = Field(20, description="random training sets of each size")
+    sizes: ListOf[Count] = Field(
+        [5, 10, 20, 27, 40, 50, 80, 160], description="configurations in a training set"
+    )
+
+    @model_validator(mode="after")
+    def _pool_is_large_enough(self) -> Potentials:
+        if 2 * max(self.sizes) > self.n_pool:
+            raise ValueError(
+                f"n_pool ({self.n_pool}) must be at least twice the largest of sizes "
+                f"({max(self.sizes)})"
+            )
+        return self
+
+
+class TrainingDesign(Parameters):
+    """Parameters of ``05a_training_design``."""
+
+    seed: Seed = Field(5, description="root of all random numbers")
+    replicates: Count = Field(3, description="pools and test sets, each made anew")
+    pool_sets: Count = Field(300, description="samples per mechanism in a pool")
+    test_sets: Count = Field(60, description="samples per mechanism in a test set")
+    methods: ListOf[Selector] = Field(
+        ["random", "sobol", "herding", "fps", "i_greedy"], description="for the kernel classifier"
+    )
+    sizes: ListOf[Count] = Field([500, 1000], description="samples selected for it")
+    network_replicates: Count = Field(1, description="of these, how many train networks")
+    network_methods: ListOf[Selector] = Field(["random", "i_greedy"], description="for the network")
+    network_sizes: ListOf[Count] = Field([700], description="samples selected for it")
+    network_passes: Count = Field(20_000, description="samples shown to each network")
+
+
+class ExperimentDesign(Parameters):
+    """Parameters of ``05b_experiment_design``."""
+
+    seed: Seed = Field(55, description="root of all random numbers")
+    sets_per_mechanism: Count = Field(
+        40, description="sets of rate constants per mechanism that experiments are tried on"
+    )
+    rivals: Count = Field(
+        20, description="sets of rate constants per mechanism that rivals are sought among"
+    )
+    noise: Positive = Field(0.015, description="relative noise that experiments are chosen for")
+    reactions: Count = Field(6, description="reactions that a next run is advised for")
+    estimated: ListOf[str] = Field(
+        ["M1", "M2"], description="mechanisms whose rate constants are estimated"
+    )
+    estimation_draws: Count = Field(
+        3000, description="draws from the prior that estimators learn from"
+    )
+    estimation_passes: Count = Field(30, description="passes of the estimating network over them")
+    estimation_samples: Count = Field(
+        100, description="further draws whose constants are estimated"
+    )
+    estimation_unplanned: Count = Field(
+        2, description="unplanned experiments that are estimated from"
+    )
+
+
 class FusionTraining(Parameters):
     """Parameters of ``06_fusion_training``."""
 
@@ -230,6 +316,9 @@ class Chapters(BaseModel):
     dataset_generation: DatasetGeneration = Field(
         DatasetGeneration(), alias="03_dataset_generation"
     )
+    potentials: Potentials = Field(Potentials(), alias="04_potentials")
+    training_design: TrainingDesign = Field(TrainingDesign(), alias="05a_training_design")
+    experiment_design: ExperimentDesign = Field(ExperimentDesign(), alias="05b_experiment_design")
     fusion_training: FusionTrainingVariants = Field(
         FusionTrainingVariants(), alias="06_fusion_training"
     )

@@ -45,7 +45,7 @@ from numpy.typing import NDArray
 from kinetlib import mechanisms
 from kinetlib.integrate import integrate
 from kinetlib.mechanisms import SUBSTRATE, Mechanism
-from kinetlib.sample import Design, accepted_sets, reference_times
+from kinetlib.sample import Design, accepted_sets, reference_runs, reference_times
 
 # The reference run in units of the horizon, from here on; fingerprints are read off before 1.
 _EARLIEST = 1e-4
@@ -175,6 +175,36 @@ class Prior:
         first, last = self.design.horizon
         passing = (there >= first) & (there <= last) & (slope > 0)
         return np.where(passing, slope, 0.0).mean(1) / (last - first)
+
+
+class UnanchoredPrior(Prior):
+    r"""Prior where nothing is known of the horizon, as of runs from a laboratory.
+
+    Coordinates are ln(k T), T being any unit of time, and s = ln(T / h) is flat: no length of a run
+    is more probable than another. The integral over s then leaves
+
+        p(x)  proportional to  A(x) W(x) / (L^R Z)
+
+    of the density above: the progress at the horizon says nothing. It is improper, by the same
+    factor for every mechanism.
+    """
+
+    def log_density(self, x: NDArray[np.float64], *, threads: int | None = 1) -> NDArray:
+        """Return ln p(x) but for a constant, minus infinity outside the support, shape (n,)."""
+        density = self._log_volume(x)
+        inside = np.flatnonzero(np.isfinite(density))
+        scaled = np.exp(x[inside, : self.n_constants])
+        # Any unit of time will do that puts the constants into the box.
+        unit = np.sqrt(scaled.min(1) * scaled.max(1) / np.prod(self.design.constants))
+        constants = scaled / unit[:, None]
+        worth = self.mechanism.may_accept(constants)
+        density[inside[~worth]] = -np.inf
+        inside, constants = inside[worth], constants[worth]
+        if len(inside):
+            times = reference_times(self.design)
+            runs = reference_runs(self.mechanism, constants, times, threads=threads)
+            density[inside[~self.mechanism.accepts(runs)]] = -np.inf
+        return density
 
 
 def drawn_species(mechanism: Mechanism) -> dict[str, tuple[float, float]]:

@@ -63,6 +63,18 @@ def _flush() -> None:
 
 
 @contextmanager
+def tensorflow_warnings() -> Iterator[None]:
+    """Keep TensorFlow's warnings back, such as of a function compiled for each network anew."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
 def on_processor() -> Iterator[None]:
     """Let JAX compute on the processor, and not complain about a graphics card left alone."""
     import jax

@@ -96,6 +96,28 @@ def equivalent(table: Results, method: str, size: int) -> dict[str, Any] | None:
     return {**ends, "beyond": beyond}
 
 
+def verdict(difference: dict[str, float | None], sign: float) -> str:
+    """Say whether a difference is on the right side of 0 with its whole interval.
+
+    Parameters
+    ----------
+    difference
+        ``low`` and ``high``, None where there is no interval.
+    sign
+        1 where a difference should be 0 or negative, -1 where 0 or positive.
+
+    Returns
+    -------
+    str
+        ``"reached"``, ``"missed"``, or ``"not decided"`` where the interval holds both, and where
+        both are the same throughout: at the floor of a measure nothing is shown.
+    """
+    if difference["low"] is None or difference["low"] == difference["high"] == 0:
+        return "not decided"
+    worst, best = sorted((sign * difference["low"], sign * difference["high"]), reverse=True)
+    return "reached" if worst <= 0 else "missed" if best > 0 else "not decided"
+
+
 def by_size(flat: dict[tuple[str, int], Any]) -> dict[str, dict[str, Any]]:
     """Nest results for JSON: method, then size as text, in the order of sizes."""
     found: dict[str, dict[str, Any]] = {}

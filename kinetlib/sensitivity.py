@@ -44,8 +44,8 @@ class Sensitivities:
         Derivatives by each initial concentration, shape (n, T, S, S), the last axis that of the
         initial one; None where not asked for.
     status, n_steps
-        Shape (n,), as for `kinetlib.integrate.integrate`. Where a trajectory failed its
-        derivatives are NaN, too.
+        Shape (n,), as for `kinetlib.integrate.integrate`; a tangent may grow without bound where
+        its trajectory does not. Where a trajectory failed its derivatives are NaN, too.
     """
 
     concentration: NDArray[np.float64]

@@ -9,8 +9,6 @@ summary`` writes the record that the book shows.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,12 +21,13 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
-from scipy.spatial.distance import cdist
-from sklearn.linear_model import LogisticRegression
 
-from kinetlib import design, evaluate, fusion, mechanisms, provenance, trajectories
-from kinetlib.fusion import Batches, Recipe
-from kinetlib.sample_efficiency import Results, against_random, by_size, curves
+from kinetlib import design, mechanisms, provenance, trajectories
+from kinetlib.files import write_text
+from kinetlib.fusion import Curves
+from kinetlib.parameters import Selector
+from kinetlib.sample_efficiency import Results, against_random, by_size, curves, verdict
+from kinetlib.training_classifiers import kernel_classifier, measures, network_classifier
 from kinetlib.trajectories import Labelled, Representation
 
 #: The selector whose results decide the goals, named before there were any.
@@ -36,7 +35,7 @@ PRIMARY = "i_greedy"
 #: Part of random's samples with which the goal is to do as well, by classifier.
 PART = {"kernel": 0.5, "network": 0.7}
 SOBOL = "sobol"
-BY_CONVERSION = ", conversion"  # ends the name of a selector whose kernel compares times
+BY_CONVERSION = " by conversion"  # ends the name of a selector whose kernel compares times
 #: Selectors whose smaller designs are the beginnings of larger ones.
 NESTED = ("stratified", "herding", "fps", "leverage", "pivoted_cholesky", "rp_cholesky", "i_greedy")
 
@@ -53,21 +52,19 @@ class Settings(BaseModel):
     reference_sets: int = Field(100, description="a mechanism, to learn the representation from")
     noise: float = Field(0.01, description="relative, in training and test")
     shifted_noise: float = Field(0.02, description="in the shifted test")
-    methods: tuple[str, ...] = (
+    methods: tuple[Selector, ...] = (
         *("random", "stratified", SOBOL, "k-medoids", "herding", "fps", "maximin", "leverage"),
         *("pivoted_cholesky", "rp_cholesky", "kdpp", "d_exchange", "i_greedy"),
         f"i_greedy{BY_CONVERSION}",
     )
     sizes: tuple[int, ...] = (500, 1000, 2000, 4000)
-    random_sizes: tuple[int, ...] = (500, 1000, 2000, 4000, 8000)
     kernel_noise: float = Field(0.1, description="standard deviation the selectors reckon with")
     landmarks: int = Field(600, description="features of the kernel classifier")
     penalty: float = Field(30.0, description="inverse strength of its regularisation")
     network_replicates: int = 3
-    network_methods: tuple[str, ...] = ("random", SOBOL, "rp_cholesky", "i_greedy")
+    network_methods: tuple[Selector, ...] = ("random", SOBOL, "i_greedy")
     network_sizes: tuple[int, ...] = (700, 1400)
-    network_random_sizes: tuple[int, ...] = (700, 1000, 1400, 2000)
-    network_passes: int = Field(60_000, description="samples shown, whatever the size")
+    network_passes: int = Field(30_000, description="samples shown, whatever the size")
 
     def work(self, learner: str) -> Iterator[tuple[int, str, int]]:
         """List replicate, method and size of all that a classifier is trained on."""
@@ -79,10 +76,17 @@ class Settings(BaseModel):
                     yield replicate, method, size
 
     def sizes_of(self, learner: str, method: str) -> tuple[int, ...]:
-        """Return the sizes of a method: random has more, to be compared with."""
-        if learner == "kernel":
-            return self.random_sizes if method == "random" else self.sizes
-        return self.network_random_sizes if method == "random" else self.network_sizes
+        """Return the sizes of a method.
+
+        Random has those the goals compare with, too, and the kernel classifier's, which trains in a
+        second, a smaller one, so that less than random can be told.
+        """
+        sizes = self.sizes if learner == "kernel" else self.network_sizes
+        if method != "random":
+            return sizes
+        part = PART[learner]
+        smaller = {round(part * min(sizes))} if learner == "kernel" else set()
+        return tuple(sorted({*sizes, *smaller, *(round(size / part) for size in sizes)}))
 
     def recipe(self, learner: str) -> dict[str, Any]:
         """Return what a single result depends on, beside replicate, method and size."""
@@ -153,15 +157,37 @@ class World:
         """Return the exact samples that a method selects."""
         if method == SOBOL:
             return self.sobol[_beginnings(self.sobol.labels, size)]
-        if method == "random":
-            return self.pool[self._rng(4).permutation(len(self.pool))[:size]]
-        return self.pool[self._selected(method, size)]
+        return self.pool[self.selected(method, size)]
 
-    def measured(self, exact: Labelled, method: str) -> Labelled:
+    @cached_property
+    def marks(self) -> Curves:
+        """Return the landmarks of the kernel classifier, from the reference."""
+        n = len(self.reference)
+        rng = default_rng(self.settings.seed)
+        which = rng.choice(n, min(self.settings.landmarks, n), replace=False)
+        return self.reference.curves[which]
+
+    def measured(self, exact: Labelled) -> Labelled:
         """Add noise to what is trained on."""
         return trajectories.measured(exact, self.settings.noise, self._rng(5, len(exact)))
 
-    def _selected(self, method: str, size: int) -> NDArray[np.intp]:
+    def selected(self, method: str, size: int) -> NDArray[np.intp]:
+        """Return the positions in the pool that a method selects, shape (size,).
+
+        All but random take the same number of each mechanism.
+
+        Raises
+        ------
+        ValueError
+            If the pool has no more than that.
+        """
+        if size > len(self.pool):
+            raise ValueError(
+                f"{size} samples asked for, but the pool has {len(self.pool)}: make pool_sets "
+                f"larger than {size // len(mechanisms.catalogue())}, or select fewer"
+            )
+        if method == "random":
+            return self._rng(4).permutation(len(self.pool))[:size]
         name = method.removesuffix(BY_CONVERSION)
         view = "conversion" if name != method else "time"
         if name not in NESTED:
@@ -192,78 +218,6 @@ def _beginnings(labels: NDArray[np.int64], size: int) -> NDArray[np.intp]:
     return np.concatenate(
         [np.flatnonzero(labels == c)[:n] for c, n in zip(classes, each, strict=True)]
     )
-
-
-def kernel_classifier(world: World, train: Labelled) -> tuple[Callable, dict[str, Any]]:
-    """Train multinomial logistic regression on features of the trajectory kernel.
-
-    The features are those of Nystroem (Williams and Seeger, NIPS 2000) for landmarks from the
-    reference, the same whatever is trained on: selections differ in their samples alone.
-    """
-    representation = world.representation("time")
-    points = representation(world.reference.curves)
-    which = default_rng(world.settings.seed).choice(
-        len(points), min(world.settings.landmarks, len(points)), replace=False
-    )
-    marks = points[which]
-
-    def similar(curves: fusion.Curves) -> NDArray:
-        square = cdist(representation(curves), marks, "sqeuclidean")
-        return np.exp(-0.5 * square / representation.width**2)
-
-    values, vectors = np.linalg.eigh(similar(world.reference.curves[which]))
-    whiten = vectors / np.sqrt(np.maximum(values, 1e-8 * values[-1]))
-
-    def features(curves: fusion.Curves) -> NDArray[np.float32]:
-        return (similar(curves) @ whiten).astype(np.float32)
-
-    model = LogisticRegression(C=world.settings.penalty, tol=1e-3, max_iter=500)
-    model.fit(features(train.curves), train.labels)
-
-    def predict(curves: fusion.Curves) -> NDArray[np.float64]:
-        found = np.full((len(curves), len(mechanisms.catalogue())), 0.0)
-        found[:, model.classes_] = model.predict_proba(features(curves))
-        return found
-
-    return predict, {"iterations": int(model.n_iter_[0])}
-
-
-def network_classifier(
-    world: World, exact: Labelled, seed: int, checkpoints: Path
-) -> tuple[Callable, dict[str, Any]]:
-    """Train the Hadamard network: equal sample passes for every size."""
-    recipe = Recipe(
-        fusion="hadamard",
-        seed=seed,
-        sample_passes=world.settings.network_passes,
-        batch_size=256,
-        noise=(world.settings.noise,),
-        min_points=12,
-        max_points=20,
-    )
-    reference = world.reference
-    shown = fusion.inputs_of(recipe.fusion, recipe.features)(reference.curves[:500])
-    model, history = fusion.train(
-        lambda epoch: Batches(exact.curves, exact.labels, recipe, epoch),
-        (shown, reference.labels[:500]),
-        recipe,
-        list(mechanisms.catalogue()),
-        checkpoints,
-    )
-    shutil.rmtree(checkpoints)
-    return lambda curves: fusion.predict(model, curves), {"seconds": history[-1]["seconds"]}
-
-
-def measures(probabilities: NDArray, labels: NDArray) -> dict[str, float]:
-    """Return accuracy, cross-entropy and the recall of the class that is told worst."""
-    right = probabilities.argmax(1) == labels
-    recall = [right[labels == c].mean() for c in np.unique(labels)]
-    return {
-        "top_1": float(right.mean()),
-        "top_3": float(evaluate.top_k(probabilities, labels, 3).mean()),
-        "cross_entropy": float(evaluate.cross_entropy(probabilities, labels).mean()),
-        "worst_recall": float(min(recall)),
-    }
 
 
 def run(
@@ -297,10 +251,18 @@ def run(
 
 def _result(world: World, learner: str, method: str, size: int, checkpoints: Path) -> dict:
     exact = world.train(method, size)
+    own = world.settings
     if learner == "kernel":
-        predict, told = kernel_classifier(world, world.measured(exact, method))
+        predict, told = kernel_classifier(
+            world.representation("time"),
+            world.marks,
+            world.measured(exact),
+            own.penalty,
+        )
     else:
-        predict, told = network_classifier(world, exact, world.replicate, checkpoints)
+        predict, told = network_classifier(
+            exact, world.reference, own.network_passes, own.noise, world.replicate, checkpoints
+        )
     return {
         "recipe": world.settings.recipe(learner),
         "replicate": world.replicate,
@@ -313,8 +275,7 @@ def _result(world: World, learner: str, method: str, size: int, checkpoints: Pat
 
 
 def _piece(folder: Path, learner: str, replicate: int, method: str, size: int) -> Path:
-    name = method.replace(", ", "-")
-    return folder / learner / f"{replicate:02d}-{name}-{size}.json"
+    return folder / learner / f"{replicate:02d}-{method.replace(' ', '_')}-{size}.json"
 
 
 def _read(path: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:
@@ -326,10 +287,7 @@ def _read(path: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}")
-    beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    write_text(path, json.dumps(record, indent=1) + "\n")
 
 
 def summary(folder: Path, settings: Settings) -> dict[str, Any]:
@@ -363,6 +321,41 @@ def summary(folder: Path, settings: Settings) -> dict[str, Any]:
         "processor": provenance.processor(),
         **provenance.attributes(),
     }
+
+
+def goals(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Judge the goals that were set beforehand, for the primary selector at every size.
+
+    Parameters
+    ----------
+    record
+        What `summary` returns.
+
+    Returns
+    -------
+    list of dict
+        ``classifier``, ``goal``, ``size``, ``random``, the size of random's samples,
+        ``difference`` with its interval, ``replicates`` and ``verdict``.
+    """
+    asked = [
+        ("kernel", "test_cross_entropy", "cross-entropy no larger", 1.0),
+        ("kernel", "shifted_worst_recall", "worst-class recall no smaller, shifted test", -1.0),
+        ("network", "test_cross_entropy", "cross-entropy no larger", 1.0),
+    ]
+    return [
+        {
+            "classifier": learner,
+            "goal": goal,
+            "size": int(size),
+            "random": found["more"]["size"],
+            "difference": found["more"][measure],
+            "replicates": found["more"]["replicates"],
+            "verdict": verdict(found["more"][measure], sign),
+        }
+        for learner, measure, goal, sign in asked
+        for size, found in record[learner]["against"].get(record["primary"], {}).items()
+        if "more" in found
+    ]
 
 
 if __name__ == "__main__":

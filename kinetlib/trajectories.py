@@ -51,7 +51,7 @@ class Labelled:
         """Return the number of samples."""
         return len(self.labels)
 
-    def __getitem__(self, which: NDArray) -> Labelled:
+    def __getitem__(self, which: NDArray | slice) -> Labelled:
         """Select samples."""
         return Labelled(self.curves[which], self.labels[which])
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from kinetlib import dataset, mechanisms, shards
 
@@ -24,3 +25,16 @@ def test_noise_is_relative_and_leaves_times_and_starts_alone(made):
     assert np.array_equal(measured.substrate[..., 0], made.substrate[..., 0])
     assert np.array_equal(measured.time, made.time)
     assert measured.substrate.attrs == made.substrate.attrs
+
+
+def test_runs_of_one_reaction_join_whatever_their_lengths():
+    rng = np.random.default_rng(1)
+    first = dataset.of_runs([0.02, 0.05], 1.0, 0.0, np.arange(4.0), rng.random((2, 4, 2)))
+    more = dataset.of_runs([0.1], 0.6, 0.4, np.arange(6.0), rng.random((1, 6, 2)))
+    for one, other in ((first, more), (more, first)):
+        both = dataset.joined(one, other)
+        assert both.sizes == {"sample": 1, "run": 3, "time": 6}
+        assert set(both.coords) == {"time"}
+        again = both.isel(run=slice(0, one.sizes["run"]), time=slice(0, one.sizes["time"]))
+        xr.testing.assert_identical(again, one)
+        assert np.isnan(both.time.values).sum() == 2 * first.sizes["run"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from scipy.stats import chisquare
 
-from kinetlib.design import Gaussian, Linear, select
+from kinetlib.design import Gaussian, Gram, Linear, select
 from kinetlib.design.spectral import log_elementary, ridge_leverage, spectrum
 
 DRAWS = 2000
@@ -167,6 +167,12 @@ def test_leverage_is_the_same_from_features_and_from_the_matrix():
     x = default_rng(0).normal(size=(40, 3))
     expected = (x @ x.T @ np.linalg.inv(x @ x.T + 0.5 * np.eye(40))).diagonal()
     assert ridge_leverage(Linear(x), 0.5) == pytest.approx(expected)
+    assert ridge_leverage(Gram(x @ x.T), 0.5) == pytest.approx(expected)
+    wide = default_rng(0).normal(size=(20, 30))
+    expected = (wide @ wide.T @ np.linalg.inv(wide @ wide.T + 0.5 * np.eye(20))).diagonal()
+    assert ridge_leverage(Linear(wide), 0.5) == pytest.approx(expected)
+    # With next to no noise, one for each dimension of the features.
+    assert ridge_leverage(Linear(x), 1e-12).sum() == pytest.approx(3)
 
 
 @pytest.mark.parametrize("method", ["random", "stratified"])

@@ -67,6 +67,9 @@ def test_runs_come_in_order_with_one_run_per_variant():
         "01_solver_exploration",
         "02_mechanisms",
         "03_dataset_generation",
+        "04_potentials",
+        "05a_training_design",
+        "05b_experiment_design",
         "06_fusion_training-average",
         "06_fusion_training-attention",
         "06_fusion_training-gate",
@@ -144,6 +147,12 @@ def test_profile_without_variants_keeps_all(write):
         ("06_fusion_training", "{variants: {a b: {}}}", ["variant a b"]),
         ("06_fusion_training", "{variants: {}}", ["06_fusion_training"]),
         ("06_fusion_training", "{batch_size: 0}", ["batch_size", "whole number > 0"]),
+        (
+            "04_potentials",
+            "{sizes: [5, 40], n_pool: 60}",
+            ["n_pool (60) must be at least twice the largest of sizes (40)"],
+        ),
+        ("04_potentials", "{atoms: 8}", ["atoms", "one of 4, 16", "got 8"]),
         ("02_mechanism", "{}", ["unknown chapter '02_mechanism'", "mean '02_mechanisms'"]),
     ],
 )

@@ -1,6 +1,7 @@
 """Native log lines: held back, and shown where they explain a failure."""
 
 import ctypes
+import logging
 import os
 
 import pytest
@@ -36,3 +37,11 @@ def test_either_stream_can_be_held_back(capfd):
     libc.printf(b"after\n")
     libc.fflush(None)
     assert capfd.readouterr() == ("after\n", "")
+
+
+def test_warnings_of_tensorflow_are_back_afterwards(caplog):
+    logger = logging.getLogger("tensorflow")
+    before = logger.level
+    with quiet.tensorflow_warnings():
+        assert not logger.isEnabledFor(logging.WARNING) and logger.isEnabledFor(logging.ERROR)
+    assert logger.level == before

@@ -7,7 +7,7 @@ import pytest
 from fusion_samples import in_place_of_networks
 from numpy.random import default_rng
 
-from kinetlib import design, mechanisms, sample_efficiency, training_design
+from kinetlib import design, mechanisms, sample_efficiency, training_classifiers, training_design
 from kinetlib.sample_efficiency import against_random, equivalent, interval
 from kinetlib.training_design import PART, PRIMARY, Settings, World, _beginnings
 
@@ -17,14 +17,12 @@ SMALL = Settings(
     pool_sets=20,
     test_sets=6,
     reference_sets=12,
-    methods=("random", "sobol", "kdpp", "i_greedy", "i_greedy, conversion"),
+    methods=("random", "sobol", "kdpp", "i_greedy", "i_greedy by conversion"),
     sizes=(15, 30),
-    random_sizes=(15, 30, 60),
     landmarks=20,
     network_replicates=1,
     network_methods=("random", "i_greedy"),
     network_sizes=(21,),
-    network_random_sizes=(21, 30),
     network_passes=64,
 )
 
@@ -44,8 +42,8 @@ def test_every_selector_named_is_one():
     assert set(training_design.NESTED) <= set(design.METHODS)
     assert PRIMARY in settings.methods and PRIMARY in settings.network_methods
     # Random is trained on what the goals ask it to be compared with.
-    assert {round(n / PART["kernel"]) for n in settings.sizes} <= set(settings.random_sizes)
-    assert {round(n / 0.7) for n in settings.network_sizes} <= set(settings.network_random_sizes)
+    assert settings.sizes_of("kernel", "random") == (250, 500, 1000, 2000, 4000, 8000)
+    assert settings.sizes_of("network", "random") == (700, 1000, 1400, 2000)
 
 
 def test_beginnings_take_as_many_of_each_class():
@@ -65,8 +63,8 @@ def test_designs_are_even_over_mechanisms_and_of_the_size_asked(few, tmp_path, m
     if method in training_design.NESTED or method == "random":
         smaller = {a.tobytes() for a in world.train(method, 15).curves.product}
         assert smaller <= {a.tobytes() for a in world.train(method, 30).curves.product}
-    noisy = world.measured(world.train(method, 15), method)
-    again = world.measured(world.train(method, 15), method)
+    noisy = world.measured(world.train(method, 15))
+    again = world.measured(world.train(method, 15))
     assert np.array_equal(noisy.curves.product, again.curves.product)
     assert not np.array_equal(noisy.curves.product, world.train(method, 15).curves.product)
 
@@ -81,7 +79,7 @@ def test_selectors_see_no_test_sample(few, tmp_path):
 
 def test_measures_of_a_known_answer():
     probabilities = np.array([[0.5, 0.5, 0], [0.2, 0.8, 0], [0.9, 0.1, 0], [0.1, 0.2, 0.7]])
-    found = training_design.measures(probabilities, np.array([0, 1, 1, 2]))
+    found = training_classifiers.measures(probabilities, np.array([0, 1, 1, 2]))
     assert found["top_1"] == 0.75 and found["top_3"] == 1.0
     assert found["worst_recall"] == 0.5
     assert found["cross_entropy"] == pytest.approx(-np.log([0.5, 0.8, 0.1, 0.7]).mean())
@@ -143,6 +141,28 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert interval([2.0]) == {"value": 2.0, "low": None, "high": None}
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "sign", "expected"),
+    [
+        (-0.2, -0.1, 1.0, "reached"),
+        (-0.2, 0.0, 1.0, "reached"),
+        (-0.2, 0.1, 1.0, "not decided"),
+        (0.1, 0.2, 1.0, "missed"),
+        (0.1, 0.2, -1.0, "reached"),
+        (-0.2, -0.1, -1.0, "missed"),
+        (0.0, 0.0, -1.0, "not decided"),
+        (None, None, 1.0, "not decided"),
+    ],
+)
+def test_a_goal_is_reached_by_the_whole_interval(low, high, sign, expected):
+    assert sample_efficiency.verdict({"low": low, "high": high}, sign) == expected
+
+
+def test_too_small_a_pool_is_told(few, tmp_path):
+    with pytest.raises(ValueError, match="100 samples asked for, but the pool has 60.*pool_sets"):
+        World(tmp_path, SMALL, 0).train("fps", 100)
+
+
 @pytest.mark.slow
 def test_a_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
     monkeypatch.setattr(training_design.trajectories, "N_COMPONENTS", 6)
@@ -167,7 +187,7 @@ def test_a_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
             training_design.run(tmp_path, SMALL, learner, lambda *a: told.append(a))
     after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "kernel").iterdir()}
     assert before.items() <= after.items(), "what was done stays"
-    assert [t[0] for t in told] == [*range(1, 23), *range(1, 4)]
+    assert [t[0] for t in told] == [*range(1, 25), *range(1, 4)]
     assert sorted(p.suffix for p in (tmp_path / "network").iterdir()) == [".json"] * 3
 
     found = json.loads(json.dumps(training_design.summary(tmp_path, SMALL)))
@@ -185,5 +205,8 @@ def test_a_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
             assert against[PRIMARY][size]["more"]["size"] == round(int(size) / PART[learner])
     assert {"versions", "commit", "settings", "processor"} <= set(found)
 
+    told = training_design.goals(found)
+    assert {g["classifier"] for g in told} == {"kernel", "network"} and len(told) == 2 * 2 + 1
+    assert {g["verdict"] for g in told} <= {"reached", "missed", "not decided"}
     other = SMALL.model_copy(update={"noise": 0.02})
     assert training_design.summary(tmp_path, other)["kernel"]["curves"] == {}, "made otherwise"

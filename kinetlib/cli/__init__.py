@@ -11,6 +11,7 @@ import click
 
 from kinetlib.cli._book import book
 from kinetlib.cli._classify import classify
+from kinetlib.cli._design import design
 from kinetlib.cli._discover import discover
 from kinetlib.cli._published import published
 from kinetlib.cli._run import run
@@ -59,4 +60,5 @@ main.add_command(shards)
 main.add_command(book)
 main.add_command(classify)
 main.add_command(discover)
+main.add_command(design)
 main.add_command(published)

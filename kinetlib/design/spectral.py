@@ -11,6 +11,7 @@ from kinetlib.design.kernels import LARGEST_FULL, Gram, Kernel, Linear
 from kinetlib.design.problem import Problem
 from kinetlib.design.volume import drawn_evenly, low_rank
 
+_BLOCK = 2**23  # numbers held at a time
 _FEWEST_FEATURES = 500  # of the approximation of a kernel too large to be formed
 
 
@@ -36,9 +37,23 @@ def leverage(problem: Problem) -> NDArray[np.intp]:
 
 
 def ridge_leverage(kernel: Kernel, ridge: float) -> NDArray[np.float64]:
-    """Return [K (K + ridge I)^-1]_ii, shape (N,)."""
-    values, vectors = spectrum(kernel)
-    return vectors**2 @ (values / (values + ridge))
+    """Return [K (K + ridge I)^-1]_ii, shape (N,).
+
+    Of d features, fewer than candidates, it takes the eigenvectors of their d by d second moments,
+    and goes through the pool some candidates at a time.
+    """
+    if not isinstance(kernel, Linear) or kernel.features.shape[1] >= len(kernel):
+        values, vectors = spectrum(kernel)
+        return vectors**2 @ (values / (values + ridge))
+    features = kernel.features
+    values, vectors = np.linalg.eigh(features.T @ features)
+    weights = 1.0 / (np.maximum(values, 0.0) + ridge)
+    found = np.empty(len(features))
+    size = max(1, _BLOCK // features.shape[1])
+    for first in range(0, len(features), size):
+        part = slice(first, first + size)
+        found[part] = (features[part] @ vectors) ** 2 @ weights
+    return np.minimum(found, 1.0)
 
 
 def k_dpp(problem: Problem) -> NDArray[np.intp]:

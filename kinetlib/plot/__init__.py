@@ -4,6 +4,8 @@ A notebook calls :func:`use_style` once and ends each figure with :func:`show`, 
 text for readers who cannot see it.
 """
 
+from kinetlib.plot.estimation import constants_known
+from kinetlib.plot.experiment import experiments, next_run, told
 from kinetlib.plot.figures import (
     accuracies,
     bars,
@@ -27,7 +29,9 @@ from kinetlib.plot.look import (
     use_style,
 )
 from kinetlib.plot.networks import architecture, grid
+from kinetlib.plot.potentials import error_against_measure, errors_by_size, goal_intervals
 from kinetlib.plot.ranges import ranges
+from kinetlib.plot.samples import by_samples, selections, worth
 
 __all__ = [
     "DASHES",
@@ -37,18 +41,28 @@ __all__ = [
     "accuracies",
     "architecture",
     "bars",
+    "by_samples",
     "concentration_curves",
     "confusion",
+    "constants_known",
     "distributions",
+    "error_against_measure",
+    "errors_by_size",
+    "experiments",
     "family_color",
     "family_legend",
+    "goal_intervals",
     "grid",
     "mechanism_grid",
+    "next_run",
     "panels",
     "ranges",
     "reliability",
+    "selections",
     "show",
+    "told",
     "training_curves",
     "use_style",
     "work_precision",
+    "worth",
 ]
