@@ -199,7 +199,7 @@ def _described(problem: Problem, guess: Guess, fitted: Fit, free: Fit) -> Discov
         chi_squared=fitted.chi_squared / max(fitted.n_values - len(kept), 1),
         bic=fitted.bic,
         bic_effects=free.bic,
-        bic_without=problem.misfit(np.zeros(len(fitted.constants))),
+        bic_without=problem.deviance_without(),
     )
 
 

@@ -43,6 +43,9 @@ class Fit:
         Of ln k, shape (R, R); 0 for those that have left.
     chi_squared
         Sum of squared residuals, each over the noise at its value.
+    deviance
+        Minus twice the logarithm of the likelihood, up to a constant of the data. Two models are
+        compared by it, because each has the noise that its own values have.
     n_values
         Number of values compared.
     """
@@ -51,6 +54,7 @@ class Fit:
     initial: NDArray[np.float64]
     covariance: NDArray[np.float64]
     chi_squared: float
+    deviance: float
     n_values: int
 
     @property
@@ -61,7 +65,7 @@ class Fit:
     @property
     def bic(self) -> float:
         """Schwarz's criterion, up to a constant: smaller is better."""
-        return self.chi_squared + np.log(self.n_values) * int(self.present.sum())
+        return self.deviance + np.log(self.n_values) * int(self.present.sum())
 
     @property
     def strength(self) -> NDArray[np.float64]:
@@ -127,11 +131,16 @@ class Problem:
         """Return simulated concentrations of all species, (r, T, S); NaN where a run failed."""
         return self._run(constants, self.curves.initial if initial is None else initial)[0]
 
-    def misfit(self, constants: NDArray[np.float64]) -> float:
-        """Return the sum of squared residuals without a fit, each over the noise at its value."""
-        value = self.simulated(constants)
-        residual = np.where(self._seen, value - self._data, 0.0) / self._deviation(value)
-        return float((residual**2).sum())
+    def deviance_without(self) -> float:
+        """Return the deviance of curves in which nothing happens, see `Fit`."""
+        value = self.simulated(np.zeros(len(self.network.reactions)))
+        deviation = self._deviation(value)
+        residual = np.where(self._seen, value - self._data, 0.0) / deviation
+        return float((residual**2).sum()) + self._log_noise(deviation)
+
+    def _log_noise(self, deviation: NDArray[np.float64]) -> float:
+        """Twice the logarithms of the noise of all values, relative to their floor, in all."""
+        return 2.0 * float(np.log(deviation / self._floor)[self._seen].sum())
 
     def largest_rates(self, constants: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the largest rate of each reaction at the measured concentrations, shape (R,)."""
@@ -167,7 +176,8 @@ class Problem:
         point = self._at(logs, initial, present, deviation)
         covariance = np.zeros((len(constants), len(constants)))
         covariance[np.ix_(present, present)] = _inverse(_reduced(point, self._weight, 0.0)[0])
-        return Fit(full, initial, covariance, point.cost, self.n_values)
+        deviance = point.cost + self._log_noise(deviation)
+        return Fit(full, initial, covariance, point.cost, deviance, self.n_values)
 
     def _search(
         self, logs: NDArray, initial: NDArray, present: NDArray, deviation: NDArray
