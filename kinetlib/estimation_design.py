@@ -17,10 +17,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib.estimation import Information
+from kinetlib.estimation import Information, log_determinant
 from kinetlib.experiment import Candidates, Experiment
 
 _GAIN = 1e-9  # of a criterion: more than rounding
+_TRIED = 6  # runs that are tried in the place of one: those that promise most alone
 _HALVINGS = 40  # of the interval in which a step's length is sought
 
 
@@ -44,12 +45,18 @@ class Bound:
 
 
 def d_optimal(
-    told: Information, n_runs: int, n_times: int, rng: Generator, *, starts: int = 4
+    told: Information,
+    n_runs: int,
+    n_times: int,
+    rng: Generator,
+    *,
+    starts: int = 4,
+    weights: NDArray[np.float64] | None = None,
 ) -> Experiment:
     """Search for the experiment of the largest criterion: exchanges, from several starts.
 
-    One time of a run is exchanged for another of the same run, or a run for another with the same
-    times, the best of all such exchanges first, until none gains.
+    One time of a run is exchanged for another of the same run, the best of them first, or a run for
+    another with times of its own, until nothing gains.
 
     Parameters
     ----------
@@ -61,6 +68,8 @@ def d_optimal(
         Draws the starts.
     starts
         How many; the best end counts.
+    weights
+        One more start: the runs and times of largest weights, such as those of `bound`.
 
     Raises
     ------
@@ -68,15 +77,15 @@ def d_optimal(
         More runs or times than there are candidates.
     """
     times = _measurable(told, n_runs, n_times)
-    ends = []
+    begins = [] if weights is None else [_largest(weights, n_runs, n_times, times) > 0]
     for _ in range(starts):
         runs = rng.choice(len(told.candidates), n_runs, replace=False)
         rows = [np.sort(rng.choice(times, n_times, replace=False)) for _ in runs]
         chosen = np.zeros(told.rows.shape[1:3], dtype=bool)
         for run, row in zip(runs, rows, strict=True):
             chosen[run, row] = True
-        ends.append(_exchanged(told, chosen, times))
-    return max(ends, key=told.criterion)
+        begins.append(chosen)
+    return max((_exchanged(told, begin, times) for begin in begins), key=told.criterion)
 
 
 def _measurable(told: Information, n_runs: int, n_times: int) -> NDArray[np.intp]:
@@ -92,7 +101,7 @@ def _measurable(told: Information, n_runs: int, n_times: int) -> NDArray[np.intp
 def _exchanged(told: Information, chosen: NDArray[np.bool_], times: NDArray) -> Experiment:
     """Exchange from a choice (runs, T) until nothing is gained."""
     chosen = chosen.copy()
-    while _exchange_a_time(told, chosen, times) or _exchange_a_run(told, chosen):
+    while _exchange_a_time(told, chosen, times) or _exchange_a_run(told, chosen, times):
         pass
     return _experiment(chosen)
 
@@ -104,22 +113,19 @@ def _experiment(chosen: NDArray[np.bool_]) -> Experiment:
     )
 
 
-def _total(told: Information, weights: NDArray) -> NDArray[np.float64]:
-    """P and the information of weighted runs and times, shape (draws, p, p)."""
-    at = np.nonzero(weights)
-    rows = told.rows[:, at[0], at[1]] * np.sqrt(weights[at])[:, None, None]
-    rows = rows.reshape(len(rows), -1, told.p)
-    return told.precision + np.swapaxes(rows, 1, 2) @ rows
-
-
-def _gains(rows: NDArray, total: NDArray) -> NDArray[np.float64]:
-    """Mean of ln det(M + V^T V) - ln det M for rows V, (draws, ..., 2, p), and M (draws, p, p)."""
-    low = np.linalg.cholesky(np.linalg.inv(total))  # M^-1 = L L^T
+def _told_beyond(rows: NDArray, factor: NDArray) -> NDArray[np.float64]:
+    """Rows V, (draws, ..., 2, p), in units of what is known: V U^-1."""
     shape = rows.shape
-    u = (rows.reshape(len(rows), -1, shape[-1]) @ low).reshape(shape)
+    return (rows.reshape(len(rows), -1, shape[-1]) @ np.linalg.inv(factor)).reshape(shape)
+
+
+def _gains(rows: NDArray, factor: NDArray) -> NDArray[np.float64]:
+    """Mean of ln det(M + V^T V) - ln det M for rows V, (draws, ..., 2, p), and the factor of M."""
+    u = _told_beyond(rows, factor)
     a, b = (u[..., 0, :] ** 2).sum(-1), (u[..., 1, :] ** 2).sum(-1)
     c = (u[..., 0, :] * u[..., 1, :]).sum(-1)
-    return np.log((1 + a) * (1 + b) - c**2).mean(0)
+    # The determinant is no less than 1 + a + b, whatever rounding makes of a b - c^2.
+    return np.log(1 + a + b + np.maximum(a * b - c**2, 0.0)).mean(0)
 
 
 def _exchange_a_time(told: Information, chosen: NDArray[np.bool_], times: NDArray) -> bool:
@@ -131,7 +137,7 @@ def _exchange_a_time(told: Information, chosen: NDArray[np.bool_], times: NDArra
         for old in np.flatnonzero(chosen[run]):
             chosen[run, old] = False
             free = times[~chosen[run, times]]
-            gain = _gains(rows[:, free], _total(told, chosen))
+            gain = _gains(rows[:, free], told.factor(chosen))
             chosen[run, old] = True
             own = gain[free == old][0]
             if gain.max() - own > best:
@@ -142,22 +148,37 @@ def _exchange_a_time(told: Information, chosen: NDArray[np.bool_], times: NDArra
     return gained
 
 
-def _exchange_a_run(told: Information, chosen: NDArray[np.bool_]) -> bool:
-    """Make the best exchange of one run for another with the same times; tell if it gained."""
-    free = np.flatnonzero(~chosen.any(1))
-    best, swap = np.linalg.slogdet(_total(told, chosen))[1].mean() + _GAIN, None
+def _exchange_a_run(told: Information, chosen: NDArray[np.bool_], times: NDArray) -> bool:
+    """Exchange a run for another with times of its own, if that gains; tell whether it did."""
+    n_times, before = chosen.sum(1).max(), _criterion(told, chosen)
     for old in np.flatnonzero(chosen.any(1)):
         left = chosen.copy()
         left[old] = False
-        rows = told.rows[:, free][:, :, chosen[old]].reshape(len(told.rows), len(free), -1, told.p)
-        totals = _total(told, left)[:, None] + np.swapaxes(rows, 2, 3) @ rows
-        value = np.linalg.slogdet(totals)[1].mean(0)
-        if len(free) and value.max() > best:
-            best, swap = value.max(), (old, free[value.argmax()])
-    if swap is None:
-        return False
-    chosen[swap[1]], chosen[swap[0]] = chosen[swap[0]].copy(), False
-    return True
+        gains = _gains(told.rows, told.factor(left))
+        promise = -np.sort(-gains[:, times], axis=1)[:, :n_times].sum(1)
+        free = np.flatnonzero(~left.any(1))
+        for new in free[np.argsort(-promise[free])[:_TRIED]]:
+            trial = _with_run(told, left, new, times, n_times)
+            if _criterion(told, trial) > before + _GAIN:
+                chosen[:] = trial
+                return True
+    return False
+
+
+def _with_run(
+    told: Information, left: NDArray[np.bool_], run: int, times: NDArray, n_times: int
+) -> NDArray[np.bool_]:
+    """Add a run to a choice, each of its times the one that gains most beside those before."""
+    trial = left.copy()
+    for _ in range(n_times):
+        free = times[~trial[run, times]]
+        gains = _gains(told.rows[:, run][:, free], told.factor(trial))
+        trial[run, free[gains.argmax()]] = True
+    return trial
+
+
+def _criterion(told: Information, chosen: NDArray[np.bool_]) -> float:
+    return log_determinant(told.factor(chosen.astype(float)))
 
 
 def bound(
@@ -192,22 +213,20 @@ def bound(
         weights[np.array(start.runs)[:, None], np.array(start.times)] = 1.0
     lowest, reached = np.inf, -np.inf
     for _ in range(steps):
-        total = _total(told, weights)
-        reached = np.linalg.slogdet(total)[1].mean()
-        slope = _slope(told, total)
+        factor = told.factor(weights)
+        reached = log_determinant(factor)
+        slope = _slope(told, factor)
         vertex = _largest(slope, n_runs, n_times, times)
         lowest = min(lowest, reached + float((slope * (vertex - weights)).sum()))
         if lowest - reached < close * told.p:
             break
-        weights = weights + _length(total, _total(told, vertex) - total) * (vertex - weights)
+        weights = weights + _length(factor, told.factor(vertex)) * (vertex - weights)
     return Bound(float(lowest), float(reached), weights)
 
 
-def _slope(told: Information, total: NDArray) -> NDArray[np.float64]:
+def _slope(told: Information, factor: NDArray) -> NDArray[np.float64]:
     """Differentiate the criterion by each weight, shape (runs, T)."""
-    low = np.linalg.cholesky(np.linalg.inv(total))
-    u = told.rows.reshape(len(told.rows), -1, told.p) @ low
-    return (u**2).sum(-1).reshape(told.rows.shape[:4]).sum(-1).mean(0)
+    return (_told_beyond(told.rows, factor) ** 2).sum((-1, -2)).mean(0)
 
 
 def _largest(slope: NDArray, n_runs: int, n_times: int, times: NDArray) -> NDArray[np.float64]:
@@ -220,10 +239,13 @@ def _largest(slope: NDArray, n_runs: int, n_times: int, times: NDArray) -> NDArr
     return vertex
 
 
-def _length(total: NDArray, change: NDArray) -> float:
-    """Find the step g in [0, 1] of the largest mean ln det(M + g C): where its slope vanishes."""
-    low = np.linalg.cholesky(np.linalg.inv(total))
-    stretch = np.linalg.eigvalsh(np.swapaxes(low, 1, 2) @ change @ low)  # over -1
+def _length(here: NDArray, there: NDArray) -> float:
+    """Find the step g in [0, 1] of the largest mean ln det((1 - g) M + g V): its slope vanishes.
+
+    Both are given by their factors.
+    """
+    u = there @ np.linalg.inv(here)
+    stretch = np.maximum(np.linalg.eigvalsh(np.swapaxes(u, 1, 2) @ u), 0.0) - 1.0
     least, most = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (least + most) / 2

@@ -24,6 +24,7 @@ from kinetlib.mechanisms import Mechanism
 from kinetlib.prior import Prior, draw_prior, drawn_species
 from kinetlib.sample import TRAIN, Design
 
+_STARTS = 2  # of the search for an experiment, beside the one from the bound
 _INTERVAL = (0.025, 0.5, 0.975)
 _INSIDE = 1.959963984540054  # standard deviations to either side of a normal mean hold 95 %
 
@@ -116,8 +117,9 @@ def plan(
     told = information(
         prior, candidates, prior.bank[:draws], noise=noise, floor=floor, threads=threads
     )
-    best = d_optimal(told, n_runs, n_times, rng)
-    return Plan(prior, told, best, bound(told, n_runs, n_times, start=best))
+    limit = bound(told, n_runs, n_times)
+    best = d_optimal(told, n_runs, n_times, rng, starts=_STARTS, weights=limit.weights)
+    return Plan(prior, told, best, limit)
 
 
 def errors(

@@ -13,11 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import keras
 import numpy as np
-from keras import ops
 from numpy.random import Generator
 from numpy.typing import NDArray
+
+from kinetlib import quiet
+
+with quiet.native_logs():
+    import keras  # loads its backend, which writes to the terminal
+    from keras import ops
 
 from kinetlib.estimation import FLOOR, levelled, measured
 
@@ -44,9 +48,9 @@ class Estimator:
 
     def estimate(self, data: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray]:
         """Return mean and standard deviation, (n, p) each, for data (n, r, m, 2)."""
-        answer = self.network.predict(
-            _inputs(data, self.noise, self.floor, self.level), batch_size=4096, verbose=0
-        )
+        seen = _inputs(data, self.noise, self.floor, self.level)
+        with quiet.tensorflow_warnings():  # of a function compiled for each network anew
+            answer = self.network.predict(seen, batch_size=4096, verbose=0)
         mean, log_variance = np.split(np.asarray(answer, dtype=np.float64), 2, axis=1)
         centre, scale = self.coordinates
         variance = np.exp(np.clip(log_variance, _LEAST, _MOST))
@@ -95,7 +99,8 @@ def train(
     batches = _Batches(np.array_split(orders, max(1, len(orders) // BATCH)), fresh)
     rate = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, len(batches))
     network.compile(keras.optimizers.Adam(rate), loss=surprise)
-    network.fit(batches, shuffle=False, verbose=0)
+    with quiet.tensorflow_warnings():
+        network.fit(batches, shuffle=False, verbose=0)
     return Estimator(network, level, coordinates, noise, floor)
 
 

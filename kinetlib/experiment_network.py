@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib import experiment, files, mechanisms
+from kinetlib import experiment, files, mechanisms, quiet
+
+with quiet.native_logs():
+    import keras  # loads its backend, which writes to the terminal
+
 from kinetlib.campaign import Runs
 from kinetlib.discrimination import rows_of
 from kinetlib.experiment import Bank, schemes

@@ -24,7 +24,15 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 from rich.console import Console
 
-from kinetlib import calibration, discrimination, experiment, files, mechanisms, provenance
+from kinetlib import (
+    calibration,
+    discrimination,
+    experiment,
+    files,
+    mechanisms,
+    provenance,
+    quiet,
+)
 from kinetlib.campaign import Runs
 from kinetlib.discrimination import Bound, NearestRival, Search, Told, rows_of
 from kinetlib.experiment import EVEN, Bank, Candidates, Experiment, schemes
@@ -62,7 +70,8 @@ def asked_of(model: Any) -> discrimination.Asked:
 
     def asked(runs: Runs) -> NDArray[np.float64]:
         parts = [runs[start : start + _AT_ONCE] for start in range(0, len(runs), _AT_ONCE)]
-        said = [np.asarray(model.predict_on_batch(runs_of.inputs(part))) for part in parts]
+        with quiet.tensorflow_warnings():
+            said = [np.asarray(model.predict_on_batch(runs_of.inputs(part))) for part in parts]
         return np.concatenate(said).astype(np.float64)
 
     return asked
