@@ -1,4 +1,4 @@
-"""The command line: ``run``, ``shards``, ``book``, ``classify``, ``design``, ``published``.
+"""The command line: ``kinetlib`` and its commands.
 
 Each command imports what it needs when it runs, so that ``kinetlib --help`` stays fast.
 """
@@ -12,6 +12,7 @@ import click
 from kinetlib.cli._book import book
 from kinetlib.cli._classify import classify
 from kinetlib.cli._design import design
+from kinetlib.cli._discover import discover
 from kinetlib.cli._published import published
 from kinetlib.cli._run import run
 from kinetlib.cli._shards import command as shards
@@ -58,5 +59,6 @@ main.add_command(run)
 main.add_command(shards)
 main.add_command(book)
 main.add_command(classify)
+main.add_command(discover)
 main.add_command(design)
 main.add_command(published)

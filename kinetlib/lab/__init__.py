@@ -14,9 +14,10 @@ import xarray as xr
 
 from kinetlib.lab.notes import Relative, comparable, notes
 from kinetlib.lab.runs import Columns, Run, read_run
+from kinetlib.lab.species import read_species
 from kinetlib.lab.tables import read_tables
 
-__all__ = ["NEGATIVE_TOLERANCE", "read"]
+__all__ = ["NEGATIVE_TOLERANCE", "read", "read_species"]
 
 NEGATIVE_TOLERANCE = 0.05
 """How far below zero a concentration may lie, as a share of the standard run's initial substrate:

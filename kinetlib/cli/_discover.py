@@ -1,0 +1,74 @@
+"""``kinetlib discover``: from measured curves to reactions."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--reactions", default=6, show_default=True, help="Most reactions to look for.")
+@click.option(
+    "--max-order", default=2, show_default=True, help="Most molecules that react at once."
+)
+@click.option("--noise", type=float, help="Noise as a share of the value [default: estimated].")
+@click.option("--no-catalysts", is_flag=True, help="Whatever reacts is used up.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def discover(
+    file: str,
+    reactions: int,
+    max_order: int,
+    noise: float | None,
+    no_catalysts: bool,
+    as_json: bool,
+) -> None:
+    """Find reactions of mass action that explain the curves in FILE.
+
+    FILE is a workbook with one sheet a run, or a CSV: first column time, then one column a species,
+    all of them measured, in one unit of concentration.
+    """
+    from kinetlib import crnn, lab
+
+    found = crnn.discover(
+        lab.read_species(file),
+        reactions,
+        max_order=max_order,
+        catalysts=not no_catalysts,
+        noise=noise,
+    )
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "species": list(found.species),
+                    "orders": found.orders.tolist(),
+                    "stoichiometry": found.stoichiometry.tolist(),
+                    "rate_constants": found.rate_constants.tolist(),
+                    "standard_errors": found.standard_errors.tolist(),
+                    "noise": found.noise,
+                    "loss": found.loss,
+                    "noise_floor": found.noise_floor,
+                    "chi_squared": found.chi_squared,
+                    "agreeing": found.agreeing,
+                }
+            )
+        )
+        return
+    click.echo(found.text())
+    click.echo(
+        f"Noise: {found.noise:.1%} of the value. Loss: {found.loss:.4f} of the range, "
+        f"{found.noise_floor:.4f} by noise alone; chi squared a value {found.chi_squared:.2f}. "
+        f"{found.agreeing:.0%} of the starts ended here."
+    )
+    if found.chi_squared > POOR:
+        click.echo(
+            "warning: these reactions do not explain the curves: something that is not measured "
+            "takes part, or the law is not mass action of this order",
+            err=True,
+        )
+
+
+#: Sum of squared residuals a value above which a fit is called poor; noise alone gives about 1.
+POOR = 2.0

@@ -1,0 +1,128 @@
+"""Runs as discovery reads them: concentrations of all species over time, checked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+FLOOR = 1e-3  # of a species' range: noise that is not relative, and what the integrator leaves
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Measured curves: r runs, T times, S species.
+
+    Attributes
+    ----------
+    species
+        Names, length S.
+    time
+        Shape (r, T), rising, 0 first; where a run has fewer points its last time is repeated.
+    value
+        Concentrations, shape (r, T, S), NaN where nothing was measured.
+    initial
+        Concentrations at time 0, shape (r, S).
+    start_known
+        Whether these are exact; else they are measured like all others.
+    """
+
+    species: tuple[str, ...]
+    time: NDArray[np.float64]
+    value: NDArray[np.float64]
+    initial: NDArray[np.float64]
+    start_known: bool
+
+    @property
+    def measured(self) -> NDArray[np.bool_]:
+        """Which values say something: those after time 0, shape (r, T, S)."""
+        return np.isfinite(self.value) & (self.time > 0)[..., None]
+
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """Largest concentration of each species, shape (S,); 1 for one that is never there."""
+        largest = np.nanmax(np.abs(self.value), axis=(0, 1))
+        return np.where(largest > 0, largest, 1.0)
+
+
+def read(runs: xr.Dataset) -> Curves:
+    """Read and check runs.
+
+    Parameters
+    ----------
+    runs
+        ``concentration`` (run, time, species) and ``time`` (run, time) or (time,), NaN where there
+        is no value; the first time of a run is its start. ``initial`` (run, species) where initial
+        concentrations are known exactly; else the first measured ones count, noise and all.
+
+    Raises
+    ------
+    ValueError
+        Variables that are missing or of other dimensions, times that fall, no point after the
+        start, initial concentrations that are unknown or negative.
+    """
+    missing = [name for name in ("concentration", "time") if name not in runs.variables]
+    if missing:
+        raise ValueError(
+            f"the runs lack {' and '.join(missing)}: expected concentration (run, time, species) "
+            "and time (run, time)"
+        )
+    wanted = {"run", "time", "species"}
+    if set(runs["concentration"].dims) != wanted:
+        raise ValueError(
+            "concentration: expected dims run, time and species, got "
+            f"{', '.join(map(str, runs['concentration'].dims))}"
+        )
+    value = runs["concentration"].transpose("run", "time", "species").values.astype(np.float64)
+    time = np.broadcast_to(np.asarray(runs["time"].values, dtype=np.float64), value.shape[:2])
+    names = runs["species"].values if "species" in runs.coords else range(value.shape[2])
+    species = _as_in_networks([str(name) for name in names])
+    there = np.isfinite(time)
+    order = np.where(there, time, np.inf).argsort(1, kind="stable")
+    time = np.take_along_axis(time, order, 1)
+    value = np.take_along_axis(value, order[..., None], 1)
+    n_points = there.sum(1)
+    if (n_points < 2).any():
+        raise ValueError(
+            f"run {int(np.flatnonzero(n_points < 2)[0])}: expected a start and at least one later "
+            "time; leave the run out"
+        )
+    last = np.take_along_axis(time, n_points[:, None] - 1, 1)
+    absent = np.arange(time.shape[1]) >= n_points[:, None]
+    time = np.where(absent, last, time) - time[:, :1]
+    value[absent] = np.nan
+    never = ~np.isfinite(value).any((0, 1))
+    if never.any():
+        names = ", ".join(np.array(species)[never])
+        raise ValueError(f"{names}: no value in any run; leave species out that are not measured")
+    infinite = np.isinf(value)
+    if infinite.any():
+        run, at, j = np.argwhere(infinite)[0]
+        raise ValueError(f"run {run}, point {at}: {species[j]} is infinite; give NaN for no value")
+    initial = value[:, 0].copy()
+    if "initial" in runs:
+        initial = runs["initial"].transpose("run", "species").values.astype(np.float64)
+    if np.isnan(initial).any() or (initial < 0).any():
+        run, j = np.argwhere(np.isnan(initial) | (initial < 0))[0]
+        raise ValueError(
+            f"run {run}: {species[j]} starts at {initial[run, j]}, expected a concentration; give "
+            "initial (run, species) where the start was not measured"
+        )
+    return Curves(species, time, value, initial, "initial" in runs)
+
+
+def _as_in_networks(names: list[str]) -> tuple[str, ...]:
+    """Bring names of columns to the form that reactions are written in."""
+    species = [re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") for name in names]
+    species = [name if name[:1].isalpha() else f"X{name}" for name in species]
+    for name in species:
+        if species.count(name) > 1:
+            same = [names[i] for i, other in enumerate(species) if other == name]
+            raise ValueError(
+                f"the species {' and '.join(map(repr, same))} would both be called {name}: give "
+                "them names that differ in letters and digits"
+            )
+    return tuple(species)

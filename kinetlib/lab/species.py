@@ -1,0 +1,69 @@
+"""Curves of all species in a file, whatever their roles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from kinetlib.lab.tables import RUN_COLUMN, Table, read_tables
+
+
+def read_species(path: str | Path) -> xr.Dataset:
+    """Read the concentrations of all species of one or more runs.
+
+    A workbook (.xlsx) holds one run a sheet: the first column is the time, then comes one column a
+    species, the same in every sheet. A CSV file holds one run, or several told apart by a column
+    named ``run``.
+
+    Parameters
+    ----------
+    path
+        The file. Nothing in it is executed.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``concentration`` (run, time, species) and ``time`` (run, time), NaN where a cell is empty
+        and after a run's last row; ``run`` and ``species`` as coordinates.
+
+    Raises
+    ------
+    ValueError
+        Where the file or its values are not as described, naming file, run and cell.
+    """
+    tables = read_tables(path)
+    names = _names(tables[0])
+    if len(names) < 2:
+        raise ValueError(
+            f"{tables[0].label}: expected a column of times and then one a species, got "
+            f"{', '.join(map(repr, names)) or 'no column with a name'}"
+        )
+    runs = []
+    for table in tables:
+        columns = [table.column(name, "time" if name == names[0] else "species") for name in names]
+        numbers = np.array([table.numbers(column) for column in columns])
+        there = np.isfinite(numbers[0])
+        lost = ~there & np.isfinite(numbers[1:]).any(0)
+        if lost.any():
+            row = table.rows[int(lost.argmax())][0]
+            raise ValueError(f"{table.address(row, columns[0])}: values without a time; give it")
+        runs.append(numbers[:, there])
+    longest = max(numbers.shape[1] for numbers in runs)
+    filled = np.full((len(runs), len(names), longest), np.nan)
+    for row, numbers in zip(filled, runs, strict=True):
+        row[:, : numbers.shape[1]] = numbers
+    return xr.Dataset(
+        {
+            "time": (("run", "time"), filled[:, 0]),
+            "concentration": (("run", "time", "species"), filled[:, 1:].transpose(0, 2, 1)),
+        },
+        coords={"run": [table.name for table in tables], "species": names[1:]},
+        attrs={"source": Path(path).name},
+    )
+
+
+def _names(table: Table) -> list[str]:
+    """Names of the columns of numbers, the time first."""
+    return [name for name in table.header if name and name.casefold() != RUN_COLUMN]

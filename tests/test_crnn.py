@@ -1,0 +1,214 @@
+"""Reactions found in curves: the reference's case, catalysts, properties, refusals."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from click.testing import CliRunner
+from numpy.random import default_rng
+
+from kinetlib import lab
+from kinetlib.cli import main
+from kinetlib.crnn import discover
+from kinetlib.crnn.effects import Effects, complexes
+from kinetlib.crnn.noise import estimate_noise
+from kinetlib.crnn.runs import read
+from kinetlib.integrate import integrate
+from kinetlib.network import parse
+
+CASE_1 = "2 A -> B (k1); A -> C (k2); C -> D (k3); B + D -> E (k4)"
+CONSTANTS_1 = (0.1, 0.2, 0.13, 0.3)
+
+
+def runs_of(text, constants, initial, times, noise, seed):
+    """Simulate runs, tightly, and add relative noise; initial maps species to arrays (n,)."""
+    network = parse(text)
+    n = len(next(iter(initial.values())))
+    start = np.zeros((n, len(network.species)))
+    for name, values in initial.items():
+        start[:, network.index(name)] = values
+    exact = integrate(network, constants, start, times, rtol=1e-9, atol=1e-12).concentration
+    noisy = exact * (1 + noise * default_rng(seed).standard_normal(exact.shape))
+    return xr.Dataset(
+        {
+            "concentration": (("run", "time", "species"), noisy),
+            "initial": (("run", "species"), start),
+        },
+        coords={"time": times, "species": list(network.species)},
+    )
+
+
+def case_1(seed, runs=8, points=40, noise=0.05):
+    rng = default_rng([seed, 1])
+    initial = {name: rng.uniform(0.2, 1.2, runs) for name in "AB"}
+    return runs_of(CASE_1, CONSTANTS_1, initial, np.linspace(0, 40, points), noise, seed)
+
+
+def canonical(network, constants):
+    """Constants by reaction, whatever the order of species and reactions."""
+    return {
+        (tuple(sorted(reaction.reactants.items())), tuple(sorted(reaction.products.items()))): k
+        for reaction, k in zip(network.reactions, constants, strict=True)
+    }
+
+
+def reactions(found):
+    return canonical(found.to_network(), found.rate_constants)
+
+
+def wanted(text, constants):
+    return canonical(parse(text), constants)
+
+
+def same(found, text, constants, within):
+    got, want = reactions(found), wanted(text, constants)
+    assert set(got) == set(want)
+    for name, constant in want.items():
+        assert got[name] == pytest.approx(constant, rel=within)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return discover(case_1(0), 6)
+
+
+def test_the_reference_case_comes_out_in_whole_numbers(found):
+    same(found, CASE_1, CONSTANTS_1, 0.02)
+    assert found.noise == pytest.approx(0.05, rel=0.15)
+    assert found.loss == pytest.approx(found.noise_floor, rel=0.1)
+    assert found.bic < found.bic_effects < found.bic_without
+
+
+def test_standard_errors_cover_the_truth(found):
+    got, want = reactions(found), wanted(CASE_1, CONSTANTS_1)
+    errors = dict(zip(got, found.standard_errors, strict=True))
+    for name, constant in want.items():
+        assert abs(np.log(got[name] / constant)) < 4 * errors[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.1])
+def test_at_other_noise(noise):
+    same(discover(case_1(3, 12, 60, noise), 8), CASE_1, CONSTANTS_1, 0.002 + noise)
+
+
+def test_a_catalyst_is_seen_as_one():
+    text, constants = "S + cat -> P + cat (k1); cat -> dead (k2)", (4.0, 0.3)
+    rng = default_rng(5)
+    initial = {"S": rng.uniform(0.5, 1.5, 5), "cat": rng.uniform(0.05, 0.3, 5)}
+    runs = runs_of(text, constants, initial, np.linspace(0, 8, 40), 0.02, 5)
+    found = discover(runs, 4)
+    same(found, text, constants, 0.05)
+    row = int(np.argmax(found.rate_constants))
+    at = found.species.index("cat")
+    assert found.orders[row, at] == 1 and found.stoichiometry[row, at] == 0
+
+
+def test_autocatalysis_and_reversibility():
+    text, constants = "A + B -> 2 B (k1); B -> C (k2); C -> B (k3)", (1.0, 0.4, 0.1)
+    rng = default_rng(6)
+    initial = {"A": rng.uniform(0.5, 1.5, 6), "B": rng.uniform(0.05, 0.3, 6)}
+    found = discover(runs_of(text, constants, initial, np.linspace(0, 12, 60), 0.02, 6), 4)
+    same(found, text, constants, 0.05)
+
+
+def test_two_reactions_of_the_same_reactant_are_told_apart():
+    text, constants = "A -> B (k1); A -> C (k2)", (0.5, 0.2)
+    initial = {"A": np.array([0.5, 1.0, 2.0])}
+    found = discover(runs_of(text, constants, initial, np.linspace(0, 6, 40), 0.02, 7), 4)
+    same(found, text, constants, 0.05)
+
+
+def test_the_order_of_runs_and_species_does_not_matter(found):
+    runs = case_1(0)
+    other = discover(runs.isel(run=slice(None, None, -1), species=[3, 1, 0, 4, 2]), 6)
+    assert reactions(other) == pytest.approx(reactions(found), rel=1e-3)
+
+
+def test_a_unit_of_time_scales_the_constants(found):
+    runs = case_1(0)
+    other = discover(runs.assign_coords(time=runs.time / 60), 6)
+    assert reactions(other) == pytest.approx(
+        {name: 60 * constant for name, constant in reactions(found).items()}, rel=1e-3
+    )
+
+
+def test_fewer_reactions_are_found_where_fewer_are_allowed():
+    few = discover(case_1(0), 2, starts=1)
+    assert len(few.rate_constants) == 2
+    assert few.chi_squared > 5
+
+
+def test_a_constant_species_takes_no_part():
+    runs = case_1(0)
+    still = runs.concentration.isel(species=[0]).copy(data=np.full((8, 40, 1), 0.7))
+    joined = xr.concat([runs.concentration, still.assign_coords(species=["X"])], "species")
+    found = discover(xr.Dataset({"concentration": joined}), 6, starts=1)
+    assert not found.stoichiometry[:, found.species.index("X")].any()
+
+
+def test_conservation_is_kept_where_it_is_asked_for():
+    text, constants = "A -> B (k1)", (0.5,)
+    initial = {"A": np.array([0.5, 1.0, 2.0])}
+    runs = runs_of(text, constants, initial, np.linspace(0, 6, 40), 0.05, 8)
+    found = discover(runs, 3, conserve=[[1], [1]])
+    assert not (found.stoichiometry.sum(1)).any()
+    same(found, text, constants, 0.05)
+
+
+def test_noise_is_estimated():
+    for noise in (0.01, 0.05, 0.2):
+        estimated = estimate_noise(read(case_1(1, 20, 100, noise)))
+        assert estimated == pytest.approx(noise, rel=0.12)
+
+
+def test_effects_are_all_that_mass_action_can_do():
+    effects = Effects.all(("A", "B"), 2)
+    assert len(complexes(2, 2)) == 6
+    # Five complexes make either species; they take those they hold.
+    assert len(effects) == 5 * 2 + (1 + 1 + 1 + 2 + 1)
+    assert (effects.network.stoichiometry.sum(1) == effects.sign).all()
+    assert len(Effects.all(("A", "B"), 2, catalysts=False)) < len(effects)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda runs: runs.drop_vars("concentration"), "lack concentration"),
+        (lambda runs: runs.rename(species="kind"), "expected dims run, time and species"),
+        (lambda runs: runs.isel(time=[0]), "at least one later"),
+        (lambda runs: runs.where(runs.time > 0).drop_vars("initial"), "starts at nan"),
+        (lambda runs: runs.where(runs.species != "C"), "C: no value in any run"),
+        (lambda runs: runs.where(runs.time != runs.time[3], np.inf), "infinite"),
+    ],
+)
+def test_runs_that_cannot_be_read_are_refused(spoil, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        discover(spoil(case_1(0)), 4)
+
+
+def test_curves_without_a_reaction_are_refused():
+    still = case_1(0)
+    first = still.initial.expand_dims(time=still.time).transpose("run", "time", "species")
+    noise = 1 + 0.05 * default_rng(0).standard_normal(first.shape)
+    with pytest.raises(ValueError, match="nothing changes"):
+        discover(still.assign(concentration=first * noise), 4, noise=0.05)
+
+
+def test_the_command_line_reads_a_file(tmp_path):
+    runs = case_1(2).isel(species=slice(None))
+    rows = ["run,time," + ",".join(runs.species.values)]
+    for i in range(runs.sizes["run"]):
+        for j, time in enumerate(runs.time.values):
+            values = ",".join(f"{v:.6g}" for v in runs.concentration.values[i, j])
+            rows.append(f"run {i},{time:.6g},{values}")
+    path = tmp_path / "curves.csv"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    read_back = lab.read_species(path)
+    np.testing.assert_allclose(read_back.concentration, runs.concentration, rtol=1e-5)
+    done = CliRunner().invoke(main, ["discover", str(path), "--json"])
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.output)
+    assert np.shape(answer["orders"]) == np.shape(answer["stoichiometry"])
+    assert answer["chi_squared"] < 1.3
