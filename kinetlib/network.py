@@ -42,9 +42,14 @@ class Reaction:
     products: dict[str, int]
     constant: str
 
+    @property
+    def equation(self) -> str:
+        """The reaction without its constant, ``2 A -> B``."""
+        return f"{_side(self.reactants)} -> {_side(self.products)}"
+
     def __str__(self) -> str:
         """Write the reaction as `parse` reads it."""
-        return f"{_side(self.reactants)} -> {_side(self.products)} ({self.constant})"
+        return f"{self.equation} ({self.constant})"
 
 
 @dataclass(frozen=True)

@@ -83,13 +83,12 @@ class Discovery:
 
     def text(self) -> str:
         """Write the reactions as a chemist reads them, one a line, with constants and errors."""
-        width = max(
-            (len(_reaction(self, row)) for row in range(len(self.rate_constants))), default=0
-        )
+        equations = [reaction.equation for reaction in self.to_network().reactions]
+        width = max(map(len, equations), default=0)
         return "\n".join(
-            f"{_reaction(self, row):<{width}}  k = {constant:.4g} ± {100 * error:.2g} %"
-            for row, (constant, error) in enumerate(
-                zip(self.rate_constants, self.standard_errors, strict=True)
+            f"{equation:<{width}}  k = {constant:.4g} ± {100 * error:.2g} %"
+            for equation, constant, error in zip(
+                equations, self.rate_constants, self.standard_errors, strict=True
             )
         )
 
@@ -201,20 +200,6 @@ def _described(problem: Problem, guess: Guess, fitted: Fit, free: Fit) -> Discov
         bic_effects=free.bic,
         bic_without=problem.deviance_without(),
     )
-
-
-def _reaction(found: Discovery, row: int) -> str:
-    orders, net = found.orders[row], found.stoichiometry[row]
-    return f"{_side(orders, found.species)} -> {_side(orders + net, found.species)}"
-
-
-def _side(complex_: NDArray[np.int64], species: tuple[str, ...]) -> str:
-    terms = [
-        name if count == 1 else f"{count} {name}"
-        for name, count in zip(species, complex_, strict=True)
-        if count
-    ]
-    return " + ".join(terms) or "0"
 
 
 def _relative(noise: float) -> float:
