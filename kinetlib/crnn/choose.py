@@ -1,11 +1,11 @@
 """Which few reactions of a library explain the curves: best subsets near a fit.
 
-The sum of squares is a known quadratic function of all constants (`kinetlib.crnn.linear`). Reactions
-enter it one by one, each time the one that lowers it most, leave again where they are not missed,
-and are exchanged until no single exchange lowers it (orthogonal matching pursuit with exchanges;
-Miller, Subset Selection in Regression, 2002, chapter 3). A reaction costs log n as in BIC, and as
-it is chosen out of L, 2 log L more (Chen, Chen, Biometrika 95, 759, 2008, with gamma = 1): without
-that the best of a thousand useless ones would look useful.
+The sum of squares is a known quadratic function of all constants (`kinetlib.crnn.linear`).
+Reactions enter it one by one, each time the one that lowers it most, leave again where they are not
+missed, and are exchanged until no single exchange lowers it (orthogonal matching pursuit with
+exchanges; Miller, Subset Selection in Regression, 2002, chapter 3). A reaction costs log n as in
+BIC, and as it is chosen out of L, 2 log L more (Chen, Chen, Biometrika 95, 759, 2008, with gamma =
+1): without that the best of a thousand useless ones would look useful.
 """
 
 from __future__ import annotations

@@ -381,7 +381,7 @@ def _reduced(
 
 
 def _step(point: _Point, start_weight: NDArray, damping: float) -> tuple[NDArray, NDArray | float]:
-    """Solve the damped normal equations: steps of parameters (P,), initial concentrations (r, S)."""
+    """Solve the damped normal equations: steps of parameters (P,) and initial values (r, S)."""
     own, gradient, mixed, block, start_gradient = _reduced(point, start_weight, damping)
     step = -inverse(own) @ gradient
     if not block.shape[1]:
@@ -391,7 +391,7 @@ def _step(point: _Point, start_weight: NDArray, damping: float) -> tuple[NDArray
 
 
 def inverse(information: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Invert normal equations, scaled; what they do not determine is very uncertain, not certain."""
+    """Invert normal equations, scaled; what they do not determine is very uncertain."""
     square = information.diagonal()
     scale = np.sqrt(np.where(square > _NOTHING, square, 1.0))
     if not np.isfinite(information).all():
