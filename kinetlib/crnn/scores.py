@@ -17,7 +17,7 @@ from scipy.integrate import solve_ivp
 
 from kinetlib.network import Network
 
-Side = tuple[tuple[str, int], ...]
+Side = tuple[tuple[str, float], ...]
 _LEAST = 1e-5  # of concentrations under a real order, as in the reference
 _LARGEST = 1e3  # where a simulation is given up, in units of the largest start
 _LOG_RANGE = (1e-5, 1e2)  # what logarithms are taken of, as in the reference's case 3
@@ -158,4 +158,6 @@ def mean_absolute_log_error(predicted: NDArray[np.float64], runs: xr.Dataset) ->
 
 
 def _side(side: Mapping[str, float]) -> Side:
-    return tuple(sorted((name, number) for name, number in side.items() if number))
+    return tuple(
+        sorted((name, int(n) if n == int(n) else float(n)) for name, n in side.items() if n)
+    )
