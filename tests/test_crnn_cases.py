@@ -180,9 +180,9 @@ def test_weak_sindy_finds_the_terms_without_noise():
     pytest.importorskip("pysindy")
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     runs = CASE_1.runs(0, noise=0.0)
-    found = weak_sindy(runs, threshold(CASE_1), seed=0)
+    found = weak_sindy(runs, threshold(CASE_1), seed=0, ridge=1e-6)
     assert scores.equivalent(found, TRUTH, 0.01)
-    again = weak_sindy(runs, threshold(CASE_1), seed=0)
+    again = weak_sindy(runs, threshold(CASE_1), seed=0, ridge=1e-6)
     np.testing.assert_array_equal(found.coefficients, again.coefficients)
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
@@ -275,3 +275,10 @@ def test_the_cascade_is_that_of_the_reference():
         )
         np.testing.assert_allclose(runs.exact.values[i], solved.y.T, atol=1e-6)
     assert (runs.initial.values[:2, 2::2] == 0).all() and (runs.initial.values[2] > 0).all()
+
+
+def test_without_a_floor_of_the_noise_more_can_be_known():
+    runs = CASE_1.runs(2, n_runs=4, n_times=20)
+    with_floor, without = (cramer_rao(CASE_1, runs, 0.05, floor=f) for f in (FLOOR, 0.0))
+    assert (without < with_floor).all()
+    np.testing.assert_allclose(cramer_rao(CASE_1, runs, 0.1, floor=0.0), 2 * without, rtol=1e-9)

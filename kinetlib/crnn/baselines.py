@@ -25,7 +25,6 @@ from kinetlib.crnn.scores import Law
 _POINTS = 100  # of a run, at which slopes are compared
 _PASSES = 10  # of fitting and dropping
 _DOMAINS = 100  # of a run that SINDy integrates over, its own default
-_RIDGE = 1e-6  # its penalty: only what keeps the regression solvable
 
 
 def derivative_matching(runs: xr.Dataset, threshold: float, *, max_order: int = 2) -> Law:
@@ -68,7 +67,9 @@ def derivative_matching(runs: xr.Dataset, threshold: float, *, max_order: int = 
     return Law(curves.species, effects.complexes[kept].astype(float), coefficients)
 
 
-def weak_sindy(runs: xr.Dataset, threshold: float, *, seed: int, max_order: int = 2) -> Law:
+def weak_sindy(
+    runs: xr.Dataset, threshold: float, *, seed: int, ridge: float = 0.05, max_order: int = 2
+) -> Law:
     """Ask PySINDy, in weak form, with sequentially thresholded least squares.
 
     Weak form: Messenger, Bortz, Multiscale Model. Simul. 19, 1474 (2021), as PySINDy has it.
@@ -81,6 +82,8 @@ def weak_sindy(runs: xr.Dataset, threshold: float, *, seed: int, max_order: int 
         Smallest coefficient that stays.
     seed
         Of the domains that are integrated over.
+    ridge
+        Penalty on the squares of coefficients; PySINDy's own default.
     max_order
         Most molecules of a monomial.
 
@@ -99,7 +102,7 @@ def weak_sindy(runs: xr.Dataset, threshold: float, *, seed: int, max_order: int 
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="pysindy")
-            model = _sindy(pysindy, runs["time"].values, threshold, max_order)
+            model = _sindy(pysindy, runs["time"].values, threshold, ridge, max_order)
             model.fit(
                 list(runs["concentration"].values),
                 t=runs["time"].values,
@@ -113,7 +116,9 @@ def weak_sindy(runs: xr.Dataset, threshold: float, *, seed: int, max_order: int 
     return Law(species, orders, model.coefficients().T[place])
 
 
-def _sindy(pysindy: ModuleType, times: NDArray, threshold: float, max_order: int) -> Any:
+def _sindy(
+    pysindy: ModuleType, times: NDArray, threshold: float, ridge: float, max_order: int
+) -> Any:
     """Set PySINDy up."""
     library = pysindy.WeakPDELibrary(
         function_library=pysindy.PolynomialLibrary(degree=max_order, include_bias=False),
@@ -121,7 +126,7 @@ def _sindy(pysindy: ModuleType, times: NDArray, threshold: float, max_order: int
         K=_DOMAINS,
     )
     return pysindy.SINDy(
-        feature_library=library, optimizer=pysindy.STLSQ(threshold=threshold, alpha=_RIDGE)
+        feature_library=library, optimizer=pysindy.STLSQ(threshold=threshold, alpha=ridge)
     )
 
 

@@ -135,7 +135,9 @@ class Case:
         return xr.Dataset(data, coords={"time": times, "species": list(self.network.species)})
 
 
-def cramer_rao(case: Case, runs: xr.Dataset, noise: float) -> NDArray[np.float64]:
+def cramer_rao(
+    case: Case, runs: xr.Dataset, noise: float, *, floor: float = FLOOR
+) -> NDArray[np.float64]:
     """Return the least standard errors that an unbiased fit of the true network can have.
 
     Parameters
@@ -143,8 +145,11 @@ def cramer_rao(case: Case, runs: xr.Dataset, noise: float) -> NDArray[np.float64
     case, runs
         The truth, and the runs it is estimated from; initial concentrations are known.
     noise
-        Standard deviation relative to the value. To it 0.001 of a species' largest value is added,
-        as fits do, in squares.
+        Standard deviation relative to the value.
+    floor
+        Noise that is not relative, as a share of each species' largest value, added in squares. By
+        default what fits take for granted. The runs of a case have none: with 0, the limit is that
+        of a fit which trusts the smallest concentrations as much as the largest.
 
     Returns
     -------
@@ -162,9 +167,9 @@ def cramer_rao(case: Case, runs: xr.Dataset, noise: float) -> NDArray[np.float64
         atol=1e-11,
     )
     scale = np.abs(run.concentration).max((0, 1))
-    deviation = np.hypot(noise * run.concentration, FLOOR * np.where(scale > 0, scale, 1.0))
+    deviation = np.hypot(noise * run.concentration, floor * np.where(scale > 0, scale, 1.0))
     seen = np.isfinite(runs["concentration"].values) & (runs["time"].values > 0)[:, None]
-    weight = seen / deviation
+    weight = np.where(seen & (deviation > 0), 1 / np.where(deviation > 0, deviation, 1.0), 0.0)
     slopes = run.log_constants * weight[..., None]
     if temperature is not None:
         inverse = (1 / temperature - 1 / case.reference)[:, None, None, None]

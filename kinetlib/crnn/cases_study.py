@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 
 from kinetlib import provenance
 from kinetlib.crnn.answers import Task, judged
 from kinetlib.crnn.cases import CASES, cramer_rao
+from kinetlib.crnn.runs import FLOOR
 from kinetlib.evaluate import wilson
 from kinetlib.files import write_text
 
@@ -69,7 +71,7 @@ class Setting(BaseModel):
 
 
 _OURS = {"discover": 50, "oracle": 50}
-_OTHERS = {"weak SINDy": 50, "derivative matching": 50}
+_OTHERS = {"weak SINDy": 50, "weak SINDy, no ridge": 50, "derivative matching": 50}
 NOISE = (0.0, 0.01, 0.1, 0.2, 0.5)
 
 SETTINGS: dict[str, Setting] = {
@@ -122,23 +124,24 @@ def summary(folder: Path) -> dict[str, Any]:
     -------
     dict
         ``settings`` by name: what they are; ``methods`` by name, see `_method`; ``cramer_rao``,
-        least standard errors, root mean square over the seeds. And what the study was made with.
+        least standard errors, root mean square over the seeds, with the floor that fits assume in
+        the noise and without one. And what the study was made with.
     """
     found = {}
     for name, setting in SETTINGS.items():
         records = {method: _records(folder, name, method) for method in setting.seeds}
         if not any(records.values()):
             continue
-        limits = [
-            cramer_rao(task.case, task.runs, setting.level)
-            for task in map(setting.task, sorted(records.get("oracle", {})))
-        ]
-        limit = np.sqrt(np.mean(np.square(limits), axis=0)) if limits else None
+        seeds = sorted(records.get("oracle", {}))
+        limit = _limit(setting, seeds, FLOOR) if seeds else None
         found[name] = {
             **setting.model_dump(exclude={"seeds"}),
             "noise": setting.level,
             "constants": list(CASES[setting.case].constants),
             "cramer_rao": None if limit is None else limit.tolist(),
+            "cramer_rao_without_floor": _limit(setting, seeds, 0.0).tolist()
+            if seeds and setting.level
+            else None,
             "methods": {
                 method: _method(own, records.get("oracle", {}), limit)
                 for method, own in records.items()
@@ -148,8 +151,15 @@ def summary(folder: Path) -> dict[str, Any]:
     return {"settings": found, "processor": provenance.processor(), **provenance.attributes()}
 
 
+def _limit(setting: Setting, seeds: list[int], floor: float) -> NDArray[np.float64]:
+    """Root mean square of the Cramér-Rao limit over seeds."""
+    tasks = map(setting.task, seeds)
+    limits = [cramer_rao(one.case, one.runs, setting.level, floor=floor) for one in tasks]
+    return np.sqrt(np.mean(np.square(limits), axis=0))
+
+
 def _method(
-    records: dict[int, dict], oracle: dict[int, dict], limit: np.ndarray | None
+    records: dict[int, dict], oracle: dict[int, dict], limit: NDArray | None
 ) -> dict[str, Any]:
     """Collect one method.
 
@@ -192,7 +202,7 @@ def _method(
     return made
 
 
-def _share(hits: np.ndarray) -> dict[str, float]:
+def _share(hits: NDArray) -> dict[str, float]:
     low, high = wilson(hits)
     return {"value": float(hits.mean()), "low": low, "high": high}
 

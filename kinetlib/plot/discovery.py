@@ -117,7 +117,7 @@ def errors_over_limit(
         )
     ax.set_xticks(at, list(names))
     ax.set_yscale("log")
-    ax.yaxis.set_major_locator(FixedLocator([0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]))
+    ax.yaxis.set_major_locator(FixedLocator([n * 10.0**e for e in range(-3, 3) for n in (1, 2, 5)]))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.grid(axis="x", visible=False)
