@@ -73,7 +73,8 @@ def build(problem: Problem, variant: Variant, folder: Path) -> _native.Kernel:
         code = code.replace(before, after)
     place = Path(tempfile.mkdtemp(dir=folder))
     (place / "integrator.cpp").write_text(code, encoding="utf-8")
-    flags = [flag for flag in _native._FLAGS if flag not in variant.remove]
+    usual = (_native._FOR_VALUES, *_native._FLAGS)
+    flags = [flag for flag in usual if flag not in variant.remove]
     command = [_native._compiler()[0], *flags, *variant.add, str(place / "integrator.cpp")]
     command += ["-o", str(place / "integrator.so"), *_native._LIBRARY]
     subprocess.run(command, check=True)

@@ -6,16 +6,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
-from numpy.random import default_rng
+from numpy.random import Generator, default_rng
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from kinetlib.crnn.effects import Effects
-from kinetlib.crnn.fit import Fit, Problem, pruned, reduced
+from kinetlib.crnn.fit import Problem
+from kinetlib.crnn.library import Library, network_of
 from kinetlib.crnn.noise import estimate_noise
-from kinetlib.crnn.reactions import Guess, read_off
-from kinetlib.crnn.runs import Curves, read
+from kinetlib.crnn.prune import pruned
+from kinetlib.crnn.runs import GAS_CONSTANT, Curves, read
+from kinetlib.crnn.search import Candidate, Search
 from kinetlib.crnn.start import Balance
-from kinetlib.network import Network
+from kinetlib.network import Network, Reaction
+
+_AGREED = 2  # starts that end at the same reactions, and no more are needed
+_NEARLY = 10.0  # of the criterion: what is worse by more is not told
+_ROUGH = (1e-6, 1e-4)  # relative tolerances of the integrator while effects are pruned
 
 
 @dataclass(frozen=True)
@@ -44,13 +51,22 @@ class Discovery:
     chi_squared
         Sum of squared residuals over the number of values less that of constants: 1 where the
         reactions leave nothing but noise.
-    bic
-        Schwarz's criterion of the reactions, up to a constant of the data: smaller is better.
-    bic_effects, bic_without
-        The same of free effects and of no reaction at all: larger where whole numbers, few
-        reactions, and reactions at all are what the data ask for.
+    criterion
+        Minus twice the logarithm of the likelihood and the price of the reactions (extended BIC,
+        `kinetlib.crnn.choose`), up to a constant of the data: smaller is better.
+    criterion_without
+        The same of no reaction at all.
+    alternatives
+        Other reactions that explain the curves nearly as well, best first: each on one line, with
+        how much larger the criterion is. Ten is much.
     agreeing
         Share of the starts that ended at these reactions.
+    complete
+        False where the search was interrupted.
+    reference_temperature
+        Temperature in kelvin of the rate constants; None where runs have none.
+    activation_energies, activation_errors
+        In kJ/mol, shape (R,), with standard errors; None where runs have no temperatures.
     """
 
     species: tuple[str, ...]
@@ -62,10 +78,14 @@ class Discovery:
     loss: float
     noise_floor: float
     chi_squared: float
-    bic: float
-    bic_effects: float
-    bic_without: float
+    criterion: float
+    criterion_without: float
+    alternatives: tuple[tuple[str, float], ...] = ()
     agreeing: float = 1.0
+    complete: bool = True
+    reference_temperature: float | None = None
+    activation_energies: NDArray[np.float64] | None = None
+    activation_errors: NDArray[np.float64] | None = None
 
     def same_reactions(self, other: Discovery) -> bool:
         """Tell whether another discovery has the same reactions, in any order."""
@@ -76,21 +96,49 @@ class Discovery:
         return sorted((tuple(order), tuple(net)) for order, net in rows)
 
     def to_network(self) -> Network:
-        """Return the reactions as a network, to be simulated or written as SBML."""
-        return Guess(self.orders, self.orders + self.stoichiometry, self.rate_constants).network(
-            self.species
-        )
+        """Return the reactions as a network, to be simulated or written as SBML.
+
+        Its constants are ``rate_constants``; at another temperature, `constants_at`.
+        """
+        return network_of(self.species, self.orders, self.orders + self.stoichiometry)
+
+    def constants_at(self, temperature: float) -> NDArray[np.float64]:
+        """Return the rate constants at a temperature in kelvin, shape (R,).
+
+        Raises
+        ------
+        ValueError
+            If the runs had no temperatures.
+        """
+        if self.activation_energies is None:
+            raise ValueError(
+                "these runs had no temperatures: give discover() runs with temperature (run,)"
+            )
+        inverse = 1 / self.reference_temperature - 1 / temperature
+        return self.rate_constants * np.exp(self.activation_energies * inverse / GAS_CONSTANT)
 
     def text(self) -> str:
         """Write the reactions as a chemist reads them, one a line, with constants and errors."""
-        equations = [reaction.equation for reaction in self.to_network().reactions]
+        equations = self.equations
         width = max(map(len, equations), default=0)
-        return "\n".join(
+        lines = [
             f"{equation:<{width}}  k = {constant:.4g} ± {100 * error:.2g} %"
             for equation, constant, error in zip(
                 equations, self.rate_constants, self.standard_errors, strict=True
             )
+        ]
+        if self.activation_energies is None:
+            return "\n".join(lines)
+        activation = zip(self.activation_energies, self.activation_errors, strict=True)
+        return "\n".join(
+            f"{line} at {self.reference_temperature:.1f} K, E = {energy:.4g} ± {error:.2g} kJ/mol"
+            for line, (energy, error) in zip(lines, activation, strict=True)
         )
+
+    @property
+    def equations(self) -> list[str]:
+        """The reactions, each as text."""
+        return [reaction.equation for reaction in self.to_network().reactions]
 
 
 def discover(
@@ -144,61 +192,98 @@ def discover(
     curves = read(runs)
     noise = estimate_noise(curves) if noise is None else _relative(noise)
     composition = None if conserve is None else _composition(conserve, curves.species)
-    effects = Effects.all(curves.species, max_order, catalysts=catalysts)
-    balance = Balance.of(curves, effects, noise)
-    generator = default_rng(seed)
-    found = [
-        _descended(
-            curves, effects, constants, noise, n_reactions, max(max_order, 2) + 1, composition
+    library = Library.all(curves.species, max_order, catalysts=catalysts, conserve=composition)
+    search = Search(curves, noise, library, n_reactions)
+    # Small matrices are slower on many cores, where the integrator works already.
+    with threadpool_limits(1, user_api="blas"):
+        ends, complete = _searched(search, starts, default_rng(seed), max_order, catalysts)
+        best = search.best
+        without = _without_reactions(curves, noise)
+        if best is None or not best.criterion < without:
+            raise ValueError(
+                "nothing changes in these curves beyond their noise that reactions explain: there "
+                "are none to find"
+            )
+        agreeing = sum(end == best.members for end in ends) / max(len(ends), 1)
+        return replace(
+            _described(search, best),
+            criterion_without=without,
+            agreeing=agreeing,
+            complete=complete,
         )
-        for constants in (balance.solve(generator if start else None) for start in range(starts))
-        if constants.any()
-    ]
-    best = min(found, key=lambda one: one.bic, default=None)
-    if best is None or best.bic > best.bic_without:
-        raise ValueError(
-            "nothing changes in these curves beyond their noise: there are no reactions to find"
-        )
-    return replace(best, agreeing=sum(one.same_reactions(best) for one in found) / len(found))
 
 
-def _descended(
-    curves: Curves,
-    effects: Effects,
-    constants: NDArray[np.float64],
-    noise: float,
-    n_reactions: int,
-    largest: int,
-    composition: NDArray[np.float64] | None,
-) -> Discovery:
-    """Fit effects from a first guess, prune, read reactions off them, and fit those."""
-    effects, constants = effects[constants > 0], constants[constants > 0]
-    free = pruned(Problem(effects.network, curves, noise), constants)
-    guess = read_off(effects, free, largest=largest, conserve=composition)
-    problem = Problem(guess.network(curves.species), curves, noise)
-    fitted = reduced(problem, pruned(problem, guess.constants, free.initial), n_reactions)
-    return _described(problem, guess, fitted, free)
+def _searched(
+    search: Search, starts: int, rng: Generator, max_order: int, catalysts: bool
+) -> tuple[list[tuple[int, ...]], bool]:
+    """Search from several starts, until two agree; tell where each ended, and whether all did.
+
+    Interrupted, the best so far counts.
+    """
+    curves, noise, ends = search.curves, search.noise, []
+    try:
+        effects = Effects.all(curves.species, max_order, catalysts=catalysts)
+        balance = Balance.of(curves, effects, noise)
+        for start in range(starts):
+            constants = balance.solve(rng if start else None)
+            if not constants.any():
+                continue
+            own = effects[constants > 0]
+            rtol = float(np.clip(noise / 100, *_ROUGH))
+            rough = Problem(own.network, curves, noise, rtol=rtol)
+            end = search.descend(rough, pruned(rough, rough.unknowns(constants[constants > 0])))
+            if end is not None:
+                ends.append(end.members)
+            if ends.count(search.best and search.best.members) >= _AGREED:
+                break
+    except KeyboardInterrupt:
+        if search.best is None:
+            raise
+        return ends, False
+    return ends, True
 
 
-def _described(problem: Problem, guess: Guess, fitted: Fit, free: Fit) -> Discovery:
+def _without_reactions(curves: Curves, noise: float) -> float:
+    """Return the deviance of curves in which nothing happens."""
+    nothing = Network(((Reaction({curves.species[0]: 1}, {}, constant="k"),),))
+    return Problem(nothing, curves, noise).deviance_without()
+
+
+def _described(search: Search, best: Candidate) -> Discovery:
     """Put the result together, fastest reactions first."""
-    curves, noise = problem.curves, problem.noise
-    loss, noise_floor = problem.losses(fitted)
-    kept = np.flatnonzero(fitted.present)
-    kept = kept[np.argsort(-problem.largest_rates(fitted.constants)[kept], kind="stable")]
+    library, problem, fit = search.library, best.problem, best.fit
+    loss, noise_floor = problem.losses(fit)
+    rates = problem.largest_rates(fit.unknowns)[best.positions]
+    order = np.argsort(-rates, kind="stable")
+    kept, at = np.array(best.members)[order], best.positions[order]
+    # Parameters stand in the order of the network, absent constants left out.
+    row = np.cumsum(fit.present)[at] - 1
+    errors = np.sqrt(fit.parameter_covariance.diagonal())
+    warm = search.curves.temperature is not None
+    others = sorted(
+        (one.criterion - best.criterion, one.members)
+        for one in search.tried.values()
+        if one is not best and one.criterion - best.criterion < _NEARLY
+    )
     return Discovery(
-        species=curves.species,
-        orders=guess.reactants[kept],
-        stoichiometry=(guess.products - guess.reactants)[kept],
-        rate_constants=fitted.constants[kept],
-        standard_errors=np.sqrt(fitted.covariance.diagonal()[kept]),
-        noise=noise,
+        species=search.curves.species,
+        orders=library.complexes[library.of_complex[kept]],
+        stoichiometry=library.net[kept],
+        rate_constants=fit.constants[at],
+        standard_errors=errors[row],
+        noise=search.noise,
         loss=loss,
         noise_floor=noise_floor,
-        chi_squared=fitted.chi_squared / max(fitted.n_values - len(kept), 1),
-        bic=fitted.bic,
-        bic_effects=free.bic,
-        bic_without=problem.deviance_without(),
+        chi_squared=fit.chi_squared / max(fit.n_values - len(fit.information), 1),
+        criterion=best.criterion,
+        criterion_without=np.nan,
+        alternatives=tuple(
+            (", ".join(r.equation for r in library.network(np.array(members)).reactions), worse)
+            for worse, members in others
+        ),
+        reference_temperature=search.curves.reference_temperature,
+        activation_energies=fit.unknowns.activation[at] if warm else None,
+        activation_errors=errors[int(fit.present.sum()) + row] if warm else None,
     )
 
 

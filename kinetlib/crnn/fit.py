@@ -1,12 +1,12 @@
-"""Fitting constants to whole trajectories, and dropping what the data do not ask for.
+"""Fitting constants to whole trajectories.
 
 Residuals are simulated minus measured, over the noise at the simulated value, which is taken from
 the fit before: weights that follow the noisy data would pull concentrations down. Derivatives are
 those of the integrator (`kinetlib.sensitivity`); the search is Levenberg-Marquardt's (SIAM J. Appl.
 Math. 11, 431, 1963) in ln k. Initial concentrations that were measured, with noise, are fitted too:
 those of a run concern that run alone, so they are eliminated run by run, and what remains to be
-solved is as small as without them. Constants leave one after another while Schwarz's criterion
-falls (BIC, Ann. Stat. 6, 461, 1978).
+solved is as small as without them. Where runs have temperatures each constant has an activation
+energy: ln k = ln k(T0) - E/R (1/T - 1/T0), with T0 in the middle of the runs.
 """
 
 from __future__ import annotations
@@ -20,27 +20,53 @@ from kinetlib.crnn.runs import FLOOR, Curves
 from kinetlib.network import Network
 from kinetlib.sensitivity import CONSTANTS, INITIAL, sensitivities
 
+FINE = 1e-3  # fall of the sum of squares that ends a search
+COARSE = 3.0  # the same where only large differences count: a parameter costs the logarithm of n
 _REWEIGHTED = 3  # fits with weights from the one before
 _STEPS = 60  # of one search
 _LONGEST = 2.0  # step in ln k
-_CONVERGED = 1e-7  # relative fall of the sum of squares that ends a search
 _SETTLED = 1e-4  # change of ln k between two fits that ends reweighting
-_WEAK = 4.0  # standard errors above 0 below which a constant may be asked to leave
-_TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}
+_NOTHING = 1e-200  # square of derivatives below which there are none
+_SMALLEST = 1e-12  # share of the largest eigenvalue below which information is none
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Constants of a network fitted to curves.
+class Unknowns:
+    """What is fitted.
 
     Attributes
     ----------
     constants
-        Shape (R,), 0 for those that have left.
+        Shape (R,), at the temperature in the middle of the runs; 0 for those not in the model.
+    activation
+        Activation energies in kJ/mol, shape (R,); 0 where runs have no temperatures.
     initial
-        Initial concentrations, as fitted, shape (r, S).
-    covariance
-        Of ln k, shape (R, R); 0 for those that have left.
+        Initial concentrations, shape (r, S).
+    """
+
+    constants: NDArray[np.float64]
+    activation: NDArray[np.float64]
+    initial: NDArray[np.float64]
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which constants are in the model, shape (R,)."""
+        return self.constants > 0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A network fitted to curves, by P parameters.
+
+    Attributes
+    ----------
+    unknowns
+        As fitted.
+    deviation
+        Standard deviation of the noise at the fitted values, shape (r, T, S).
+    information
+        Normal equations of the parameters, initial concentrations eliminated, shape (P, P): ln k of
+        the constants in the model, then their activation energies where runs have temperatures.
     chi_squared
         Sum of squared residuals, each over the noise at its value.
     deviance
@@ -50,42 +76,59 @@ class Fit:
         Number of values compared.
     """
 
-    constants: NDArray[np.float64]
-    initial: NDArray[np.float64]
-    covariance: NDArray[np.float64]
+    unknowns: Unknowns
+    deviation: NDArray[np.float64]
+    information: NDArray[np.float64]
     chi_squared: float
     deviance: float
     n_values: int
 
     @property
+    def constants(self) -> NDArray[np.float64]:
+        """Constants, shape (R,)."""
+        return self.unknowns.constants
+
+    @property
     def present(self) -> NDArray[np.bool_]:
         """Which constants are in the model, shape (R,)."""
-        return self.constants > 0
+        return self.unknowns.present
+
+    @property
+    def each(self) -> int:
+        """Parameters of each constant: 2 where it has an activation energy."""
+        return len(self.information) // max(int(self.present.sum()), 1)
 
     @property
     def bic(self) -> float:
         """Schwarz's criterion, up to a constant: smaller is better."""
-        return self.deviance + np.log(self.n_values) * int(self.present.sum())
+        return self.deviance + np.log(self.n_values) * len(self.information)
 
     @property
-    def strength(self) -> NDArray[np.float64]:
-        """Standard errors that a constant lies above 0, shape (R,); 0 for those that have left."""
-        error = np.sqrt(self.covariance.diagonal())
-        return np.where(self.present, 1 / np.where(error > 0, error, np.inf), 0.0)
+    def parameter_covariance(self) -> NDArray[np.float64]:
+        """Covariance of the parameters, shape (P, P)."""
+        return inverse(self.information)
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """Covariance of ln k, shape (R, R); 0 for those not in the model."""
+        found, size = np.zeros((len(self.present),) * 2), int(self.present.sum())
+        found[np.ix_(self.present, self.present)] = self.parameter_covariance[:size, :size]
+        return found
 
 
 @dataclass(frozen=True)
 class _Point:
-    """Constants and initial concentrations, and what follows from them.
+    """Unknowns, and what follows from them.
 
-    ``residual`` (r, V) and its derivatives ``by_constants`` (r, V, R) and ``by_initial`` (r, V, S);
-    ``drift`` (r, S), initial concentrations less measured ones over their noise; 0 where known.
+    ``residual`` (r, V) and its derivatives ``by_parameters`` (r, V, P) and ``by_initial``
+    (r, V, S); ``drift`` (r, S), initial concentrations less measured ones over their noise; 0 where
+    known.
     """
 
-    log_constants: NDArray[np.float64]
-    initial: NDArray[np.float64]
+    unknowns: Unknowns
+    value: NDArray[np.float64]
     residual: NDArray[np.float64]
-    by_constants: NDArray[np.float64]
+    by_parameters: NDArray[np.float64]
     by_initial: NDArray[np.float64]
     drift: NDArray[np.float64]
 
@@ -105,102 +148,135 @@ class Problem:
         Its species are among those of the curves; others stay as they are.
     curves, noise
         The data, and the standard deviation of their noise relative to the value.
+    rtol
+        Relative tolerance of the integrator.
+
+    Attributes
+    ----------
+    place
+        Where each species of the network is among those of the curves.
+    seen
+        Which values are compared, shape (r, T, S).
+    full_start_weight
+        Weight of measured starts, one over the variance of their noise, (r, S); 0 where known.
     """
 
-    def __init__(self, network: Network, curves: Curves, noise: float) -> None:
+    def __init__(
+        self, network: Network, curves: Curves, noise: float, *, rtol: float = 1e-6
+    ) -> None:
         """Lay out what all simulations share."""
-        self.network, self.curves, self.noise = network, curves, noise
-        self._place = np.array([curves.species.index(name) for name in network.species])
-        self._seen = curves.measured
-        self._data = np.where(self._seen, curves.value, 0.0)
+        self.network, self.curves, self.noise, self.rtol = network, curves, noise, rtol
+        self.place = np.array([curves.species.index(name) for name in network.species])
+        self.seen = curves.measured
+        self._data = np.where(self.seen, curves.value, 0.0)
         self._floor = FLOOR * curves.scale
-        # Noise of the measured start, and of what is known exactly, which no fit moves.
-        free = np.full(curves.initial.shape, not curves.start_known)
-        self._start_noise = np.where(free, np.hypot(noise * curves.initial, self._floor), np.inf)[
-            :, self._place
-        ]
+        # No fit moves what is known exactly.
+        start_noise = self._noise_at(curves.initial)
+        known = np.inf if curves.start_known else start_noise
+        self.full_start_weight = 1 / np.broadcast_to(known, start_noise.shape) ** 2
+        self._start_weight = self.full_start_weight[:, self.place]
 
     @property
     def n_values(self) -> int:
         """Number of measured values."""
-        return int(self._seen.sum())
+        return int(self.seen.sum())
 
-    def simulated(
-        self, constants: NDArray[np.float64], initial: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float64]:
+    def unknowns(self, constants: NDArray[np.float64]) -> Unknowns:
+        """Return constants with activation energies of 0, and the initial concentrations given."""
+        return Unknowns(
+            np.asarray(constants, dtype=float), np.zeros(len(constants)), self.curves.initial
+        )
+
+    def constants(self, unknowns: Unknowns) -> NDArray[np.float64]:
+        """Return the constants of each run, (r, R), or (R,) where all have the same."""
+        slope = self.curves.arrhenius
+        if slope is None:
+            return unknowns.constants
+        return unknowns.constants * np.exp(slope[:, None] * unknowns.activation)
+
+    def simulated(self, unknowns: Unknowns) -> NDArray[np.float64]:
         """Return simulated concentrations of all species, (r, T, S); NaN where a run failed."""
-        return self._run(constants, self.curves.initial if initial is None else initial)[0]
+        return self._run(unknowns)[0]
 
     def deviance_without(self) -> float:
         """Return the deviance of curves in which nothing happens, see `Fit`."""
-        value = self.simulated(np.zeros(len(self.network.reactions)))
+        value = self.simulated(self.unknowns(np.zeros(len(self.network.reactions))))
         deviation = self._deviation(value)
-        residual = np.where(self._seen, value - self._data, 0.0) / deviation
+        residual = np.where(self.seen, value - self._data, 0.0) / deviation
         return float((residual**2).sum()) + self._log_noise(deviation)
-
-    def _log_noise(self, deviation: NDArray[np.float64]) -> float:
-        """Twice the logarithms of the noise of all values, relative to their floor, in all."""
-        return 2.0 * float(np.log(deviation / self._floor)[self._seen].sum())
-
-    def largest_rates(self, constants: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the largest rate of each reaction at the measured concentrations, shape (R,)."""
-        values = np.nan_to_num(np.maximum(self.curves.value[..., self._place], 0.0))
-        return self.network.rates(values, constants).max((0, 1))
 
     def losses(self, fit: Fit) -> tuple[float, float]:
         """Mean absolute residual, each species over its range, and what noise alone makes of it."""
-        value = self.simulated(fit.constants, fit.initial)
-        known = np.where(self._seen, self.curves.value, np.nan)
-        span = np.nanmax(known, axis=(0, 1)) - np.nanmin(known, axis=(0, 1))
-        share = np.where(span > 0, 1 / np.where(span > 0, span, 1.0), np.nan)
-        seen = np.where(self._seen, share, np.nan)
+        value = self.simulated(fit.unknowns)
+        share = 1 / np.where(self.seen, self.curves.span, np.nan)
         noise = np.sqrt(2 / np.pi) * self.noise * np.abs(value)  # the mean size of a normal one
-        return tuple(float(np.nanmean(np.abs(part) * seen)) for part in (value - self._data, noise))
+        return tuple(
+            float(np.nanmean(np.abs(part) * share)) for part in (value - self._data, noise)
+        )
 
-    def fit(self, constants: NDArray[np.float64], initial: NDArray | None = None) -> Fit:
-        """Fit all constants that are not 0, from these on."""
-        constants = np.asarray(constants, dtype=float)
-        present = constants > 0
-        initial = self.curves.initial if initial is None else initial
-        logs = np.log(constants[present])
-        deviation = self._deviation(np.where(self._seen, self._data, 0.0))
-        for _ in range(_REWEIGHTED):
-            point = self._search(logs, initial, present, deviation)
-            change = np.abs(point.log_constants - logs).max(initial=0.0)
-            logs, initial = point.log_constants, point.initial
-            full = np.zeros(len(constants))
-            full[present] = np.exp(logs)
-            deviation = self._deviation(self.simulated(full, initial))
-            if change < _SETTLED:
+    def largest_rates(self, unknowns: Unknowns) -> NDArray[np.float64]:
+        """Return the largest rate of each reaction along its trajectories, shape (R,)."""
+        value = np.maximum(self.simulated(unknowns)[..., self.place], 0.0)
+        return self.network.rates(value, unknowns.constants).max((0, 1))
+
+    def fit(
+        self,
+        unknowns: Unknowns,
+        deviation: NDArray[np.float64] | None = None,
+        *,
+        rounds: int = _REWEIGHTED,
+        fall: float = FINE,
+    ) -> Fit:
+        """Fit all constants that are not 0, from these on.
+
+        Parameters
+        ----------
+        unknowns
+            Where to start.
+        deviation
+            Noise of each value, (r, T, S), that of a fit before; by default that of the data.
+        rounds
+            How often at most the noise is taken anew from what was fitted.
+        fall
+            Fall of the sum of squares at which a search ends.
+        """
+        present = unknowns.present
+        if deviation is None:
+            deviation = self._noise_at(self._data)
+        for _ in range(rounds):
+            before, point = unknowns, self._search(unknowns, deviation, fall)
+            unknowns = point.unknowns
+            deviation = self._deviation(point.value)
+            change = np.log(unknowns.constants[present] / before.constants[present])
+            if np.abs(change).max(initial=0.0) < _SETTLED:
                 break
-        point = self._at(logs, initial, present, deviation)
-        covariance = np.zeros((len(constants), len(constants)))
-        covariance[np.ix_(present, present)] = _inverse(_reduced(point, self._weight, 0.0)[0])
-        deviance = point.cost + self._log_noise(deviation)
-        return Fit(full, initial, covariance, point.cost, deviance, self.n_values)
+        point = self._at(unknowns, deviation)
+        return Fit(
+            unknowns,
+            deviation,
+            _reduced(point, self._start_weight, 0.0)[0],
+            point.cost,
+            point.cost + self._log_noise(deviation),
+            self.n_values,
+        )
 
-    def _search(
-        self, logs: NDArray, initial: NDArray, present: NDArray, deviation: NDArray
-    ) -> _Point:
+    def _search(self, unknowns: Unknowns, deviation: NDArray, fall: float) -> _Point:
         """Levenberg-Marquardt, with Marquardt's scaling."""
-        point = self._at(logs, initial, present, deviation)
-        while not np.isfinite(point.cost) and logs.max(initial=-np.inf) > -50:
-            logs = logs - 1.0  # too fast to be integrated: slower
-            point = self._at(logs, initial, present, deviation)
+        point = self._at(unknowns, deviation)
+        while not np.isfinite(point.cost) and unknowns.constants.max(initial=0.0) > 1e-20:
+            slower = unknowns.constants / np.e  # too fast to be integrated
+            unknowns = Unknowns(slower, unknowns.activation, unknowns.initial)
+            point = self._at(unknowns, deviation)
         damping = 1e-3
         for _ in range(_STEPS):
-            step, start_step = _step(point, self._weight, damping)
+            step, start_step = _step(point, self._start_weight, damping)
             if not np.isfinite(step).all():
                 return point
-            # Each by itself: what the data hardly ask for would hold all others back.
-            step = np.clip(step, -_LONGEST, _LONGEST)
-            moved = point.initial.copy()
-            moved[:, self._place] = np.maximum(moved[:, self._place] + start_step, 0.0)
-            tried = self._at(point.log_constants + step, moved, present, deviation)
+            tried = self._at(self._moved(point.unknowns, step, start_step), deviation)
             if tried.cost < point.cost:
-                fall = (point.cost - tried.cost) / max(point.cost, 1e-300)
+                fallen = point.cost - tried.cost
                 point, damping = tried, max(damping / 6, 1e-9)
-                if fall < _CONVERGED:
+                if fallen < fall:
                     return point
             else:
                 damping *= 5
@@ -208,53 +284,72 @@ class Problem:
                     return point
         return point
 
-    def _at(self, logs: NDArray, initial: NDArray, present: NDArray, deviation: NDArray) -> _Point:
-        constants = np.zeros(len(present))
-        constants[present] = np.exp(logs)
-        value, by_constants, by_initial = self._run(constants, initial)
-        weight = np.where(self._seen, 1 / deviation, 0.0)
-        residual = np.where(self._seen, value - self._data, 0.0) * weight
+    def _moved(self, unknowns: Unknowns, step: NDArray, start_step: NDArray | float) -> Unknowns:
+        """Take a step, each parameter by itself: what the data hardly ask for must not hold back.
+
+        Activation energies move as far as changes a constant by the longest step in ln k.
+        """
+        present, slope = unknowns.present, self.curves.arrhenius
+        size = int(present.sum())
+        constants, activation = unknowns.constants.copy(), unknowns.activation.copy()
+        constants[present] *= np.exp(np.clip(step[:size], -_LONGEST, _LONGEST))
+        if slope is not None:
+            longest = _LONGEST / max(np.abs(slope).max(), 1e-300)
+            activation[present] += np.clip(step[size:], -longest, longest)
+        initial = unknowns.initial.copy()
+        initial[:, self.place] = np.maximum(initial[:, self.place] + start_step, 0.0)
+        return Unknowns(constants, activation, initial)
+
+    def _at(self, unknowns: Unknowns, deviation: NDArray) -> _Point:
+        value, by_parameters, by_initial = self._run(unknowns)
+        weight = np.where(self.seen, 1 / deviation, 0.0)
+        residual = np.where(self.seen, value - self._data, 0.0) * weight
         rows = (len(value), residual[0].size)
         return _Point(
-            logs,
-            initial,
+            unknowns,
+            value,
             residual.reshape(rows),
-            (by_constants[..., present] * weight[..., None]).reshape(*rows, int(present.sum())),
+            (by_parameters * weight[..., None]).reshape(*rows, by_parameters.shape[-1]),
             (by_initial * weight[..., None]).reshape(*rows, by_initial.shape[-1]),
-            (initial - self.curves.initial)[:, self._place] / self._start_noise,
+            (unknowns.initial - self.curves.initial)[:, self.place] * self._start_weight**0.5,
         )
 
-    def _run(self, constants: NDArray, initial: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        """Concentrations (r, T, S), and derivatives by ln k and by the network's own species."""
-        wrt = (CONSTANTS,) if self.curves.start_known else (CONSTANTS, INITIAL)
+    def _run(self, unknowns: Unknowns) -> tuple[NDArray, NDArray, NDArray]:
+        """Concentrations (r, T, S), and derivatives by parameters and by initial concentrations."""
+        present, slope = unknowns.present, self.curves.arrhenius
         run = sensitivities(
             self.network,
-            constants,
-            np.ascontiguousarray(initial[:, self._place]),
+            self.constants(unknowns),
+            np.ascontiguousarray(unknowns.initial[:, self.place]),
             self.curves.time,
-            wrt=wrt,
+            wrt=(CONSTANTS,) if self.curves.start_known else (CONSTANTS, INITIAL),
             tested=False,
-            **_TOLERANCE,
+            rtol=self.rtol,
+            atol=1e-3 * self.rtol * float(self.curves.scale.min()),
         )
-        shape, own = self.curves.value.shape, len(self._place)
-        value = np.broadcast_to(initial[:, None], shape).copy()
-        by_constants = np.zeros((*shape, len(constants)))
+        shape, own = self.curves.value.shape, len(self.place)
+        value = np.broadcast_to(unknowns.initial[:, None], shape).copy()
+        value[..., self.place] = run.concentration
+        by_constants = np.zeros((*shape, int(present.sum())))
+        by_constants[..., self.place, :] = run.log_constants[..., present]
+        if slope is not None:
+            by_activation = by_constants * slope[:, None, None, None]
+            by_constants = np.concatenate([by_constants, by_activation], -1)
         by_initial = np.zeros((*shape, own if run.initial is not None else 0))
-        value[..., self._place] = run.concentration
-        by_constants[..., self._place, :] = run.log_constants
         if run.initial is not None:
-            by_initial[..., self._place, :] = run.initial
+            by_initial[..., self.place, :] = run.initial
         return value, by_constants, by_initial
 
     def _deviation(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the standard deviation of the noise at simulated values, shape (r, T, S)."""
-        known = np.where(np.isfinite(value), np.abs(value), np.abs(self._data))
-        return np.hypot(self.noise * known, self._floor)
+        return self._noise_at(np.where(np.isfinite(value), value, self._data))
 
-    @property
-    def _weight(self) -> NDArray[np.float64]:
-        """Weight of measured starts, one over the variance of their noise, shape (r, S)."""
-        return 1 / self._start_noise**2
+    def _noise_at(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.hypot(self.noise * value, self._floor)
+
+    def _log_noise(self, deviation: NDArray[np.float64]) -> float:
+        """Twice the logarithms of the noise of all values, relative to their floor, in all."""
+        return 2.0 * float(np.log(deviation / self._floor)[self.seen].sum())
 
 
 def _reduced(
@@ -262,15 +357,16 @@ def _reduced(
 ) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
     """Eliminate initial concentrations, run by run, from the damped normal equations.
 
-    Returns the Schur complement (R, R), its gradient (R,), and per run what gives the initial
-    concentrations back: the mixed block (r, R, S), and own block (r, S, S) and gradient (r, S).
+    Returns the Schur complement (P, P), its gradient (P,), and per run what gives the initial
+    concentrations back: the mixed block (r, P, S), and own block (r, S, S) and gradient (r, S).
     """
-    by_constants, by_initial = point.by_constants, point.by_initial
-    own = np.einsum("nva,nvb->ab", by_constants, by_constants, optimize=True)
+    by_parameters, by_initial = point.by_parameters, point.by_initial
+    flat = by_parameters.reshape(-1, by_parameters.shape[2])
+    own = flat.T @ flat
     own[np.diag_indices_from(own)] *= 1 + damping
-    gradient = np.einsum("nva,nv->a", by_constants, point.residual)
+    gradient = flat.T @ point.residual.ravel()
     n_free = by_initial.shape[2]
-    mixed = by_constants.transpose(0, 2, 1) @ by_initial
+    mixed = by_parameters.transpose(0, 2, 1) @ by_initial
     block = by_initial.transpose(0, 2, 1) @ by_initial
     start_gradient = np.einsum("nvs,nv->ns", by_initial, point.residual)
     if n_free:
@@ -285,54 +381,21 @@ def _reduced(
 
 
 def _step(point: _Point, start_weight: NDArray, damping: float) -> tuple[NDArray, NDArray | float]:
-    """Solve the damped normal equations: steps in ln k (R,) and initial concentrations (r, S)."""
+    """Solve the damped normal equations: steps of parameters (P,) and initial values (r, S)."""
     own, gradient, mixed, block, start_gradient = _reduced(point, start_weight, damping)
-    step = -_inverse(own) @ gradient
+    step = -inverse(own) @ gradient
     if not block.shape[1]:
         return step, 0.0
     right = start_gradient + np.einsum("nas,a->ns", mixed, step)
     return step, -np.linalg.solve(block, right[..., None])[..., 0]
 
 
-def _inverse(information: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Invert a matrix of normal equations, scaled, as far as it has rank."""
-    scale = np.sqrt(np.maximum(information.diagonal(), 1e-300))
+def inverse(information: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Invert normal equations, scaled; what they do not determine is very uncertain."""
+    square = information.diagonal()
+    scale = np.sqrt(np.where(square > _NOTHING, square, 1.0))
     if not np.isfinite(information).all():
         return np.full_like(information, np.nan)
-    inverse = np.linalg.pinv(information / np.outer(scale, scale), rcond=1e-12, hermitian=True)
-    return inverse / np.outer(scale, scale)
-
-
-def pruned(problem: Problem, constants: NDArray[np.float64], initial: NDArray | None = None) -> Fit:
-    """Fit, then let constants leave while BIC falls.
-
-    As long as several are weak they leave together, half of them a time; the last ones leave one
-    by one.
-    """
-    fit = problem.fit(constants, initial)
-    while True:
-        strength = np.where(fit.present, fit.strength, np.inf)
-        weak = np.flatnonzero(strength < _WEAK)
-        if not len(weak) or fit.present.sum() == 1:
-            return fit
-        order = weak[np.argsort(strength[weak])]
-        size = max(1, len(weak) // 2)
-        while size:
-            fewer = fit.constants.copy()
-            fewer[order[:size]] = 0.0
-            tried = problem.fit(fewer, fit.initial)
-            if tried.bic < fit.bic:
-                break
-            size //= 2
-        if not size:
-            return fit
-        fit = tried
-
-
-def reduced(problem: Problem, fit: Fit, most: int) -> Fit:
-    """Let the weakest constants leave until there are no more than `most`."""
-    while fit.present.sum() > most:
-        fewer = fit.constants.copy()
-        fewer[np.where(fit.present, fit.strength, np.inf).argmin()] = 0.0
-        fit = problem.fit(fewer, fit.initial)
-    return fit
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    values = np.maximum(values, _SMALLEST * values.max(initial=1.0))
+    return (vectors / values) @ vectors.T / np.outer(scale, scale)

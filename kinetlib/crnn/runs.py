@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+GAS_CONSTANT = 8.31446261815324e-3  # kJ/(mol K), CODATA 2018
 FLOOR = 1e-3  # of a species' range: noise that is not relative, and what the integrator leaves
 
 
@@ -28,6 +30,8 @@ class Curves:
         Concentrations at time 0, shape (r, S).
     start_known
         Whether these are exact; else they are measured like all others.
+    temperature
+        Of each run in kelvin, shape (r,), or None where all have the same.
     """
 
     species: tuple[str, ...]
@@ -35,11 +39,33 @@ class Curves:
     value: NDArray[np.float64]
     initial: NDArray[np.float64]
     start_known: bool
+    temperature: NDArray[np.float64] | None = None
 
     @property
     def measured(self) -> NDArray[np.bool_]:
         """Which values say something: those after time 0, shape (r, T, S)."""
         return np.isfinite(self.value) & (self.time > 0)[..., None]
+
+    @property
+    def reference_temperature(self) -> float | None:
+        """Temperature in kelvin in the middle of the runs, on the scale of 1/T."""
+        return None if self.temperature is None else float(1 / (1 / self.temperature).mean())
+
+    @property
+    def arrhenius(self) -> NDArray[np.float64] | None:
+        """Change of ln k in each run with 1 kJ/mol of activation energy, shape (r,)."""
+        if self.temperature is None:
+            return None
+        return (1 / self.reference_temperature - 1 / self.temperature) / GAS_CONSTANT
+
+    @property
+    def span(self) -> NDArray[np.float64]:
+        """Range of each species' measured values, shape (S,); NaN for one that stays as it is."""
+        value = np.where(self.measured, self.value, np.nan)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a species that is not measured
+            span = np.nanmax(value, axis=(0, 1)) - np.nanmin(value, axis=(0, 1))
+        return np.where(span > 0, span, np.nan)
 
     @property
     def scale(self) -> NDArray[np.float64]:

@@ -1,0 +1,121 @@
+"""From a first fit to the reactions of a library that explain the curves best.
+
+Around a fit all reactions of the library are known at once (`kinetlib.crnn.linear`); the best few
+subsets (`kinetlib.crnn.choose`) are fitted to the curves themselves, and around the best of them it
+begins anew, until no better one comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinetlib.crnn.choose import Choice, Chooser
+from kinetlib.crnn.fit import COARSE, FINE, Fit, Problem, Unknowns
+from kinetlib.crnn.library import Library
+from kinetlib.crnn.linear import linearised
+from kinetlib.crnn.runs import Curves
+
+_FITTED = 4  # subsets of each round that are fitted
+_ROUNDS = 6
+Members = tuple[int, ...]  # numbers of reactions in the library, sorted
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Reactions fitted to the curves: ``members`` of the library, in a network that may have more.
+
+    ``positions`` are their places in the network of the problem; ``criterion`` is the deviance with
+    what the reactions cost.
+    """
+
+    members: Members
+    problem: Problem
+    positions: NDArray[np.int64]
+    fit: Fit
+    criterion: float
+
+
+@dataclass
+class Search:
+    """What has been tried, for one data set.
+
+    Attributes
+    ----------
+    curves, noise
+        The data, and the relative standard deviation of their noise.
+    library
+        Reactions to choose from.
+    most
+        Most reactions.
+    tried
+        By members, all that was fitted.
+    """
+
+    curves: Curves
+    noise: float
+    library: Library
+    most: int
+    tried: dict[Members, Candidate] = field(default_factory=dict)
+
+    @property
+    def price(self) -> float:
+        """What a reaction costs, see `kinetlib.crnn.choose`."""
+        parts = 1 if self.curves.temperature is None else 2
+        n_values = int(self.curves.measured.sum())
+        return parts * np.log(n_values) + 2 * np.log(max(len(self.library), 1))
+
+    @property
+    def best(self) -> Candidate | None:
+        """The best of all that was tried."""
+        return min(self.tried.values(), key=lambda one: one.criterion, default=None)
+
+    def descend(self, problem: Problem, fit: Fit) -> Candidate | None:
+        """Search from a fit on; None where no reaction explains anything."""
+        around, best = (problem, fit), None
+        for _ in range(_ROUNDS):
+            quadratic = linearised(*around, self.library.complexes)
+            chooser = Chooser(self.library, quadratic, self.price, self.most)
+            chooser.search(best.members if best else ())
+            choices = [one for one in chooser.best(_FITTED) if one.members]
+            candidates = self._fitted(choices, around[1].unknowns.initial)
+            found = min(candidates, key=lambda one: one.criterion, default=None)
+            if found is None or (best is not None and found.criterion >= best.criterion - 1e-3):
+                break
+            best = found
+            around = best.problem, best.fit
+        return best and self._well_fitted(best)
+
+    def _fitted(self, choices: list[Choice], initial: NDArray[np.float64]) -> list[Candidate]:
+        """Fit choices, new ones in one network of all their reactions."""
+        new = [one for one in choices if one.members not in self.tried]
+        pool = np.array(sorted({number for one in new for number in one.members}), dtype=int)
+        if len(pool):
+            problem = Problem(self.library.network(pool), self.curves, self.noise)
+        for choice in new:
+            positions = np.searchsorted(pool, choice.members)
+            unknowns = self._started(choice, positions, len(pool), initial)
+            fit = problem.fit(unknowns, rounds=2, fall=COARSE)
+            self._keep(choice.members, problem, positions, fit)
+        return [self.tried[one.members] for one in choices]
+
+    def _started(
+        self, choice: Choice, positions: NDArray, size: int, initial: NDArray[np.float64]
+    ) -> Unknowns:
+        constants, activation = np.zeros(size), np.zeros(size)
+        constants[positions] = np.maximum(choice.values[:, 0], 1e-12)
+        return Unknowns(constants, activation, initial)
+
+    def _keep(
+        self, members: Members, problem: Problem, positions: Iterable[int], fit: Fit
+    ) -> Candidate:
+        criterion = fit.deviance + self.price * len(members)
+        self.tried[members] = Candidate(members, problem, np.array(positions), fit, criterion)
+        return self.tried[members]
+
+    def _well_fitted(self, one: Candidate) -> Candidate:
+        fit = one.problem.fit(one.fit.unknowns, one.fit.deviation, fall=FINE)
+        return self._keep(one.members, one.problem, one.positions, fit)
