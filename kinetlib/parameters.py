@@ -271,6 +271,17 @@ class Limits(Parameters):
     n_shown: Count = Field(12, description="samples shown side by side")
 
 
+class ReactionDiscovery(Parameters):
+    """Parameters of ``09_discovery``."""
+
+    seed: Seed = Field(9, description="root of all random numbers")
+    n_runs: Count = Field(20, description="runs of case 1 that reactions are sought in")
+    n_times: Annotated[Integer, Ge(4)] = Field(100, description="times of a run, the start counted")
+    noise: Fraction = Field(0.05, description="standard deviation relative to the value")
+    n_reactions: Count = Field(8, description="most reactions allowed")
+    repeats: Count = Field(3, description="times that all is done with other runs")
+
+
 # Smaller steps for the largest network, as for the released one.
 _EACH_NETWORK: dict[str, dict[str, Any]] = {
     network: {"network": network} for network in get_args(Network)
@@ -324,6 +335,7 @@ class Chapters(BaseModel):
     )
     evaluation: Evaluation = Field(Evaluation(), alias="07_evaluation")
     limits: Limits = Field(Limits(), alias="08_limits")
+    reaction_discovery: ReactionDiscovery = Field(ReactionDiscovery(), alias="09_discovery")
 
 
 CHAPTERS: Mapping[str, type[Parameters]] = {

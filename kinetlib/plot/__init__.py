@@ -4,6 +4,7 @@ A notebook calls :func:`use_style` once and ends each figure with :func:`show`, 
 text for readers who cannot see it.
 """
 
+from kinetlib.plot.discovery import errors_over_limit, fitted_curves, success
 from kinetlib.plot.estimation import constants_known
 from kinetlib.plot.experiment import experiments, next_run, told
 from kinetlib.plot.figures import (
@@ -48,9 +49,11 @@ __all__ = [
     "distributions",
     "error_against_measure",
     "errors_by_size",
+    "errors_over_limit",
     "experiments",
     "family_color",
     "family_legend",
+    "fitted_curves",
     "goal_intervals",
     "grid",
     "mechanism_grid",
@@ -60,6 +63,7 @@ __all__ = [
     "reliability",
     "selections",
     "show",
+    "success",
     "told",
     "training_curves",
     "use_style",
