@@ -24,6 +24,7 @@ from kinetlib.crnn.start import Balance, Smooth
 _WEIGHTS = (-1, 0, 1)
 _MOST_TERMS = 4
 _BELOW = 4.0  # standard deviations below 0 that noise may bring a sum
+_THINNED = 4  # of the times of smoothed curves, one counts while guesses are compared
 _ALIKE = 0.02  # difference of two sums, of their size, below which they are one
 
 
@@ -44,7 +45,7 @@ def guesses(curves: Curves, smooth: Smooth, effects: Effects) -> list[Smooth]:
     """
     found: list[tuple[float, Smooth]] = []
     for filled in _sums(curves, smooth):
-        left = Balance.of(filled, effects, curves.arrhenius).solve()[2]
+        left = Balance.of(filled.thinned(_THINNED), effects, curves.arrhenius).solve(price=0.0)[2]
         found.append((float(left[~curves.hidden].sum()), filled))
     if not found:
         raise ValueError(

@@ -10,6 +10,7 @@ integral (Schaeffer, McCalla, Phys. Rev. E 96, 023302, 2017).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,6 +51,12 @@ class Smooth:
     value: NDArray[np.float64]
     variance: NDArray[np.float64]
 
+    def thinned(self, every: int) -> Smooth:
+        """Return one time out of so many."""
+        return Smooth(
+            self.part[::every], self.length, self.value[:, ::every], self.variance[:, ::every]
+        )
+
 
 def smoothed(curves: Curves, noise: float) -> Smooth:
     """Smooth all curves, whose noise has a standard deviation relative to the value."""
@@ -76,7 +83,10 @@ def _smooth(curves: Curves, run: int, j: int, noise: float) -> Callable[[NDArray
     if len(t) < _FEWEST:
         return PchipInterpolator(t, y)
     weight = 1 / np.hypot(noise * np.abs(y), FLOOR * curves.scale[j])
-    return make_splrep(t, y, w=weight, s=len(t))
+    with warnings.catch_warnings():
+        # Where no spline leaves just that much, one that leaves nearly that much does as well.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return make_splrep(t, y, w=weight, s=len(t))
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,8 @@ class Balance:
         slope = np.zeros(len(value)) if arrhenius is None else arrhenius
         rate = smooth.length[:, None] * np.exp(slope[:, None] * energies)
         integral = cumulative_simpson(effects.monomials(value), x=part, axis=1, initial=0.0)
-        ends = np.unique(np.searchsorted(part, np.linspace(0, 1, _WINDOWS + 1)).clip(0, _FINE - 1))
+        ends = np.searchsorted(part, np.linspace(0, 1, _WINDOWS + 1)).clip(0, len(part) - 1)
+        ends = np.unique(ends)
         deviation = np.sqrt((smooth.variance[:, ends[1:]] + smooth.variance[:, ends[:-1]]) / 2)
         changes = np.diff(value[:, ends], axis=1) / deviation
         made = np.diff(integral[:, ends], axis=1) * effects.sign / deviation[..., effects.changed]
@@ -136,11 +147,12 @@ class Balance:
         )
 
     def solve(
-        self, rng: Generator | None = None
+        self, rng: Generator | None = None, *, price: float | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Find the constant of each effect, zero for most.
 
-        With `rng` the windows are a bootstrap sample, which gives another start.
+        With `rng` the windows are a bootstrap sample, which gives another start. An effect has to
+        lower the sum of squares by `price`, by default the logarithm of the number of windows.
 
         Returns
         -------
@@ -150,16 +162,64 @@ class Balance:
         """
         n, n_species = self.changes.shape
         drawn = np.arange(n) if rng is None else rng.integers(0, n, n)
+        price = np.log(n) if price is None else price
         shares = np.zeros(self.made.shape[1:])
         left = np.zeros(n_species)
         for j in range(n_species):
             own = np.flatnonzero(self.effects.changed == j)
-            columns = self.made[np.ix_(drawn, own)].reshape(n, -1)
-            size = np.linalg.norm(columns, axis=0)
-            size = np.where(size > 0, size, np.inf)
-            found, rest = nnls(columns / size, self.changes[drawn, j])
-            shares[own] = (found / size).reshape(len(own), -1)
-            left[j] = rest**2
+            shares[own], left[j] = _sparse(
+                self.made[np.ix_(drawn, own)], self.changes[drawn, j], price
+            )
         constants = shares.sum(1)
         mixed = shares @ self.energies
         return constants, mixed / np.where(constants > 0, constants, 1.0), left
+
+
+def _sparse(
+    made: NDArray[np.float64], changes: NDArray[np.float64], price: float
+) -> tuple[NDArray[np.float64], float]:
+    """Explain changes (n,) by effects (n, E, energies), those that are worth a price.
+
+    Effects leave one by one, that first which the fit misses least.
+
+    Returns
+    -------
+    ndarray, float
+        Shares of the energies in each effect (E, energies), none negative; and the sum of squares
+        that is left.
+    """
+    n, n_effects, n_energies = made.shape
+    size = np.linalg.norm(made, axis=0)
+    size = np.where(size > 0, size, np.inf)
+    # The same least squares in as many equations as unknowns.
+    basis, columns = np.linalg.qr((made / size).reshape(n, -1))
+    target = basis.T @ changes
+    columns = columns.reshape(len(columns), n_effects, n_energies)
+    staying = np.arange(n_effects)
+    while True:
+        found, rest = nnls(columns[:, staying].reshape(len(columns), -1), target)
+        found = found.reshape(len(staying), n_energies)
+        staying, found = staying[found.any(1)], found[found.any(1)]
+        if not len(staying):
+            break
+        missed = _missed(columns[:, staying], found)
+        if missed.min() > price:
+            break
+        staying = np.delete(staying, int(missed.argmin()))
+    shares = np.zeros((n_effects, n_energies))
+    shares[staying] = found / size[staying]
+    return shares, rest**2 + float(changes @ changes - target @ target)
+
+
+def _missed(columns: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By how much the sum of squares grows without each effect, shape (E,)."""
+    used = found > 0
+    matrix = columns[:, used]
+    covariance = np.linalg.pinv(matrix.T @ matrix, rcond=1e-12, hermitian=True)
+    owner, values = np.nonzero(used)[0], found[used]
+    missed = np.empty(len(found))
+    for one in range(len(found)):
+        at = np.flatnonzero(owner == one)
+        block = covariance[np.ix_(at, at)]
+        missed[one] = values[at] @ np.linalg.lstsq(block, values[at], rcond=None)[0]
+    return missed
