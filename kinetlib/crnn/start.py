@@ -195,17 +195,18 @@ def _sparse(
     basis, columns = np.linalg.qr((made / size).reshape(n, -1))
     target = basis.T @ changes
     columns = columns.reshape(len(columns), n_effects, n_energies)
-    staying = np.arange(n_effects)
-    while True:
+    staying, found, rest = np.arange(n_effects), np.zeros((n_effects, n_energies)), 0.0
+    while len(staying):
         found, rest = nnls(columns[:, staying].reshape(len(columns), -1), target)
         found = found.reshape(len(staying), n_energies)
         staying, found = staying[found.any(1)], found[found.any(1)]
-        if not len(staying):
-            break
         missed = _missed(columns[:, staying], found)
-        if missed.min() > price:
+        if missed.min(initial=np.inf) > price:
             break
-        staying = np.delete(staying, int(missed.argmin()))
+        weakest = int(missed.argmin())
+        staying, found = np.delete(staying, weakest), np.delete(found, weakest, axis=0)
+    if not len(staying):  # which nnls does not survive
+        rest = float(np.linalg.norm(target))
     shares = np.zeros((n_effects, n_energies))
     shares[staying] = found / size[staying]
     return shares, rest**2 + float(changes @ changes - target @ target)
