@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from kinetlib.crnn import Discovery
 
 
 @click.command()
@@ -14,6 +18,7 @@ import click
     "--max-order", default=2, show_default=True, help="Most molecules that react at once."
 )
 @click.option("--noise", type=float, help="Noise as a share of the value [default: estimated].")
+@click.option("--hidden", help="A species that is not measured, and not there at the start.")
 @click.option("--no-catalysts", is_flag=True, help="Whatever reacts is used up.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def discover(
@@ -21,18 +26,23 @@ def discover(
     reactions: int,
     max_order: int,
     noise: float | None,
+    hidden: str | None,
     no_catalysts: bool,
     as_json: bool,
 ) -> None:
     """Find reactions of mass action that explain the curves in FILE.
 
     FILE is a workbook with one sheet a run, or a CSV: first column time, then one column a species,
-    all of them measured, in one unit of concentration.
+    in one unit of concentration. A column named temperature, in kelvin, makes the constants follow
+    Arrhenius' law.
     """
     from kinetlib import crnn, lab
 
+    runs = lab.read_species(file)
+    if hidden is not None:
+        runs = crnn.with_hidden(runs, hidden)
     found = crnn.discover(
-        lab.read_species(file),
+        runs,
         reactions,
         max_order=max_order,
         catalysts=not no_catalysts,
@@ -52,6 +62,8 @@ def discover(
                     "noise_floor": found.noise_floor,
                     "chi_squared": found.chi_squared,
                     "agreeing": found.agreeing,
+                    "alternatives": list(found.alternatives),
+                    **_arrhenius(found),
                 }
             )
         )
@@ -62,12 +74,26 @@ def discover(
         f"{found.noise_floor:.4f} by noise alone; chi squared a value {found.chi_squared:.2f}. "
         f"{found.agreeing:.0%} of the starts ended here."
     )
+    for equations, worse in found.alternatives:
+        click.echo(f"Nearly as good, by {worse:.1f}: {equations}")
+    if not found.complete:
+        click.echo("warning: interrupted; this is the best so far", err=True)
     if found.chi_squared > POOR:
         click.echo(
             "warning: these reactions do not explain the curves: something that is not measured "
             "takes part, or the law is not mass action of this order",
             err=True,
         )
+
+
+def _arrhenius(found: Discovery) -> dict[str, object]:
+    if found.activation_energies is None:
+        return {}
+    return {
+        "reference_temperature": found.reference_temperature,
+        "activation_energies": found.activation_energies.tolist(),
+        "activation_errors": found.activation_errors.tolist(),
+    }
 
 
 #: Sum of squared residuals a value above which a fit is called poor; noise alone gives about 1.

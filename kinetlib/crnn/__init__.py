@@ -6,5 +6,6 @@ linear algebra and fits of whole trajectories, and whole numbers are read off th
 """
 
 from kinetlib.crnn.discovery import Discovery, discover
+from kinetlib.crnn.hidden import with_hidden
 
-__all__ = ["Discovery", "discover"]
+__all__ = ["Discovery", "discover", "with_hidden"]

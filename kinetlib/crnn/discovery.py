@@ -10,6 +10,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+from kinetlib.crnn.absolute import least_absolute
 from kinetlib.crnn.effects import Effects
 from kinetlib.crnn.fit import Problem, Unknowns
 from kinetlib.crnn.hidden import guesses
@@ -21,6 +22,7 @@ from kinetlib.crnn.search import Candidate, Search
 from kinetlib.crnn.start import Balance, smoothed
 from kinetlib.network import Network, Reaction
 
+_LOSSES = ("likelihood", "absolute")
 _AGREED = 2  # starts that end at the same reactions, and no more are needed
 _NEARLY = 10.0  # of the criterion: what is worse by more is not told
 _ROUGH = (1e-6, 1e-4)  # relative tolerances of the integrator while effects are pruned
@@ -150,6 +152,7 @@ def discover(
     catalysts: bool = True,
     conserve: ArrayLike | None = None,
     noise: float | None = None,
+    loss: str = "likelihood",
     starts: int = 3,
     seed: int = 0,
 ) -> Discovery:
@@ -159,10 +162,10 @@ def discover(
     ----------
     runs
         ``concentration`` (run, time, species) and ``time`` (run, time) or (time,), NaN where there
-        is no value; ``initial`` (run, species) where initial concentrations are known exactly; else
-        they are fitted, the first measured ones being as noisy as all others. With
-        ``temperature`` (run,) in kelvin, constants follow Arrhenius' law. One species may have no
-        values at all, if its initial concentrations are given.
+        is no value. ``initial`` (run, species) where initial concentrations are known exactly; else
+        and where it is NaN they are fitted, the first measured ones being as noisy as all others.
+        ``temperature`` (run,) in kelvin makes constants follow Arrhenius' law. One species may have
+        no values, if its initial concentrations are given.
     n_reactions
         Most reactions, at least 1. Fewer are returned where fewer explain the curves.
     max_order
@@ -173,6 +176,10 @@ def discover(
         Composition of the species, shape (species, elements): reactions that break it are left out.
     noise
         Standard deviation of the noise relative to the value; estimated from the curves by default.
+    loss
+        What the constants of the reactions minimise: ``"likelihood"``, or ``"absolute"``, the mean
+        absolute residual of each species over its range, to which outliers matter less. Which
+        reactions there are is judged by the likelihood.
     starts
         Most first guesses: one from all data, the others from bootstrap samples, or for a hidden
         species from other guesses of it. Two that end at the same reactions are enough.
@@ -187,12 +194,16 @@ def discover(
     Raises
     ------
     ValueError
-        Runs that cannot be read, or curves in which nothing changes.
+        Runs that cannot be read, settings that make no sense, or curves in which nothing changes.
     """
     if n_reactions < 1:
         raise ValueError(f"n_reactions: expected 1 or more, got {n_reactions}")
     if max_order < 1:
         raise ValueError(f"max_order: expected 1 or more, got {max_order}")
+    if loss not in _LOSSES:
+        raise ValueError(f"loss: expected one of {', '.join(_LOSSES)}, got {loss!r}")
+    if starts < 1:
+        raise ValueError(f"starts: expected 1 or more, got {starts}")
     curves = read(runs)
     noise = estimate_noise(curves) if noise is None else _relative(noise)
     composition = None if conserve is None else _composition(conserve, curves.species)
@@ -208,6 +219,8 @@ def discover(
                 "nothing changes in these curves beyond their noise that reactions explain: there "
                 "are none to find"
             )
+        if loss == "absolute":
+            best = replace(best, fit=least_absolute(best.problem, best.fit))
         agreeing = sum(end == best.members for end in ends) / max(len(ends), 1)
         return replace(
             _described(search, best),

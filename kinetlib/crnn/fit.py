@@ -26,6 +26,7 @@ _REWEIGHTED = 3  # fits with weights from the one before
 _STEPS = 60  # of one search
 _LONGEST = 2.0  # step in ln k
 _SETTLED = 1e-4  # change of ln k between two fits that ends reweighting
+_EXACT = 1e-4  # error of a start that is known, of the least noise there is
 _NOTHING = 1e-200  # square of derivatives below which there are none
 _SMALLEST = 1e-12  # share of the largest eigenvalue below which information is none
 
@@ -158,7 +159,7 @@ class Problem:
     seen
         Which values are compared, shape (r, T, S).
     full_start_weight
-        Weight of measured starts, one over the variance of their noise, (r, S); 0 where known.
+        Weight of measured starts, one over the variance of their noise, (r, S).
     """
 
     def __init__(
@@ -170,10 +171,10 @@ class Problem:
         self.seen = curves.measured
         self._data = np.where(self.seen, curves.value, 0.0)
         self._floor = FLOOR * curves.scale
-        # No fit moves what is known exactly.
+        # What is known exactly hardly moves, where others do.
         start_noise = self._noise_at(curves.initial)
-        known = np.inf if curves.start_known else start_noise
-        self.full_start_weight = 1 / np.broadcast_to(known, start_noise.shape) ** 2
+        start_noise = np.where(curves.start_known, _EXACT * self._floor, start_noise)
+        self.full_start_weight = 1 / start_noise**2
         self._start_weight = self.full_start_weight[:, self.place]
 
     @property
@@ -322,7 +323,7 @@ class Problem:
             self.constants(unknowns),
             np.ascontiguousarray(unknowns.initial[:, self.place]),
             self.curves.time,
-            wrt=(CONSTANTS,) if self.curves.start_known else (CONSTANTS, INITIAL),
+            wrt=(CONSTANTS,) if self.curves.start_known.all() else (CONSTANTS, INITIAL),
             tested=False,
             rtol=self.rtol,
             atol=1e-3 * self.rtol * float(self.curves.scale.min()),

@@ -15,6 +15,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from kinetlib.crnn.effects import Effects
@@ -26,6 +27,25 @@ _MOST_TERMS = 4
 _BELOW = 4.0  # standard deviations below 0 that noise may bring a sum
 _THINNED = 4  # of the times of smoothed curves, one counts while guesses are compared
 _ALIKE = 0.02  # difference of two sums, of their size, below which they are one
+
+
+def with_hidden(runs: xr.Dataset, name: str) -> xr.Dataset:
+    """Add a species that is not measured, and not there at the start, to runs for discovery.
+
+    Raises
+    ------
+    ValueError
+        If the runs have a species of that name.
+    """
+    measured = [str(one) for one in runs["species"].values]
+    if name in measured:
+        raise ValueError(f"{name}: is measured, with {', '.join(measured)}; give a new name")
+    wider = runs.reindex(species=[*measured, name])
+    if "initial" not in runs:
+        shape = (runs.sizes["run"], len(measured) + 1)
+        wider["initial"] = (("run", "species"), np.full(shape, np.nan))
+    wider["initial"].loc[{"species": name}] = 0.0
+    return wider
 
 
 def guesses(curves: Curves, smooth: Smooth, effects: Effects) -> list[Smooth]:

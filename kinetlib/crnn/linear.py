@@ -158,7 +158,7 @@ def _accumulated(
     n_runs, n_species = curves.initial.shape
     n_rates = model.profile.shape[1] * len(model.complexes)
     n_effects = n_rates * n_species
-    free = 0 if curves.start_known else n_species
+    free = 0 if curves.start_known.all() else n_species
     z = np.zeros((n_runs, n_species, n_effects + 1 + free))
     z[:, np.arange(free), n_effects + 1 + np.arange(free)] = 1.0
     columns = np.arange(n_effects).reshape(n_rates, n_species)

@@ -30,7 +30,7 @@ class Curves:
     initial
         Concentrations at time 0, shape (r, S).
     start_known
-        Whether these are exact; else they are measured like all others.
+        Of which species these are exact, shape (S,); else they are measured like all others.
     temperature
         Of each run in kelvin, shape (r,), or None where all have the same.
     """
@@ -39,7 +39,7 @@ class Curves:
     time: NDArray[np.float64]
     value: NDArray[np.float64]
     initial: NDArray[np.float64]
-    start_known: bool
+    start_known: NDArray[np.bool_]
     temperature: NDArray[np.float64] | None = None
 
     @property
@@ -92,9 +92,9 @@ def read(runs: xr.Dataset) -> Curves:
     runs
         ``concentration`` (run, time, species) and ``time`` (run, time) or (time,), NaN where there
         is no value; the first time of a run is its start. ``initial`` (run, species) where initial
-        concentrations are known exactly; else the first measured ones count, noise and all. One
-        species may have no values, if its initial concentrations are given. ``temperature`` (run,)
-        in kelvin where runs differ in it.
+        concentrations are known exactly; else, and where it is NaN, the first measured ones count,
+        noise and all. One species may have no values, if its initial concentrations are given.
+        ``temperature`` (run,) in kelvin where runs differ in it.
 
     Raises
     ------
@@ -136,25 +136,27 @@ def read(runs: xr.Dataset) -> Curves:
     if infinite.any():
         run, at, j = np.argwhere(infinite)[0]
         raise ValueError(f"run {run}, point {at}: {species[j]} is infinite; give NaN for no value")
-    initial = value[:, 0].copy()
+    _refuse_gaps(value, species, runs)
+    initial, start_known = value[:, 0].copy(), np.zeros(len(species), dtype=bool)
     if "initial" in runs:
-        initial = runs["initial"].transpose("run", "species").values.astype(np.float64)
+        given = runs["initial"].transpose("run", "species").values.astype(np.float64)
+        start_known = np.isfinite(given).all(0)
+        initial = np.where(np.isfinite(given), given, initial)
     if np.isnan(initial).any() or (initial < 0).any():
         run, j = np.argwhere(np.isnan(initial) | (initial < 0))[0]
         raise ValueError(
             f"run {run}: {species[j]} starts at {initial[run, j]}, expected a concentration; give "
             "initial (run, species) where the start was not measured"
         )
-    _refuse_gaps(value, species, "initial" in runs)
-    return Curves(species, time, value, initial, "initial" in runs, _temperature(runs))
+    return Curves(species, time, value, initial, start_known, _temperature(runs))
 
 
-def _refuse_gaps(value: NDArray[np.float64], species: tuple[str, ...], start_known: bool) -> None:
-    """Refuse species that are not measured, but for one whose start is known."""
+def _refuse_gaps(value: NDArray[np.float64], species: tuple[str, ...], runs: xr.Dataset) -> None:
+    """Refuse species that are not measured, but for one whose start is given."""
     lacking = ~np.isfinite(value[:, 1:]).any(1)
     hidden = lacking.all(0)
     names = ", ".join(np.array(species)[hidden])
-    if hidden.any() and not start_known:
+    if hidden.any() and "initial" not in runs:
         raise ValueError(
             f"{names}: no value in any run; give initial (run, species), its concentrations at the "
             "start, or leave out what is not measured"

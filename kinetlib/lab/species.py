@@ -9,13 +9,15 @@ import xarray as xr
 
 from kinetlib.lab.tables import RUN_COLUMN, Table, read_tables
 
+TEMPERATURE = "temperature"
+
 
 def read_species(path: str | Path) -> xr.Dataset:
     """Read the concentrations of all species of one or more runs.
 
     A workbook (.xlsx) holds one run a sheet: the first column is the time, then comes one column a
     species, the same in every sheet. A CSV file holds one run, or several told apart by a column
-    named ``run``.
+    named ``run``. A column named ``temperature`` gives that of its run, in kelvin.
 
     Parameters
     ----------
@@ -26,7 +28,8 @@ def read_species(path: str | Path) -> xr.Dataset:
     -------
     xarray.Dataset
         ``concentration`` (run, time, species) and ``time`` (run, time), NaN where a cell is empty
-        and after a run's last row; ``run`` and ``species`` as coordinates.
+        and after a run's last row; ``temperature`` (run,) where there is such a column; ``run`` and
+        ``species`` as coordinates.
 
     Raises
     ------
@@ -58,12 +61,33 @@ def read_species(path: str | Path) -> xr.Dataset:
         {
             "time": (("run", "time"), filled[:, 0]),
             "concentration": (("run", "time", "species"), filled[:, 1:].transpose(0, 2, 1)),
+            **_temperatures(tables),
         },
         coords={"run": [table.name for table in tables], "species": names[1:]},
         attrs={"source": Path(path).name},
     )
 
 
+def _temperatures(tables: list[Table]) -> dict[str, tuple]:
+    """Read the temperature of each run, if there is such a column."""
+    found = []
+    for table in tables:
+        columns = [name for name in table.header if name and name.casefold() == TEMPERATURE]
+        if not columns:
+            return {}
+        numbers = np.array(table.numbers(table.column(columns[0], TEMPERATURE)))
+        numbers = np.unique(numbers[np.isfinite(numbers)])
+        if len(numbers) != 1:
+            raise ValueError(
+                f"{table.label}: expected one temperature in kelvin, got {len(numbers)} of them; "
+                "a run has one"
+            )
+        found.append(float(numbers[0]))
+    return {TEMPERATURE: ("run", found, {"units": "K"})}
+
+
 def _names(table: Table) -> list[str]:
     """Names of the columns of numbers, the time first."""
-    return [name for name in table.header if name and name.casefold() != RUN_COLUMN]
+    return [
+        name for name in table.header if name and name.casefold() not in (RUN_COLUMN, TEMPERATURE)
+    ]
