@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from kinetlib.crnn.absolute import least_absolute
 from kinetlib.crnn.effects import Effects
 from kinetlib.crnn.fit import Problem, Unknowns
-from kinetlib.crnn.hidden import guesses
+from kinetlib.crnn.hidden import guesses, in_other_units
 from kinetlib.crnn.library import Library, network_of
 from kinetlib.crnn.noise import estimate_noise
 from kinetlib.crnn.prune import pruned
@@ -250,19 +250,27 @@ def _searched(
             own = constants > 0
             if not own.any():
                 continue
-            rtol = float(np.clip(noise / 100, *_ROUGH))
-            rough = Problem(effects[own].network, curves, noise, rtol=rtol)
             begun = Unknowns(constants[own], activation[own], curves.initial)
-            end = search.descend(rough, pruned(rough, begun))
+            end = _descended(search, effects[own], begun)
             if end is not None:
                 ends.append(end.members)
             if ends.count(search.best and search.best.members) >= _AGREED:
                 break
+        if curves.hidden.any() and search.best is not None:
+            for other, begun in in_other_units(curves, search.best):
+                _descended(search, other, begun)
     except KeyboardInterrupt:
         if search.best is None:
             raise
         return ends, False
     return ends, True
+
+
+def _descended(search: Search, effects: Effects, begun: Unknowns) -> Candidate | None:
+    """Fit effects, let some leave, and search reactions around that."""
+    rtol = float(np.clip(search.noise / 100, *_ROUGH))
+    rough = Problem(effects.network, search.curves, search.noise, rtol=rtol)
+    return search.descend(rough, pruned(rough, begun))
 
 
 def _without_reactions(curves: Curves, noise: float) -> float:

@@ -19,11 +19,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from kinetlib.crnn.effects import Effects
+from kinetlib.crnn.fit import Unknowns
 from kinetlib.crnn.runs import FLOOR, Curves
+from kinetlib.crnn.search import Candidate
 from kinetlib.crnn.start import Balance, Smooth
 
 _WEIGHTS = (-1, 0, 1)
 _MOST_TERMS = 4
+_UNITS = (2.0, 3.0, 0.5, 1 / 3)  # molecules of the hidden species, counted as one
 _BELOW = 4.0  # standard deviations below 0 that noise may bring a sum
 _THINNED = 4  # of the times of smoothed curves, one counts while guesses are compared
 _ALIKE = 0.02  # difference of two sums, of their size, below which they are one
@@ -73,6 +76,37 @@ def guesses(curves: Curves, smooth: Smooth, effects: Effects) -> list[Smooth]:
             "of the other concentrations could be it: leave it out, or measure it in some runs"
         )
     return [filled for _, filled in sorted(found, key=lambda one: one[0])]
+
+
+def in_other_units(curves: Curves, best: Candidate) -> Iterator[tuple[Effects, Unknowns]]:
+    """Write reactions in other units of the hidden species, as effects to start from.
+
+    Nothing is left to choose where its initial concentrations are given and not 0.
+    """
+    hidden = int(np.flatnonzero(curves.hidden)[0])
+    if curves.initial[:, hidden].any():
+        return
+    network, fit = best.problem.network, best.fit
+    place = best.problem.place
+    for unit in _UNITS:
+        found: dict[tuple, tuple[float, float]] = {}
+        for r in np.flatnonzero(fit.present):
+            complex_ = np.zeros(len(curves.species), dtype=np.int64)
+            complex_[place] = network.orders[r]
+            constant = fit.constants[r] * unit ** -float(complex_[hidden])
+            for j in np.flatnonzero(network.stoichiometry[r]):
+                change, species = network.stoichiometry[r, j], int(place[j])
+                rate = constant * abs(change) * (unit if species == hidden else 1.0)
+                key = (tuple(complex_), species, int(np.sign(change)))
+                before, energy = found.get(key, (0.0, 0.0))
+                energy += rate * fit.unknowns.activation[r]
+                found[key] = before + rate, energy
+        columns = (np.array(column, dtype=np.int64) for column in zip(*found, strict=True))
+        constants, weighted = np.array(list(found.values())).T
+        yield (
+            Effects(curves.species, *columns),
+            Unknowns(constants, weighted / constants, fit.unknowns.initial),
+        )
 
 
 def _sums(curves: Curves, smooth: Smooth) -> Iterator[Smooth]:

@@ -49,8 +49,8 @@ class Curves:
 
     @property
     def hidden(self) -> NDArray[np.bool_]:
-        """Which species are never measured, shape (S,)."""
-        return ~np.isfinite(self.value).any((0, 1))
+        """Which species are never measured after the start, shape (S,)."""
+        return ~np.isfinite(self.value[:, 1:]).any((0, 1))
 
     @property
     def reference_temperature(self) -> float | None:

@@ -8,7 +8,7 @@ begins anew, until no better one comes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +87,32 @@ class Search:
                 break
             best = found
             around = best.problem, best.fit
-        return best and self._well_fitted(best)
+        return best and self._well_fitted(self._fewer(best))
+
+    def _fewer(self, one: Candidate) -> Candidate:
+        """Leave out reactions while the criterion falls.
+
+        The quadratic form is that of trajectories nearby, and of those that fit, the ones of fewer
+        reactions may be farther away.
+        """
+        while len(one.members) > 1:
+            smaller = [self._without(one, gone) for gone in range(len(one.members))]
+            best = min(smaller, key=lambda other: other.criterion)
+            if best.criterion >= one.criterion:
+                return one
+            one = best
+        return one
+
+    def _without(self, one: Candidate, gone: int) -> Candidate:
+        members = one.members[:gone] + one.members[gone + 1 :]
+        if members in self.tried:
+            return self.tried[members]
+        unknowns, positions = one.fit.unknowns, np.delete(one.positions, gone)
+        constants = np.zeros_like(unknowns.constants)
+        constants[positions] = unknowns.constants[positions]
+        begun = replace(unknowns, constants=constants)
+        fit = one.problem.fit(begun, one.fit.deviation, rounds=2, fall=COARSE)
+        return self._keep(members, one.problem, positions, fit)
 
     def _fitted(
         self, choices: list[Choice], quadratic: Quadratic, initial: NDArray[np.float64]
