@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from kinetlib.crnn.effects import Effects
-from kinetlib.crnn.fit import Problem
+from kinetlib.crnn.fit import Problem, Unknowns
+from kinetlib.crnn.hidden import guesses
 from kinetlib.crnn.library import Library, network_of
 from kinetlib.crnn.noise import estimate_noise
 from kinetlib.crnn.prune import pruned
 from kinetlib.crnn.runs import GAS_CONSTANT, Curves, read
 from kinetlib.crnn.search import Candidate, Search
-from kinetlib.crnn.start import Balance
+from kinetlib.crnn.start import Balance, smoothed
 from kinetlib.network import Network, Reaction
 
 _AGREED = 2  # starts that end at the same reactions, and no more are needed
@@ -159,7 +160,9 @@ def discover(
     runs
         ``concentration`` (run, time, species) and ``time`` (run, time) or (time,), NaN where there
         is no value; ``initial`` (run, species) where initial concentrations are known exactly; else
-        they are fitted, the first measured ones being as noisy as all others.
+        they are fitted, the first measured ones being as noisy as all others. With
+        ``temperature`` (run,) in kelvin, constants follow Arrhenius' law. One species may have no
+        values at all, if its initial concentrations are given.
     n_reactions
         Most reactions, at least 1. Fewer are returned where fewer explain the curves.
     max_order
@@ -171,7 +174,8 @@ def discover(
     noise
         Standard deviation of the noise relative to the value; estimated from the curves by default.
     starts
-        First guesses: one from all data, the others from bootstrap samples.
+        Most first guesses: one from all data, the others from bootstrap samples, or for a hidden
+        species from other guesses of it. Two that end at the same reactions are enough.
     seed
         Of these samples.
 
@@ -221,17 +225,22 @@ def _searched(
     Interrupted, the best so far counts.
     """
     curves, noise, ends = search.curves, search.noise, []
+    slope = curves.arrhenius
     try:
         effects = Effects.all(curves.species, max_order, catalysts=catalysts)
-        balance = Balance.of(curves, effects, noise)
+        smooth = smoothed(curves, noise)
+        filled = guesses(curves, smooth, effects) if curves.hidden.any() else [smooth]
         for start in range(starts):
-            constants = balance.solve(rng if start else None)
-            if not constants.any():
+            # Guesses of a hidden species first, then the best of them with other data.
+            balance = Balance.of(filled[start if start < len(filled) else 0], effects, slope)
+            constants, activation, _ = balance.solve(rng if start >= len(filled) else None)
+            own = constants > 0
+            if not own.any():
                 continue
-            own = effects[constants > 0]
             rtol = float(np.clip(noise / 100, *_ROUGH))
-            rough = Problem(own.network, curves, noise, rtol=rtol)
-            end = search.descend(rough, pruned(rough, rough.unknowns(constants[constants > 0])))
+            rough = Problem(effects[own].network, curves, noise, rtol=rtol)
+            begun = Unknowns(constants[own], activation[own], curves.initial)
+            end = search.descend(rough, pruned(rough, begun))
             if end is not None:
                 ends.append(end.members)
             if ends.count(search.best and search.best.members) >= _AGREED:

@@ -29,13 +29,27 @@ _GAMMA = 2 - np.sqrt(2)
 class Quadratic:
     """Sum of squares as a function of effects e, Q of them: c - 2 b e + e G e.
 
-    ``gram`` G (Q, Q), ``right`` b (Q,), ``constant`` c; ``n_values``, how many values it is of.
+    Attributes
+    ----------
+    gram, right, constant
+        G (Q, Q), b (Q,) and c.
+    activation
+        Activation energy in kJ/mol that goes without saying.
+    slope
+        Change of ln k with 1 kJ/mol, in the run where it is largest; 0 without temperatures.
     """
 
     gram: NDArray[np.float64]
     right: NDArray[np.float64]
     constant: float
-    n_values: int
+    activation: float
+    slope: float
+
+    def activations(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn coefficients of reactions, (n, 1) or (n, 2), into activation energies, (n,)."""
+        if values.shape[1] == 1:
+            return np.zeros(len(values))
+        return self.activation + values[:, 1] / values[:, 0] / self.slope
 
 
 def linearised(problem: Problem, fit: Fit, complexes: NDArray[np.int64]) -> Quadratic:
@@ -69,8 +83,17 @@ def linearised(problem: Problem, fit: Fit, complexes: NDArray[np.int64]) -> Quad
         atol=1e-9 * float(curves.scale.min()),
     ).concentration
     value = np.maximum(value, 0.0)
-    model = _Model(problem, constants, complexes, _profile(problem, fit))
-    return _accumulated(problem, fit, model, times, value, output)
+    slope, usual = curves.arrhenius, 0.0
+    profile = np.ones((len(value), 1))
+    if slope is not None:
+        usual = float(np.median(fit.unknowns.activation[fit.present]))
+        rate = np.exp(usual * slope)
+        # In units that change a constant e-fold at the extreme temperature: both of one size.
+        profile = np.stack([rate, rate * slope / np.abs(slope).max()], -1)
+    model = _Model(problem, constants, complexes, profile)
+    gram, right, constant = _accumulated(problem, fit, model, times, value, output)
+    steepest = 0.0 if slope is None else float(np.abs(slope).max())
+    return Quadratic(gram, right, constant, usual, steepest)
 
 
 @dataclass(frozen=True)
@@ -106,17 +129,6 @@ class _Model:
         return rates, law
 
 
-def _profile(problem: Problem, fit: Fit) -> NDArray[np.float64]:
-    """How effects depend on the run's temperature, shape (r, parts)."""
-    slope = problem.curves.arrhenius
-    if slope is None:
-        return np.ones((len(problem.curves.time), 1))
-    usual = np.median(fit.unknowns.activation[fit.present])
-    rate = np.exp(usual * slope)
-    # In units that change a constant e-fold at the extreme temperature: the two stay comparable.
-    return np.stack([rate, rate * slope / np.abs(slope).max()], -1)
-
-
 def _grid(time: NDArray[np.float64]) -> tuple[NDArray, list[int]]:
     """Refine times (r, T): those of all steps with their middles, and where measured ones are."""
     n_times = time.shape[1]
@@ -140,7 +152,7 @@ def _accumulated(
     times: NDArray,
     value: NDArray,
     output: list[int],
-) -> Quadratic:
+) -> tuple[NDArray, NDArray, float]:
     """Integrate all effects, the fitted law and initial concentrations; gather their squares."""
     curves = problem.curves
     n_runs, n_species = curves.initial.shape
@@ -193,7 +205,7 @@ def _accumulated(
             constant += float((rest**2).sum())
             m += 1
     if gram is None:
-        return Quadratic(total[:-1, :-1], right.sum(0), constant, problem.n_values)
+        return total[:-1, :-1], right.sum(0), constant
     return _without_starts(problem, fit, gram, right, constant, n_effects)
 
 
@@ -204,7 +216,7 @@ def _without_starts(
     right: NDArray,
     constant: float,
     n_effects: int,
-) -> Quadratic:
+) -> tuple[NDArray, NDArray, float]:
     """Eliminate initial concentrations, each run's own, held by their own measurement."""
     weight = problem.full_start_weight
     drift = problem.curves.initial - fit.unknowns.initial
@@ -221,4 +233,4 @@ def _without_starts(
     )
     left = right[:, :n_effects].sum(0) - np.einsum("rqs,rs->q", mixed, solved[..., -1])
     constant -= float(np.einsum("rs,rs->", right[:, n_effects:], solved[..., -1]))
-    return Quadratic(whole, left, constant, problem.n_values)
+    return whole, left, constant

@@ -25,7 +25,8 @@ class Curves:
     time
         Shape (r, T), rising, 0 first; where a run has fewer points its last time is repeated.
     value
-        Concentrations, shape (r, T, S), NaN where nothing was measured.
+        Concentrations, shape (r, T, S), NaN where nothing was measured; all NaN for a hidden
+        species.
     initial
         Concentrations at time 0, shape (r, S).
     start_known
@@ -45,6 +46,11 @@ class Curves:
     def measured(self) -> NDArray[np.bool_]:
         """Which values say something: those after time 0, shape (r, T, S)."""
         return np.isfinite(self.value) & (self.time > 0)[..., None]
+
+    @property
+    def hidden(self) -> NDArray[np.bool_]:
+        """Which species are never measured, shape (S,)."""
+        return ~np.isfinite(self.value).any((0, 1))
 
     @property
     def reference_temperature(self) -> float | None:
@@ -69,8 +75,12 @@ class Curves:
 
     @property
     def scale(self) -> NDArray[np.float64]:
-        """Largest concentration of each species, shape (S,); 1 for one that is never there."""
-        largest = np.nanmax(np.abs(self.value), axis=(0, 1))
+        """Largest concentration of each species, shape (S,); 1 for one that is never there.
+
+        A hidden one counts as the largest of all.
+        """
+        largest = np.abs(np.nan_to_num(self.value)).max((0, 1))
+        largest[self.hidden] = largest.max(initial=0.0)
         return np.where(largest > 0, largest, 1.0)
 
 
@@ -82,13 +92,15 @@ def read(runs: xr.Dataset) -> Curves:
     runs
         ``concentration`` (run, time, species) and ``time`` (run, time) or (time,), NaN where there
         is no value; the first time of a run is its start. ``initial`` (run, species) where initial
-        concentrations are known exactly; else the first measured ones count, noise and all.
+        concentrations are known exactly; else the first measured ones count, noise and all. One
+        species may have no values, if its initial concentrations are given. ``temperature`` (run,)
+        in kelvin where runs differ in it.
 
     Raises
     ------
     ValueError
         Variables that are missing or of other dimensions, times that fall, no point after the
-        start, initial concentrations that are unknown or negative.
+        start, initial concentrations that are unknown or negative, temperatures that are none.
     """
     missing = [name for name in ("concentration", "time") if name not in runs.variables]
     if missing:
@@ -120,10 +132,6 @@ def read(runs: xr.Dataset) -> Curves:
     absent = np.arange(time.shape[1]) >= n_points[:, None]
     time = np.where(absent, last, time) - time[:, :1]
     value[absent] = np.nan
-    never = ~np.isfinite(value).any((0, 1))
-    if never.any():
-        names = ", ".join(np.array(species)[never])
-        raise ValueError(f"{names}: no value in any run; leave species out that are not measured")
     infinite = np.isinf(value)
     if infinite.any():
         run, at, j = np.argwhere(infinite)[0]
@@ -137,7 +145,41 @@ def read(runs: xr.Dataset) -> Curves:
             f"run {run}: {species[j]} starts at {initial[run, j]}, expected a concentration; give "
             "initial (run, species) where the start was not measured"
         )
-    return Curves(species, time, value, initial, "initial" in runs)
+    _refuse_gaps(value, species, "initial" in runs)
+    return Curves(species, time, value, initial, "initial" in runs, _temperature(runs))
+
+
+def _refuse_gaps(value: NDArray[np.float64], species: tuple[str, ...], start_known: bool) -> None:
+    """Refuse species that are not measured, but for one whose start is known."""
+    lacking = ~np.isfinite(value[:, 1:]).any(1)
+    hidden = lacking.all(0)
+    names = ", ".join(np.array(species)[hidden])
+    if hidden.any() and not start_known:
+        raise ValueError(
+            f"{names}: no value in any run; give initial (run, species), its concentrations at the "
+            "start, or leave out what is not measured"
+        )
+    if hidden.sum() > 1:
+        raise ValueError(f"{names}: no values; expected at most one species that is not measured")
+    if (lacking & ~hidden).any():
+        run, j = np.argwhere(lacking & ~hidden)[0]
+        raise ValueError(
+            f"run {run}: {species[j]} has no value after the start but has in other runs; leave "
+            "the run out"
+        )
+
+
+def _temperature(runs: xr.Dataset) -> NDArray[np.float64] | None:
+    """Read temperatures; None where there are none, or all are the same."""
+    if "temperature" not in runs.variables:
+        return None
+    temperature = runs["temperature"].values.astype(np.float64)
+    if temperature.shape != (runs.sizes["run"],) or not (temperature > 0).all():
+        raise ValueError(
+            "temperature: expected one number in kelvin for each run, got "
+            f"{np.array2string(temperature, threshold=6)}"
+        )
+    return temperature if np.ptp(temperature) > 0 else None
 
 
 def _as_in_networks(names: list[str]) -> tuple[str, ...]:

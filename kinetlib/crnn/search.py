@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kinetlib.crnn.choose import Choice, Chooser
 from kinetlib.crnn.fit import COARSE, FINE, Fit, Problem, Unknowns
 from kinetlib.crnn.library import Library
-from kinetlib.crnn.linear import linearised
+from kinetlib.crnn.linear import Quadratic, linearised
 from kinetlib.crnn.runs import Curves
 
 _FITTED = 4  # subsets of each round that are fitted
@@ -81,7 +81,7 @@ class Search:
             chooser = Chooser(self.library, quadratic, self.price, self.most)
             chooser.search(best.members if best else ())
             choices = [one for one in chooser.best(_FITTED) if one.members]
-            candidates = self._fitted(choices, around[1].unknowns.initial)
+            candidates = self._fitted(choices, quadratic, around[1].unknowns.initial)
             found = min(candidates, key=lambda one: one.criterion, default=None)
             if found is None or (best is not None and found.criterion >= best.criterion - 1e-3):
                 break
@@ -89,7 +89,9 @@ class Search:
             around = best.problem, best.fit
         return best and self._well_fitted(best)
 
-    def _fitted(self, choices: list[Choice], initial: NDArray[np.float64]) -> list[Candidate]:
+    def _fitted(
+        self, choices: list[Choice], quadratic: Quadratic, initial: NDArray[np.float64]
+    ) -> list[Candidate]:
         """Fit choices, new ones in one network of all their reactions."""
         new = [one for one in choices if one.members not in self.tried]
         pool = np.array(sorted({number for one in new for number in one.members}), dtype=int)
@@ -97,17 +99,13 @@ class Search:
             problem = Problem(self.library.network(pool), self.curves, self.noise)
         for choice in new:
             positions = np.searchsorted(pool, choice.members)
-            unknowns = self._started(choice, positions, len(pool), initial)
+            constants, activation = np.zeros(len(pool)), np.zeros(len(pool))
+            constants[positions] = np.maximum(choice.values[:, 0], 1e-12)
+            activation[positions] = quadratic.activations(choice.values)
+            unknowns = Unknowns(constants, activation, initial)
             fit = problem.fit(unknowns, rounds=2, fall=COARSE)
             self._keep(choice.members, problem, positions, fit)
         return [self.tried[one.members] for one in choices]
-
-    def _started(
-        self, choice: Choice, positions: NDArray, size: int, initial: NDArray[np.float64]
-    ) -> Unknowns:
-        constants, activation = np.zeros(size), np.zeros(size)
-        constants[positions] = np.maximum(choice.values[:, 0], 1e-12)
-        return Unknowns(constants, activation, initial)
 
     def _keep(
         self, members: Members, problem: Problem, positions: Iterable[int], fit: Fit

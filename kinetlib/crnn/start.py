@@ -10,6 +10,7 @@ integral (Schaeffer, McCalla, Phys. Rev. E 96, 023302, 2017).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,27 +26,47 @@ from kinetlib.crnn.runs import FLOOR, Curves
 
 _FINE = 201  # times of a smoothed run that integrals are taken over
 _WINDOWS = 20  # parts of a run over which changes are compared
+_ENERGIES = (0.0, 50.0, 100.0)  # kJ/mol
 _FEWEST = 6  # points that a smoothing spline needs
 
 
-def smoothed(curves: Curves, noise: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Smooth all curves: times (r, F) and concentrations (r, F, S), none negative.
+@dataclass(frozen=True)
+class Smooth:
+    """Curves without their noise, at F times of each run.
 
-    Parameters
+    Attributes
     ----------
-    curves
-        Runs; a species without any value in a run is an error.
-    noise
-        Standard deviation of the noise relative to the value.
+    part
+        Times as parts of a run's length, shape (F,).
+    length
+        Of each run, shape (r,).
+    value
+        Concentrations, shape (r, F, S), none negative; NaN for a hidden species.
+    variance
+        Of the noise of a value measured there, shape (r, F, S).
     """
-    n_runs, _, n_species = curves.value.shape
-    # Dense at the start, where curves bend most.
-    time = curves.time[:, -1:] * np.linspace(0, 1, _FINE) ** 2
-    found = np.empty((n_runs, _FINE, n_species))
-    for run in range(n_runs):
-        for j in range(n_species):
-            found[run, :, j] = _smooth(curves, run, j, noise)(time[run])
-    return time, np.maximum(found, 0.0)
+
+    part: NDArray[np.float64]
+    length: NDArray[np.float64]
+    value: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+    def thinned(self, every: int) -> Smooth:
+        """Return one time out of so many."""
+        return Smooth(
+            self.part[::every], self.length, self.value[:, ::every], self.variance[:, ::every]
+        )
+
+
+def smoothed(curves: Curves, noise: float) -> Smooth:
+    """Smooth all curves, whose noise has a standard deviation relative to the value."""
+    part, length = np.linspace(0, 1, _FINE) ** 2, curves.time[:, -1]  # dense where curves bend most
+    value = np.full((len(length), _FINE, len(curves.species)), np.nan)
+    for run in range(len(length)):
+        for j in np.flatnonzero(~curves.hidden):
+            value[run, :, j] = _smooth(curves, run, j, noise)(part * length[run])
+    value = np.maximum(value, 0.0)
+    return Smooth(part, length, value, (noise * value) ** 2 + (FLOOR * curves.scale) ** 2)
 
 
 def _smooth(curves: Curves, run: int, j: int, noise: float) -> Callable[[NDArray], NDArray]:
@@ -62,7 +83,10 @@ def _smooth(curves: Curves, run: int, j: int, noise: float) -> Callable[[NDArray
     if len(t) < _FEWEST:
         return PchipInterpolator(t, y)
     weight = 1 / np.hypot(noise * np.abs(y), FLOOR * curves.scale[j])
-    return make_splrep(t, y, w=weight, s=len(t))
+    with warnings.catch_warnings():
+        # Where no spline leaves just that much, one that leaves nearly that much does as well.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return make_splrep(t, y, w=weight, s=len(t))
 
 
 @dataclass(frozen=True)
@@ -76,42 +100,126 @@ class Balance:
     changes
         Change of each species over each window, over its noise, shape (windows, S).
     made
-        What each effect makes of its species meanwhile, over the same noise, shape (windows, E).
+        What each effect makes of its species meanwhile, over the same noise, with each of the
+        activation energies, shape (windows, E, energies).
+    energies
+        These, in kJ/mol.
     """
 
     effects: Effects
     changes: NDArray[np.float64]
     made: NDArray[np.float64]
+    energies: NDArray[np.float64]
 
     @classmethod
-    def of(cls, curves: Curves, effects: Effects, noise: float) -> Balance:
-        """Integrate the monomials of smoothed curves."""
-        time, value = smoothed(curves, noise)
-        # All runs share the parts of their length.
-        part, length = time[0] / time[0, -1], time[:, -1]
-        monomials = effects.monomials(value) * length[:, None, None]
-        integral = cumulative_simpson(monomials, x=part, axis=1, initial=0.0)
-        ends = np.unique(np.searchsorted(part, np.linspace(0, 1, _WINDOWS + 1)).clip(0, _FINE - 1))
-        middle = (value[:, ends[1:]] + value[:, ends[:-1]]) / 2
-        deviation = np.hypot(noise * middle, FLOOR * curves.scale)
+    def of(
+        cls, smooth: Smooth, effects: Effects, arrhenius: NDArray[np.float64] | None = None
+    ) -> Balance:
+        """Integrate the monomials of smoothed curves.
+
+        Parameters
+        ----------
+        smooth
+            Curves of all species.
+        effects
+            What species may do.
+        arrhenius
+            Change of ln k in each run with 1 kJ/mol of activation energy, shape (r,). Effects then
+            come with a few activation energies, and what they mix to is one in between.
+        """
+        value, part = smooth.value, smooth.part
+        energies = np.array(_ENERGIES if arrhenius is not None else (0.0,))
+        slope = np.zeros(len(value)) if arrhenius is None else arrhenius
+        rate = smooth.length[:, None] * np.exp(slope[:, None] * energies)
+        integral = cumulative_simpson(effects.monomials(value), x=part, axis=1, initial=0.0)
+        ends = np.searchsorted(part, np.linspace(0, 1, _WINDOWS + 1)).clip(0, len(part) - 1)
+        ends = np.unique(ends)
+        deviation = np.sqrt((smooth.variance[:, ends[1:]] + smooth.variance[:, ends[:-1]]) / 2)
         changes = np.diff(value[:, ends], axis=1) / deviation
         made = np.diff(integral[:, ends], axis=1) * effects.sign / deviation[..., effects.changed]
+        made = made[..., None] * rate[:, None, None]
         windows = changes.shape[0] * changes.shape[1]
-        return cls(effects, changes.reshape(windows, -1), made.reshape(windows, -1))
+        return cls(
+            effects,
+            changes.reshape(windows, -1),
+            made.reshape(windows, len(effects), -1),
+            energies,
+        )
 
-    def solve(self, rng: Generator | None = None) -> NDArray[np.float64]:
-        """Return the constant of each effect, zero for most, shape (E,).
+    def solve(
+        self, rng: Generator | None = None, *, price: float | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Find the constant of each effect, zero for most.
 
-        With `rng` the windows are a bootstrap sample, which gives another start.
+        With `rng` the windows are a bootstrap sample, which gives another start. An effect has to
+        lower the sum of squares by `price`, by default the logarithm of the number of windows.
+
+        Returns
+        -------
+        ndarray, ndarray, ndarray
+            Constants (E,) and activation energies (E,), and what is left of the changes of each
+            species, as a sum of squares (S,).
         """
-        n = len(self.changes)
+        n, n_species = self.changes.shape
         drawn = np.arange(n) if rng is None else rng.integers(0, n, n)
-        constants = np.zeros(len(self.effects))
-        for j in range(self.changes.shape[1]):
+        price = np.log(n) if price is None else price
+        shares = np.zeros(self.made.shape[1:])
+        left = np.zeros(n_species)
+        for j in range(n_species):
             own = np.flatnonzero(self.effects.changed == j)
-            columns = self.made[np.ix_(drawn, own)]
-            size = np.linalg.norm(columns, axis=0)
-            own, columns, size = own[size > 0], columns[:, size > 0], size[size > 0]
-            if len(own):
-                constants[own] = nnls(columns / size, self.changes[drawn, j])[0] / size
-        return constants
+            shares[own], left[j] = _sparse(
+                self.made[np.ix_(drawn, own)], self.changes[drawn, j], price
+            )
+        constants = shares.sum(1)
+        mixed = shares @ self.energies
+        return constants, mixed / np.where(constants > 0, constants, 1.0), left
+
+
+def _sparse(
+    made: NDArray[np.float64], changes: NDArray[np.float64], price: float
+) -> tuple[NDArray[np.float64], float]:
+    """Explain changes (n,) by effects (n, E, energies), those that are worth a price.
+
+    Effects leave one by one, that first which the fit misses least.
+
+    Returns
+    -------
+    ndarray, float
+        Shares of the energies in each effect (E, energies), none negative; and the sum of squares
+        that is left.
+    """
+    n, n_effects, n_energies = made.shape
+    size = np.linalg.norm(made, axis=0)
+    size = np.where(size > 0, size, np.inf)
+    # The same least squares in as many equations as unknowns.
+    basis, columns = np.linalg.qr((made / size).reshape(n, -1))
+    target = basis.T @ changes
+    columns = columns.reshape(len(columns), n_effects, n_energies)
+    staying = np.arange(n_effects)
+    while True:
+        found, rest = nnls(columns[:, staying].reshape(len(columns), -1), target)
+        found = found.reshape(len(staying), n_energies)
+        staying, found = staying[found.any(1)], found[found.any(1)]
+        if not len(staying):
+            break
+        missed = _missed(columns[:, staying], found)
+        if missed.min() > price:
+            break
+        staying = np.delete(staying, int(missed.argmin()))
+    shares = np.zeros((n_effects, n_energies))
+    shares[staying] = found / size[staying]
+    return shares, rest**2 + float(changes @ changes - target @ target)
+
+
+def _missed(columns: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By how much the sum of squares grows without each effect, shape (E,)."""
+    used = found > 0
+    matrix = columns[:, used]
+    covariance = np.linalg.pinv(matrix.T @ matrix, rcond=1e-12, hermitian=True)
+    owner, values = np.nonzero(used)[0], found[used]
+    missed = np.empty(len(found))
+    for one in range(len(found)):
+        at = np.flatnonzero(owner == one)
+        block = covariance[np.ix_(at, at)]
+        missed[one] = values[at] @ np.linalg.lstsq(block, values[at], rcond=None)[0]
+    return missed
