@@ -217,7 +217,8 @@ def _judged(name: str, method: str, seed: int) -> dict[str, Any]:
     setting = SETTINGS[name]
     held_out = CASES[setting.case].held_out(seed, n_times=setting.n_times, noise=setting.noise)
     cores = len(psutil.Process().cpu_affinity())
-    return {"cores": cores, **judged(method, setting.task(seed), held_out)}
+    made_by = {"cores": cores, "commit": provenance.attributes().get("commit")}
+    return {**made_by, **judged(method, setting.task(seed), held_out)}
 
 
 def _cold(name: str, seed: int) -> dict[str, Any]:
