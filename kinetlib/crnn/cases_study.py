@@ -174,6 +174,7 @@ def _method(records: dict[int, dict], oracle: dict[int, dict]) -> dict[str, Any]
             for kind in ("seconds", "processor_seconds")
         },
         "refused": sum("refused" in record for record in records.values()),
+        "commits": sorted({record.get("commit") or "not noted" for record in records.values()}),
     }
     for kind in ("equivalent", "same_terms"):
         made[kind] = _share(
