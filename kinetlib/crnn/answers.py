@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,8 +18,9 @@ from kinetlib.crnn.cases import Case
 from kinetlib.crnn.discovery import discover
 from kinetlib.crnn.fit import Problem
 from kinetlib.crnn.noise import estimate_noise
-from kinetlib.crnn.runs import read
+from kinetlib.crnn.runs import GAS_CONSTANT, read
 from kinetlib.crnn.scores import Law, Side
+from kinetlib.network import Network
 
 EQUIVALENT = 0.1  # share of the true value within which terms of another network count as equal
 
@@ -30,19 +32,36 @@ class Answer:
     Attributes
     ----------
     law
-        What it simulates.
+        What it simulates, given a temperature in kelvin, or None where all runs have the same.
     reactions
-        Its reactions in whole numbers with their constants; None where it has none.
+        Its reactions in whole numbers with their constants, at the reference temperature of the
+        case where there is one; None where it has none.
+    activation
+        Likewise with activation energies in kJ/mol; None without temperatures.
     text
         The same for a reader.
     more
         What else is worth keeping.
     """
 
-    law: Law
+    law: Callable[[float | None], Law]
     reactions: Mapping[tuple[Side, Side], float] | None = None
+    activation: Mapping[tuple[Side, Side], float] | None = None
     text: str = ""
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    def predicted(self, runs: xr.Dataset) -> NDArray[np.float64]:
+        """Simulate runs from their initial concentrations, shape (run, time, species)."""
+        species, times = tuple(map(str, runs["species"].values)), runs["time"].values
+        initial = runs["initial"].values
+        if "temperature" not in runs:
+            return self.law(None).simulate(species, initial, times)
+        return np.concatenate(
+            [
+                self.law(float(kelvin)).simulate(species, start[None], times)
+                for start, kelvin in zip(initial, runs["temperature"].values, strict=True)
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -58,35 +77,64 @@ class Task:
 def by_discovery(task: Task) -> Answer:
     """Ask `discover`, told nothing but the most reactions."""
     found = discover(task.runs, task.n_reactions, seed=task.seed)
-    network, constants = found.to_network(), found.rate_constants
+    network, kelvin = found.to_network(), task.case.reference_temperature
     more = {
         name: getattr(found, name)
         for name in ("noise", "loss", "noise_floor", "chi_squared", "agreeing")
     }
+    if kelvin is None:
+        return _of_network(network, found.rate_constants, found.text(), more)
     return Answer(
-        Law.of(network, constants), scores.reactions(network, constants), found.text(), more
+        lambda temperature: Law.of(network, found.constants_at(temperature)),
+        scores.reactions(network, found.constants_at(kelvin)),
+        scores.reactions(network, found.activation_energies),
+        found.text(),
+        more,
     )
 
 
 def by_oracle(task: Task) -> Answer:
     """Fit the constants of the true network, from the true ones on."""
-    curves = read(task.runs)
-    fit = Problem(task.case.network, curves, estimate_noise(curves)).fit(
-        np.asarray(task.case.constants)
+    curves, network = read(task.runs), task.case.network
+    problem = Problem(network, curves, estimate_noise(curves))
+    unknowns = problem.unknowns(np.asarray(task.case.constants))
+    if curves.temperature is None:
+        return _of_network(network, problem.fit(unknowns).constants)
+    energies = np.asarray(task.case.activation_energies)
+    fit = problem.fit(replace(unknowns, activation=energies))
+    middle, activation = curves.reference_temperature, fit.unknowns.activation
+
+    def constants_at(temperature: float) -> NDArray[np.float64]:
+        inverse = 1 / middle - 1 / temperature
+        return fit.constants * np.exp(activation * inverse / GAS_CONSTANT)
+
+    return Answer(
+        lambda temperature: Law.of(network, constants_at(temperature)),
+        scores.reactions(network, constants_at(task.case.reference_temperature)),
+        scores.reactions(network, activation),
     )
-    network = task.case.network
-    return Answer(Law.of(network, fit.constants), scores.reactions(network, fit.constants))
+
+
+def _of_network(
+    network: Network,
+    constants: NDArray[np.float64],
+    text: str = "",
+    more: Mapping[str, Any] | None = None,
+) -> Answer:
+    law = Law.of(network, constants)
+    return Answer(lambda _: law, scores.reactions(network, constants), None, text, more or {})
 
 
 def by_derivatives(task: Task) -> Answer:
     """Match derivatives, told half of the smallest true coefficient as threshold."""
-    return Answer(baselines.derivative_matching(task.runs, threshold(task.case)))
+    found = baselines.derivative_matching(task.runs, threshold(task.case))
+    return Answer(lambda _: found)
 
 
 def by_sindy(task: Task, ridge: float) -> Answer:
     """Ask PySINDy in weak form, told the same threshold."""
     found = baselines.weak_sindy(task.runs, threshold(task.case), seed=task.seed, ridge=ridge)
-    return Answer(found)
+    return Answer(lambda _: found)
 
 
 def by_published_recipe(task: Task) -> Answer:
@@ -94,8 +142,9 @@ def by_published_recipe(task: Task) -> Answer:
     trained = published_recipe.train(task.runs, task.n_reactions, seed=task.seed)
     pruned = trained.pruned()
     constants = np.exp(pruned.log_constants)
+    law = Law(pruned.species, pruned.w_in, constants[:, None] * pruned.w_out)
     return Answer(
-        Law(pruned.species, pruned.w_in, constants[:, None] * pruned.w_out),
+        lambda _: law,
         _rounded(pruned),
         more={
             "w_in": pruned.w_in.tolist(),
@@ -122,33 +171,42 @@ def judged(method: str, task: Task, held_out: xr.Dataset) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``seconds`` of wall time; ``exact``, whether the reactions are the true ones in whole
-        numbers; ``equivalent``, whether at least all terms are, within a tenth; ``same_terms``,
-        whether the same monomials change the same species; ``log_errors`` of the constants where
-        exact; ``held_out`` and ``held_out_log``, errors on held-out runs, None where one could not
-        be simulated; ``refused``, the message where a method refuses.
+        ``seconds`` of wall time and ``processor_seconds``, compilers included; ``exact``, whether
+        the reactions are the true ones in whole numbers; ``equivalent``, whether at least all terms
+        are, within a tenth; ``same_terms``, whether the same monomials change the same species;
+        where exact ``log_errors`` of the constants, and relative ``activation_errors`` where there
+        are activation energies; ``held_out`` and ``held_out_log``, errors on held-out runs, None
+        where one could not be simulated; ``refused``, the message where a method refuses.
     """
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), _processor_seconds()
+    refused = None
     try:
         answer = METHODS[method](task)
     except ValueError as error:
-        return {"seconds": time.perf_counter() - begun, "exact": False, "refused": str(error)}
-    seconds = time.perf_counter() - begun
+        refused = {"exact": False, "refused": str(error)}
+    spent = {
+        "seconds": time.perf_counter() - begun,
+        "processor_seconds": _processor_seconds() - used,
+    }
+    if refused:
+        return {**spent, **refused}
     case, truth = task.case, Law.of(task.case.network, task.case.constants)
-    errors = (
-        None
-        if answer.reactions is None
-        else scores.log_errors(answer.reactions, case.network, case.constants)
-    )
-    predicted = answer.law.simulate(
-        case.network.species, held_out["initial"].values, held_out["time"].values
-    )
+    law = answer.law(case.reference_temperature)
+    errors = activation = None
+    if answer.reactions is not None:
+        errors = scores.log_errors(answer.reactions, case.network, case.constants)
+    if answer.activation is not None:
+        activation = scores.relative_errors(
+            answer.activation, case.network, case.activation_energies
+        )
+    predicted = answer.predicted(held_out)
     return {
-        "seconds": seconds,
+        **spent,
         "exact": errors is not None,
-        "equivalent": scores.equivalent(answer.law, truth, EQUIVALENT),
-        "same_terms": scores.same_terms(answer.law, truth),
+        "equivalent": scores.equivalent(law, truth, EQUIVALENT),
+        "same_terms": scores.same_terms(law, truth),
         "log_errors": None if errors is None else errors.tolist(),
+        "activation_errors": None if activation is None else activation.tolist(),
         "held_out": _finite(scores.mean_absolute_error(predicted, held_out)),
         "held_out_log": _finite(scores.mean_absolute_log_error(predicted, held_out)),
         "text": answer.text,
@@ -160,6 +218,11 @@ def threshold(case: Case) -> float:
     """Return half of the smallest true coefficient."""
     terms = Law.of(case.network, case.constants).terms()
     return min(abs(value) for own in terms.values() for value in own.values()) / 2
+
+
+def _processor_seconds() -> float:
+    """Seconds of processors that this process and those it started have used."""
+    return sum(os.times()[:4])
 
 
 def _rounded(trained: published_recipe.Trained) -> dict[tuple[Side, Side], float]:

@@ -17,13 +17,13 @@ import xarray as xr
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib.crnn.runs import FLOOR
+from kinetlib.crnn.runs import FLOOR, GAS_CONSTANT
 from kinetlib.integrate import integrate
 from kinetlib.network import Network, parse
 from kinetlib.sensitivity import sensitivities
 
-GAS_CONSTANT = 8.31446261815324  # J/mol/K
 _CALORIE = 4.184  # J
+_REFERENCE = 333.0  # K, in the middle of the biodiesel's runs
 _ENTROPY = 20261  # of all seeds here, so that no other study draws the same numbers
 
 
@@ -36,7 +36,7 @@ class Case:
     network
         R reactions among S species.
     constants
-        True rate constants, shape (R,), at `reference` where they depend on temperature.
+        True rate constants, shape (R,), at `reference_temperature` where they depend on it.
     start
         Draws initial concentrations of n runs: ``start(rng, n)`` has shape (n, S).
     horizon, n_times
@@ -46,10 +46,10 @@ class Case:
     noise
         Standard deviation relative to the value.
     activation_energies
-        In J/mol, shape (R,); None where all runs have one temperature.
-    temperatures, reference
-        Range that temperatures of runs are drawn from, and that at which constants are compared,
-        in kelvin.
+        In kJ/mol, shape (R,); None where all runs have one temperature.
+    temperatures, reference_temperature
+        Range that temperatures of runs are drawn from, and that of `constants`, in kelvin; None
+        likewise.
     hidden
         Species that nobody measured.
     """
@@ -64,7 +64,7 @@ class Case:
     noise: float = 0.05
     activation_energies: tuple[float, ...] | None = None
     temperatures: tuple[float, float] | None = None
-    reference: float = 333.0
+    reference_temperature: float | None = None
     hidden: tuple[str, ...] = ()
 
     def rate_constants(self, temperature: NDArray[np.float64] | None) -> NDArray[np.float64]:
@@ -72,7 +72,7 @@ class Case:
         constants = np.asarray(self.constants)
         if self.activation_energies is None:
             return constants
-        inverse = 1 / np.asarray(temperature)[:, None] - 1 / self.reference
+        inverse = 1 / np.asarray(temperature)[:, None] - 1 / self.reference_temperature
         return constants * np.exp(-np.asarray(self.activation_energies) / GAS_CONSTANT * inverse)
 
     def runs(
@@ -155,7 +155,7 @@ def cramer_rao(
     -------
     NDArray
         Of ln k, shape (R,); with temperatures, of ln k at the reference and then of the activation
-        energies in J/mol, shape (2R,).
+        energies in kJ/mol, shape (2R,).
     """
     temperature = runs["temperature"].values if "temperature" in runs else None
     run = sensitivities(
@@ -172,7 +172,7 @@ def cramer_rao(
     weight = np.where(seen & (deviation > 0), 1 / np.where(deviation > 0, deviation, 1.0), 0.0)
     slopes = run.log_constants * weight[..., None]
     if temperature is not None:
-        inverse = (1 / temperature - 1 / case.reference)[:, None, None, None]
+        inverse = (1 / temperature - 1 / case.reference_temperature)[:, None, None, None]
         slopes = np.concatenate([slopes, -slopes * inverse / GAS_CONSTANT], axis=-1)
     rows = slopes.reshape(-1, slopes.shape[-1])
     size = np.linalg.norm(rows, axis=0)
@@ -221,8 +221,8 @@ def _in_order(
 
 def _biodiesel_case(start: Callable[[Generator, int], NDArray], hidden: tuple[str, ...]) -> Case:
     logarithms = np.array([18.60, 19.13, 7.93])
-    energies = np.array([14.54, 14.42, 6.47]) * 1e3 * _CALORIE
-    at_reference = np.exp(logarithms - energies / GAS_CONSTANT / Case.reference)
+    energies = np.array([14.54, 14.42, 6.47]) * _CALORIE
+    at_reference = np.exp(logarithms - energies / GAS_CONSTANT / _REFERENCE)
     return Case(
         _BIODIESEL_NETWORK,
         tuple(at_reference.tolist()),
@@ -233,6 +233,7 @@ def _biodiesel_case(start: Callable[[Generator, int], NDArray], hidden: tuple[st
         n_held_out=10,
         activation_energies=tuple(energies.tolist()),
         temperatures=(323.0, 343.0),
+        reference_temperature=_REFERENCE,
         hidden=hidden,
     )
 

@@ -143,7 +143,7 @@ def summary(folder: Path) -> dict[str, Any]:
             if seeds and setting.level
             else None,
             "methods": {
-                method: _method(own, records.get("oracle", {}), limit)
+                method: _method(own, records.get("oracle", {}))
                 for method, own in records.items()
                 if own
             },
@@ -158,36 +158,37 @@ def _limit(setting: Setting, seeds: list[int], floor: float) -> NDArray[np.float
     return np.sqrt(np.mean(np.square(limits), axis=0))
 
 
-def _method(
-    records: dict[int, dict], oracle: dict[int, dict], limit: NDArray | None
-) -> dict[str, Any]:
+def _method(records: dict[int, dict], oracle: dict[int, dict]) -> dict[str, Any]:
     """Collect one method.
 
     Counts with Wilson intervals; seconds, median and largest; of the seeds with the true reactions
-    the errors of ln k, root mean square over seeds, largest, and over the Cramér-Rao limit; errors
-    on held-out runs over those of the oracle, seed by seed.
+    the errors of ln k and relative ones of activation energies, root mean square over seeds, median
+    and largest; errors on held-out runs over those of the oracle, seed by seed.
     """
     exact = np.array([record["exact"] for record in records.values()])
     made: dict[str, Any] = {
         "seeds": len(records),
         "exact": _share(exact),
-        "seconds": _spread([record["seconds"] for record in records.values()]),
+        **{
+            kind: _spread([record[kind] for record in records.values() if kind in record])
+            for kind in ("seconds", "processor_seconds")
+        },
         "refused": sum("refused" in record for record in records.values()),
+        "commits": sorted({record.get("commit") or "not noted" for record in records.values()}),
     }
     for kind in ("equivalent", "same_terms"):
         made[kind] = _share(
             np.array([record.get(kind) or record["exact"] for record in records.values()])
         )
-    errors = np.array([r["log_errors"] for r in records.values() if r.get("log_errors")])
-    if len(errors):
-        size = np.sqrt((errors**2).mean(0))
-        relative = np.abs(np.expm1(errors))
-        made["errors"] = {
-            "rms": size.tolist(),
-            "median": float(np.median(relative)),
-            "largest": float(relative.max()),
-            "over_cramer_rao": None if limit is None else (size / limit[: len(size)]).tolist(),
-        }
+    for kind, of in (("errors", "log_errors"), ("activation_errors", "activation_errors")):
+        errors = np.array([r[of] for r in records.values() if r.get(of)])
+        if len(errors):
+            relative = np.abs(np.expm1(errors) if of == "log_errors" else errors)
+            made[kind] = {
+                "rms": np.sqrt((errors**2).mean(0)).tolist(),
+                "median": float(np.median(relative)),
+                "largest": float(relative.max()),
+            }
     for kind in ("held_out", "held_out_log"):
         known = {seed: record.get(kind) for seed, record in records.items()}
         ratios = [
@@ -217,7 +218,8 @@ def _judged(name: str, method: str, seed: int) -> dict[str, Any]:
     setting = SETTINGS[name]
     held_out = CASES[setting.case].held_out(seed, n_times=setting.n_times, noise=setting.noise)
     cores = len(psutil.Process().cpu_affinity())
-    return {"cores": cores, **judged(method, setting.task(seed), held_out)}
+    made_by = {"cores": cores, "commit": provenance.attributes().get("commit")}
+    return {**made_by, **judged(method, setting.task(seed), held_out)}
 
 
 def _cold(name: str, seed: int) -> dict[str, Any]:

@@ -27,16 +27,18 @@ def percent(measure: Mapping[str, float]) -> str:
 def row(method: str, made: Mapping[str, Any]) -> dict[str, str]:
     """Write what the record says of a method in one setting."""
     errors, over = made.get("errors"), made["held_out_over_oracle"]
-    lost = made["not_simulated"]
+    used = made["processor_seconds"]
+    energies, lost = made.get("activation_errors"), made["not_simulated"]
     return {
         "seeds": f"{made['seeds']}",
         "found / %": percent(found(method, made)),
         "error of k, median / %": f"{100 * errors['median']:.2f}" if errors else "",
         "largest / %": f"{100 * errors['largest']:.2f}" if errors else "",
+        "error of E, largest / %": f"{100 * energies['largest']:.2f}" if energies else "",
         "held-out error over oracle's, median": f"{over['median']:.3f}" if over else "",
         "not to be simulated": f"{lost}" if lost else "",
         "seconds, median": f"{made['seconds']['median']:.2g}",
-        "longest": f"{made['seconds']['largest']:.2g}",
+        "of processors": f"{used['median']:.2g}" if used else "",
     }
 
 

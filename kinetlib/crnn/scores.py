@@ -141,6 +141,16 @@ def log_errors(
     return np.array([np.log(found[key] / truth[key]) for key in truth])
 
 
+def relative_errors(
+    found: Mapping[tuple[Side, Side], float], network: Network, values: ArrayLike
+) -> NDArray[np.float64] | None:
+    """Return found over true values less 1, shape (R,); None where the reactions differ."""
+    truth = reactions(network, values)
+    if found.keys() != truth.keys():
+        return None
+    return np.array([found[key] / truth[key] - 1 for key in truth])
+
+
 def mean_absolute_error(predicted: NDArray[np.float64], runs: xr.Dataset) -> float:
     """Return the mean absolute error over the range of each species; infinite where one failed."""
     measured = runs["concentration"].values

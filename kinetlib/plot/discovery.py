@@ -81,7 +81,7 @@ def success(shares: Mapping[str, Mapping[float, Ends]]) -> Figure:
         ax.plot(at, value, marker=marker, color=color, label=name)
     ax.set_xticks(range(len(levels)), [f"{100 * level:g}" for level in levels])
     ax.set(xlabel="noise / % of the value", ylabel="found / % of seeds", ylim=(-4, 104))
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
 
 
@@ -122,5 +122,5 @@ def errors_over_limit(
     ax.yaxis.set_minor_locator(NullLocator())
     ax.grid(axis="x", visible=False)
     ax.set_ylabel("error of k / %")
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
