@@ -1,4 +1,4 @@
-"""Can reactions of second order stand in for one of third order?
+"""Whether reactions of second order can stand in for one of third order.
 
 A step of three molecules, ``X_i + X_j + X_k -> products`` at the rate kappa x_i x_j x_k, as a pair
 of second-order steps through an intermediate Z: ``X_i + X_j <=> Z`` (k1, k-1) and

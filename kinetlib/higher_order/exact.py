@@ -53,7 +53,7 @@ class Exact:
         return TRUTHS[self.truth].constant * np.array(self.multiples, dtype=float)
 
     def initial(self, observed: ArrayLike, prepared: float = 1.0) -> NDArray[np.float64]:
-        """Initial concentrations of all species, hidden ones at `prepared` times their products."""
+        """Return all initial concentrations, hidden ones `prepared` times their products."""
         names = TRUTHS[self.truth].network.species
         known = dict(zip(names, np.asarray(observed, dtype=float).T, strict=True))
         for name, (one, other) in self.hidden.items():

@@ -125,7 +125,7 @@ class StandIn:
         return from_scales(kappa, ratio, eps)
 
     def initial(self, observed: ArrayLike) -> NDArray[np.float64]:
-        """Initial concentrations of all species, Z absent: shape (n, S) to (n, S')."""
+        """Return initial concentrations of all species, Z absent: (n, S) to (n, S')."""
         observed = np.asarray(observed, dtype=float)
         full = np.zeros((len(observed), len(self.network.species)))
         full[:, self.observed] = observed
