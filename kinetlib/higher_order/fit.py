@@ -20,6 +20,7 @@ from kinetlib.sensitivity import sensitivities
 
 NAMES = ("k1", "k-1", "k2")
 _TOLERANCE = {"rtol": 1e-8, "atol": 1e-11}
+_UNIT = 1e-2
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Fitted:
     k
         (k1, k-1, k2), shape (3,).
     cost
-        Sum of squared residuals, each species over its weight.
+        Sum of squared residuals, each over its deviation.
     """
 
     stand_in: StandIn
@@ -59,6 +60,7 @@ def fit(
     *,
     start: ArrayLike | None = None,
     deviation: ArrayLike | None = None,
+    exponent: float = 2.0,
 ) -> Fitted:
     """Fit those of k1, k-1 and k2 that are not held.
 
@@ -77,6 +79,8 @@ def fit(
     deviation
         Standard deviation of the noise of each value, to be broadcast to (n, T, S); by default the
         range of each species.
+    exponent
+        Power of the residuals that is summed, at least 2; a large one fits the largest residual.
 
     Raises
     ------
@@ -102,8 +106,11 @@ def fit(
             full = logs.copy()
             full[free] = moved
             value, slopes = curves_and_slopes(stand_in, np.exp(full), initial)
-            residual = (value - observed) * weight
-            slopes = slopes[..., free] * np.broadcast_to(weight, value.shape)[..., None]
+            share = (value - observed) * weight
+            # Squares of these are the powers asked for, in units in which 1 % of a range is 1.
+            size = (np.abs(share) / _UNIT) ** (exponent / 2 - 1)
+            residual = share * size
+            slopes = slopes[..., free] * (exponent / 2 * size * weight)[..., None]
             known[moved.tobytes()] = residual.ravel(), slopes.reshape(residual.size, -1)
         return known[moved.tobytes()]
 

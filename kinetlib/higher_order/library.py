@@ -4,8 +4,8 @@ The library holds every directed reaction between complexes of at most two molec
 observed species and Z, hence 117,480 networks of three. Screening solves no differential equation
 but that of Z: the observed concentrations are taken from the curves themselves (spline), Z follows
 along them by backward Euler steps, whose limit for fast reactions is the quasi-steady state, and
-what the reactions then turn over is compared with what the curves changed by. Constants are found by
-a few Levenberg-Marquardt steps. What is promising is simulated afterwards
+what the reactions then turn over is compared with what the curves changed by. A few
+Levenberg-Marquardt steps find constants. What is promising is simulated afterwards
 (`kinetlib.higher_order.search`).
 """
 

@@ -91,8 +91,9 @@ def find(
     track = Track.along(curves.time[0], value / unit)
     networks = library.networks(size, track.value[:, -1] - track.value[:, 0])
     progress(f"{len(networks):,} networks could have made the changes")
-    for left, logs in screen(library, networks, track, SCREENED):
-        progress(f"{len(left):,} are left")
+    for round_ in screen(library, networks, track, SCREENED):
+        progress(f"{len(round_[0]):,} are left")
+    left, logs = round_
     logs, cost = _refined(library, left, logs, curves, value, unit, track.pace, threads)
     progress("these were simulated and fitted")
     constants = np.exp(logs) * track.pace * unit ** (1.0 - library.orders[left].sum(2))

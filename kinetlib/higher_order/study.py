@@ -218,6 +218,7 @@ def summary(folder: Path, settings: Settings) -> dict[str, Any]:
             _bound_summary(of["bound"], stiffness)
             for stiffness in dict.fromkeys(r["L"] for r in of["bound"])
         ],
+        "wanted": {truth: sorted(network) for truth, network in WANTED.items()},
         "settings": json.loads(settings.model_dump_json()),
         "processor": provenance.processor(),
         **made,
