@@ -21,8 +21,9 @@ from scipy.stats import chi2
 from kinetlib.higher_order.fit import Fitted, best, fit
 from kinetlib.higher_order.stand_ins import STAND_INS, TRUTHS
 
-GRID = np.logspace(-1, 6, 11)  # L at which the profile is computed
+GRID = np.logspace(-1, 6, 11)  # L at which the profile is computed, and about the best
 CONFIDENCE = 0.95
+_NEAR = (0.6, 0.75, 0.87, 1.15, 1.35, 1.8)  # of the best L, where it is looked at more closely
 _FLOOR = 1e-3  # of a species' range: noise that is not relative
 
 
@@ -33,7 +34,7 @@ class Profile:
     Attributes
     ----------
     stiffness
-        Values of L, shape (G,).
+        Values of L, rising, shape (G,).
     deviance
         Minus twice the logarithm of the likelihood less that of its highest, shape (G,).
     bound
@@ -101,26 +102,20 @@ def profile(name: str, initial: ArrayLike, observed: ArrayLike, noise: float) ->
     fits: list[Fitted] = []
     for stiffness in GRID[::-1]:
         fits.append(at(stiffness, fits[-1].k if fits else pilot.k))
-    fits = fits[::-1]
-    cost = np.array([found.cost for found in fits])
-    nearest = fits[int(cost.argmin())]
+    nearest = min(fits, key=lambda found: found.cost)
     free = fit(stand_in, initial, observed, {}, start=nearest.k, deviation=deviation)
-    lowest = min(nearest.cost, free.cost)
-    excess = cost - lowest
+    fits += [free, *(at(free.k[1] * factor, free.k) for factor in _NEAR)]
+    fits.sort(key=lambda found: found.k[1])
+    stiffness = np.array([found.k[1] for found in fits])
+    cost = np.array([found.cost for found in fits])
+    excess = cost - cost.min()
     limit = chi2.ppf(2 * CONFIDENCE - 1, 1)
-    fits, at_cost = _with(free, fits)
-    allowed = int(np.flatnonzero(at_cost - lowest <= limit)[0])
+    allowed = int(np.flatnonzero(excess <= limit)[0])
     if allowed == 0:
-        return Profile(GRID, excess, 0.0)
+        return Profile(stiffness, excess, 0.0)
 
     def over(log_stiffness: float) -> float:
-        return at(np.exp(log_stiffness), fits[allowed].k).cost - lowest - limit
+        return at(np.exp(log_stiffness), fits[allowed].k).cost - cost.min() - limit
 
-    between = np.log([fits[allowed - 1].k[1], fits[allowed].k[1]])
-    return Profile(GRID, excess, float(np.exp(brentq(over, *between, xtol=1e-2))))
-
-
-def _with(free: Fitted, fits: list[Fitted]) -> tuple[list[Fitted], NDArray[np.float64]]:
-    """Put the free fit in its place along L, and list the costs."""
-    ordered = sorted([*fits, free], key=lambda found: found.k[1])
-    return ordered, np.array([found.cost for found in ordered])
+    between = np.log(stiffness[[allowed - 1, allowed]])
+    return Profile(stiffness, excess, float(np.exp(brentq(over, *between, xtol=1e-2))))

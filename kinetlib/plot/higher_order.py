@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -109,16 +109,17 @@ def curves_with_errors(
 
 @mpl.rc_context(STYLE)
 def profiles(
-    stiffness: ArrayLike, deviance: Mapping[str, ArrayLike], true: Mapping[str, float], limit: float
+    lines: Mapping[str, Sequence[tuple[ArrayLike, ArrayLike]]],
+    true: Mapping[str, float],
+    limit: float,
 ) -> Figure:
     """Draw the profile of the likelihood along L, one line a simulation.
 
     Parameters
     ----------
-    stiffness : array_like, shape (G,)
-        L, in 1/time.
-    deviance : mapping of str to array_like, shape (n, G)
-        Minus twice the logarithm of the likelihood less its least, by what made the curves.
+    lines : mapping of str to sequence of tuple
+        By what made the curves, for each simulation L, in 1/time, and minus twice the logarithm of
+        the likelihood less its least, shape (G,) both.
     true : mapping of str to float
         The L that made them; where it is infinite none is marked.
     limit : float
@@ -129,14 +130,14 @@ def profiles(
     matplotlib.figure.Figure
     """
     figure, ax = panels(width=6.4, height=3.4)
-    for i, (name, lines) in enumerate(deviance.items()):
-        style = {"color": PALETTE[i], "linestyle": DASHES[i]}
-        for number, line in enumerate(np.asarray(lines, dtype=float)):
-            ax.plot(stiffness, line, label=name if number == 0 else None, **style)
+    for i, (name, simulations) in enumerate(lines.items()):
+        style = {"color": PALETTE[i], "linestyle": DASHES[i], "linewidth": 1.2}
+        for number, (stiffness, deviance) in enumerate(simulations):
+            ax.plot(stiffness, deviance, label=name if number == 0 else None, **style)
         if np.isfinite(true[name]):
             ax.plot(true[name], 0, MARKERS[i], color=PALETTE[i], clip_on=False, zorder=3)
     ax.axhline(limit, color=FAINT, linewidth=1.0, linestyle="-")
-    ax.set(xscale="log", xlabel=r"$L$, 1/time", ylim=(0, 6 * limit))
+    ax.set(xscale="log", xlabel=r"$L$, 1/time", ylim=(0, 6 * limit), xlim=(1, 1e6))
     ax.set_ylabel(r"$-2\,\ln$ likelihood, less its least")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(deviance))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(lines))
     return figure
