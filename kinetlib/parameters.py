@@ -276,7 +276,7 @@ class HigherOrder(Parameters):
 
     seed: Seed = Field(10, description="root of all random numbers")
     stiffness: Annotated[ListOf[Positive], MinLen(3)] = Field(
-        [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6], description="largest constants L to fit at, rising"
+        [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6], description="largest constants, rising"
     )
     n_fitted: Count = Field(6, description="runs that constants are fitted to")
     n_held_out: Count = Field(20, description="other runs that errors are taken in")

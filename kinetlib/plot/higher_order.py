@@ -36,7 +36,7 @@ def errors_by_stiffness(
     -------
     matplotlib.figure.Figure
     """
-    figure, axes = panels(1, 2, height=4.2, sharey=True)
+    figure, axes = panels(1, 2, height=3.8, sharey=True)
     stiffness = np.asarray(stiffness, dtype=float)
     for ax, curves in zip(axes, (errors, limits), strict=True):
         for i, (name, values) in enumerate(curves.items()):
@@ -67,7 +67,7 @@ def errors_by_stiffness(
     )
     axes[0].set_ylabel("mean error over range")
     for ax in axes:
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1)
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure
 
 
