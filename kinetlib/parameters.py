@@ -282,7 +282,7 @@ class HigherOrder(Parameters):
     n_held_out: Count = Field(20, description="other runs that errors are taken in")
     training_steps: Count = Field(16_000, description="updates of the published recipe")
     n_reactions: Count = Field(3, description="reactions that the recipe may use")
-    network_size: Annotated[Integer, Ge(1), Le(3)] = Field(
+    network_size: Annotated[Integer, Ge(2), Le(3)] = Field(
         3, description="reactions of the networks searched, 3 of them take half a minute"
     )
     search_noise: Fraction = Field(0.01, description="noise of the curves searched, relative")

@@ -217,6 +217,9 @@ def test_a_network_with_a_hidden_species_is_found_in_curves():
     np.testing.assert_allclose(found[0].constants, [0.6, 0.4], rtol=1e-2)
     assert search.rank(found, {"A -> B"}) is None
     assert told
+    assert search.find(failure.runs_of(CUBIC, 2, 0.0, default_rng(0)), size=1) == []
+    with pytest.raises(ValueError, match="B: the same throughout"):
+        search.find(runs.assign(concentration=runs.concentration * [1, 0]), size=2)
     gap = runs.copy(deep=True)
     gap.concentration[1, 3, 0] = np.nan
     with pytest.raises(ValueError, match="all values measured"):

@@ -70,13 +70,16 @@ def find(
     Returns
     -------
     list of Candidate
-        Best first.
+        Best first; none where no network of this size could have made the changes.
 
     Raises
     ------
     ValueError
-        As `kinetlib.crnn.runs.read`; runs that differ in their times, values that are missing.
+        As `kinetlib.crnn.runs.read`; runs that differ in their times, values that are missing;
+        a species that never changes; `size` below 1.
     """
+    if size < 1:
+        raise ValueError(f"size: expected one reaction or more, got {size!r}")
     curves = read(runs)
     value = curves.value.copy()
     if curves.start_known:
@@ -86,11 +89,20 @@ def find(
             "the search needs runs at the same times with all values measured: interpolate, or "
             "leave out what is not"
         )
+    still = np.ptp(value, axis=(0, 1)) == 0
+    if still.any():
+        names = ", ".join(np.array(curves.species)[still])
+        raise ValueError(
+            f"{names}: the same throughout all runs, which no reaction explains; "
+            "leave out what never changes"
+        )
     library = Library(curves.species)
     unit = value.max()
     track = Track.along(curves.time[0], value / unit)
     networks = library.networks(size, track.value[:, -1] - track.value[:, 0])
     progress(f"{len(networks):,} networks could have made the changes")
+    if not len(networks):
+        return []
     for round_ in screen(library, networks, track, SCREENED):
         progress(f"{len(round_[0]):,} are left")
     left, logs = round_
