@@ -15,6 +15,7 @@ from kinetlib.higher_order import bound, failure, search, study
 from kinetlib.higher_order.exact import EXACT
 from kinetlib.higher_order.fit import best, curves_and_slopes, fit, slope
 from kinetlib.higher_order.library import Library, Track, screen
+from kinetlib.higher_order.limit_law import Law, law_of, limit_law
 from kinetlib.higher_order.stand_ins import STAND_INS, TRUTHS, errors, from_scales, to_scales
 from kinetlib.integrate import integrate
 from kinetlib.network import parse
@@ -57,6 +58,29 @@ def test_the_slow_manifold_has_the_law_of_the_truth(name, seed):
     np.testing.assert_allclose(
         slope_, truth.network.rhs(seen, [truth.constant])[0], rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("name", [n for n, s in STAND_INS.items() if s.multiples == (1, 1, 1)])
+def test_stand_ins_tend_to_the_law_of_their_truth(name):
+    stand_in = STAND_INS[name]
+    equations = [reaction.equation for reaction in stand_in.network.reactions]
+    for order in (equations, equations[::-1]):
+        assert limit_law(order) == law_of(TRUTHS[stand_in.truth].network)
+
+
+def test_laws_are_told_apart():
+    quartic = limit_law(["2 A -> Z", "Z -> 2 A", "2 Z -> A + B"])
+    assert quartic.orders == {("A", 4)} and quartic.net == law_of(parse("3 A -> B")).net
+    other = limit_law(["A + B -> B + Z", "Z -> A", "B + Z -> 2 B"])
+    assert other == law_of(parse("A + 2 B -> 3 B")) != law_of(parse("A + B -> 2 B"))
+    assert isinstance(other, Law)
+    for none in (
+        ["2 A -> Z", "Z -> B"],  # not three
+        ["2 A -> Z", "Z -> A", "A + Z -> B"],  # does not undo what makes Z
+        ["2 A -> B", "B -> 2 A", "A + B -> 2 B"],  # no Z
+        ["Z -> A", "A + Z -> B", "2 Z -> A"],  # nothing makes Z
+    ):
+        assert limit_law(none) is None
 
 
 def test_curves_agree_with_the_closed_solution():

@@ -28,6 +28,7 @@ from kinetlib.crnn import published_recipe
 from kinetlib.files import write_text
 from kinetlib.higher_order import bound, failure, search
 from kinetlib.higher_order.fit import best
+from kinetlib.higher_order.limit_law import law_of, limit_law
 from kinetlib.higher_order.stand_ins import STAND_INS, TRUTHS, errors
 
 console = Console()
@@ -200,7 +201,8 @@ def summary(folder: Path, settings: Settings) -> dict[str, Any]:
     -------
     dict
         ``errors`` as they are; ``failure`` a row for each trained network; ``search`` for each
-        reaction and noise the ranks and the share found; ``bound`` for each stiffness the bounds,
+        reaction and noise the ranks, the share found and the share whose first network tends to
+        the true law; ``bound`` for each stiffness the bounds,
         and the share of them that hold; what the study was made of.
     """
     records = [json.loads(p.read_text("utf-8")) for p in sorted((folder / "pieces").glob("*.json"))]
@@ -235,12 +237,15 @@ def _keys(records: list[dict]) -> list[tuple[str, float]]:
 def _search_summary(records: list[dict], truth: str, noise: float) -> dict[str, Any]:
     here = [r for r in records if (r["truth"], r["noise"]) == (truth, noise)]
     ranks = [r["rank"] for r in here]
+    true = law_of(TRUTHS[truth].network)
+    right = sum(limit_law(r["best"][0]["equations"]) == true for r in here)
     winners = [" ; ".join(r["best"][0]["equations"]) for r in here]
     return {
         "truth": truth,
         "noise": noise,
         "ranks": ranks,
         "found": share(sum(place is not None and place <= TOP for place in ranks), len(ranks)),
+        "right_law": share(right, len(ranks)),
         "first": {name: winners.count(name) for name in sorted(set(winners))},
         "seconds": float(np.median([r["seconds"] for r in here])),
         "longest_seconds": max(r["seconds"] for r in here),
