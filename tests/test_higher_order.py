@@ -272,7 +272,7 @@ def test_the_study_goes_on_where_it_was_interrupted(tmp_path):
         stiffness=(10.0, 100.0),
         failure_seeds=1,
         failure_steps=20,
-        failures=((CUBIC, 2, False), (CUBIC, 2, True)),
+        failures=((CUBIC, 2, "absent"), (CUBIC, 2, "silent"), (CUBIC, 2, "hidden")),
         searches=(),
         bound_simulations=1,
         bound_stiffness=(10.0, float("inf")),
@@ -286,7 +286,7 @@ def test_the_study_goes_on_where_it_was_interrupted(tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
     record = json.loads(json.dumps(study.summary(tmp_path, small), allow_nan=False))
     assert {entry["L"] for entry in record["bound"]} == {10.0, "inf"}
-    assert len(record["failure"]) == 2 and len(record["errors"]) == len(STAND_INS)
+    assert len(record["failure"]) == 3 and len(record["errors"]) == len(STAND_INS)
 
 
 def test_pieces_have_names_of_their_own_and_shares_are_wilsons():

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -54,13 +54,15 @@ class Settings(BaseModel):
     failure_seeds: int = 3
     failure_runs: int = 20
     failure_steps: int = 16_000
-    #: Reaction, reactions of the trained network, whether a species Z of zeros is measured.
-    failures: tuple[tuple[str, int, bool], ...] = (
-        (CUBIC, 2, False),
-        (CUBIC, 3, False),
-        (CUBIC, 4, False),
-        (AUTOCATALYTIC, 3, False),
-        (CUBIC, 4, True),
+    #: Reaction, reactions of the trained network, and Z: absent, silent where it is measured as
+    #: zero throughout, hidden where nothing of it is measured but that it starts at zero.
+    failures: tuple[tuple[str, int, Literal["absent", "silent", "hidden"]], ...] = (
+        (CUBIC, 2, "absent"),
+        (CUBIC, 3, "absent"),
+        (CUBIC, 4, "absent"),
+        (AUTOCATALYTIC, 3, "absent"),
+        (CUBIC, 4, "silent"),
+        (CUBIC, 3, "hidden"),
     )
     search_runs: int = 6
     #: Reaction, relative noise, seeds.
@@ -92,12 +94,12 @@ def pieces(settings: Settings) -> Iterator[tuple[str, Callable[[], dict[str, Any
     """Name each piece of the study, and give what does it."""
     for name in STAND_INS:
         yield f"errors-{_slug(name)}", lambda name=name: errors_of(name, settings)
-    for truth, n_reactions, silent in settings.failures:
+    for truth, n_reactions, z in settings.failures:
         for seed in range(settings.failure_seeds):
-            end = "-silent" if silent else ""
+            end = "" if z == "absent" else f"-{z}"
             yield (
                 f"failure-{_slug(truth)}-{n_reactions}{end}-{seed}",
-                lambda args=(truth, n_reactions, silent, seed): failed(*args, settings),
+                lambda args=(truth, n_reactions, z, seed): failed(*args, settings),
             )
     for truth, noise, n in settings.searches:
         for seed in range(n):
@@ -135,13 +137,14 @@ def errors_of(name: str, settings: Settings) -> dict[str, Any]:
     return {"kind": "errors", "name": name, "catalytic": stand_in.catalytic, "rows": rows}
 
 
-def failed(
-    truth: str, n_reactions: int, silent: bool, seed: int, settings: Settings
-) -> dict[str, Any]:
+def failed(truth: str, n_reactions: int, z: str, seed: int, settings: Settings) -> dict[str, Any]:
     """Train by the published recipe with its hinge on total order."""
     runs = failure.runs_of(truth, settings.failure_runs, 0.0, default_rng([settings.seed, 2]))
-    if silent:
+    n_seen = runs.sizes["species"]
+    if z != "absent":
         zeros = xr.zeros_like(runs.isel(species=[0])).assign_coords(species=["Z"])
+        if z == "hidden":
+            zeros["concentration"] = zeros.concentration.where(zeros.time == 0)
         runs = xr.concat([runs, zeros], "species")
     trained = published_recipe.train(
         runs, n_reactions, hinge=failure.HINGE, steps=settings.failure_steps, seed=seed
@@ -150,18 +153,23 @@ def failed(
         "kind": "failure",
         "truth": truth,
         "n_reactions": n_reactions,
-        "silent": silent,
+        "z": z,
         "loss": float(trained.losses[-1]),
         "w_in": trained.w_in.tolist(),
         "w_out": trained.w_out.tolist(),
         "log_constants": trained.log_constants.tolist(),
         "start": trained.start.tolist(),
     }
-    if not silent:
-        others = TRUTHS[truth].starts(settings.n_held_out, default_rng([settings.seed, 1]))
+    known = TRUTHS[truth]
+    others = known.starts(settings.n_held_out, default_rng([settings.seed, 1]))
+    if z == "absent":
         seen = failure.lumped(trained, truth, others)
         record |= {"order": float(seen.orders.sum()), "rate": seen.rate}
         record |= {"mean": seen.mean, "largest": seen.largest, "net": seen.net.tolist()}
+    else:
+        full = np.pad(others, ((0, 0), (0, 1)))
+        value = trained.simulate(full, known.times)[..., :n_seen]
+        record |= vars(errors(value, known.curves(others)))
     return record
 
 
