@@ -282,6 +282,24 @@ class ReactionDiscovery(Parameters):
     repeats: Count = Field(3, description="times that all is done with other runs")
 
 
+class HigherOrder(Parameters):
+    """Parameters of ``10_higher_order``."""
+
+    seed: Seed = Field(10, description="root of all random numbers")
+    stiffness: Annotated[ListOf[Positive], MinLen(3)] = Field(
+        [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6], description="largest constants, rising"
+    )
+    n_fitted: Count = Field(6, description="runs that constants are fitted to")
+    n_held_out: Count = Field(20, description="other runs that errors are taken in")
+    training_steps: Count = Field(16_000, description="updates of the published recipe")
+    n_reactions: Count = Field(3, description="reactions that the recipe may use")
+    network_size: Annotated[Integer, Ge(2), Le(3)] = Field(
+        3, description="reactions of the networks searched, 3 of them take half a minute"
+    )
+    search_noise: Fraction = Field(0.01, description="noise of the curves searched, relative")
+    n_bounds: Count = Field(3, description="simulations behind the profiles of the likelihood")
+
+
 # Smaller steps for the largest network, as for the released one.
 _EACH_NETWORK: dict[str, dict[str, Any]] = {
     network: {"network": network} for network in get_args(Network)
@@ -336,6 +354,7 @@ class Chapters(BaseModel):
     evaluation: Evaluation = Field(Evaluation(), alias="07_evaluation")
     limits: Limits = Field(Limits(), alias="08_limits")
     reaction_discovery: ReactionDiscovery = Field(ReactionDiscovery(), alias="09_discovery")
+    higher_order: HigherOrder = Field(HigherOrder(), alias="10_higher_order")
 
 
 CHAPTERS: Mapping[str, type[Parameters]] = {

@@ -124,6 +124,16 @@ MODULES: dict[str, list[str]] = {
         "evaluate",
         "plot",
     ],
+    "10_higher_order": [
+        *_KINETICS,
+        "sensitivity",
+        "_native_tangents.cpp",
+        "_radau_tangents",
+        "crnn",
+        "higher_order",
+        "evaluate",
+        "plot",
+    ],
 }
 
 #: Chapters whose files a chapter reads; when one of them ran again, so does the chapter.
@@ -145,6 +155,7 @@ DATA: dict[str, list[str]] = {
     "07_evaluation": ["data/published/*.csv", "data/models/*.*"],
     "08_limits": ["data/published/*.csv", "data/models/*.*", "data/studies/*.json"],
     "09_discovery": ["data/published/crnn.csv", "data/studies/crnn.json"],
+    "10_higher_order": ["data/studies/higher_order.json"],
 }
 
 #: Modules that write a page of the book themselves.

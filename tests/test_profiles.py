@@ -78,6 +78,7 @@ def test_runs_come_in_order_with_one_run_per_variant():
         "07_evaluation",
         "08_limits",
         "09_discovery",
+        "10_higher_order",
     ]
 
 

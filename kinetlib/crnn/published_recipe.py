@@ -11,7 +11,7 @@ and whose gradient is exact: the steps are differentiated backwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -82,8 +82,7 @@ class Trained:
         """Return the network without its smallest weights, as published: no fit follows."""
         w_out = np.where(np.abs(self.w_out) < threshold, 0.0, self.w_out)
         w_in = np.where(self.w_in < threshold, 0.0, self.w_in)
-        fields = {**vars(self), "w_in": w_in, "w_out": w_out}
-        return Trained(**fields)
+        return replace(self, w_in=w_in, w_out=w_out)
 
 
 def train(

@@ -18,6 +18,7 @@ from kinetlib.plot.figures import (
     training_curves,
     work_precision,
 )
+from kinetlib.plot.higher_order import curves_with_errors, errors_by_stiffness, profiles
 from kinetlib.plot.look import (
     DASHES,
     FAMILY_COLORS,
@@ -46,10 +47,12 @@ __all__ = [
     "concentration_curves",
     "confusion",
     "constants_known",
+    "curves_with_errors",
     "distributions",
     "error_against_measure",
     "errors_by_size",
     "errors_over_limit",
+    "errors_by_stiffness",
     "experiments",
     "family_color",
     "family_legend",
@@ -59,6 +62,7 @@ __all__ = [
     "mechanism_grid",
     "next_run",
     "panels",
+    "profiles",
     "ranges",
     "reliability",
     "selections",
