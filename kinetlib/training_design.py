@@ -61,7 +61,7 @@ class Settings(BaseModel):
     kernel_noise: float = Field(0.1, description="standard deviation the selectors reckon with")
     landmarks: int = Field(600, description="features of the kernel classifier")
     penalty: float = Field(30.0, description="inverse strength of its regularisation")
-    network_replicates: int = 3
+    network_replicates: int = 10
     network_methods: tuple[Selector, ...] = ("random", SOBOL, "i_greedy")
     network_sizes: tuple[int, ...] = (700, 1400)
     network_passes: int = Field(30_000, description="samples shown, whatever the size")
