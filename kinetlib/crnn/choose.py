@@ -23,7 +23,7 @@ from kinetlib.crnn.linear import Quadratic
 _RIDGE = 1e-9  # of a column's own square: collinear columns
 _SPARE = 4  # reactions more than wanted, on the way
 _TRIED = 3  # reactions that are tried in full where one is to be added
-_MOLECULE = 1e-3  # what a product costs: of reactions that explain alike the smaller one
+MOLECULE = 1e-3  # what a product costs: of reactions that explain alike the smaller one
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Chooser:
         scale = self._own.diagonal(axis1=1, axis2=2)
         self._dead = scale[:, 0] <= 1e-12 * scale[:, 0].max(initial=0.0)
         self._own[:, range(self._parts), range(self._parts)] += _RIDGE * scale + 1e-300
-        self._price = price + _MOLECULE * library.molecules
+        self._price = price + MOLECULE * library.molecules
         self.seen: dict[tuple[int, ...], Choice] = {}
 
     def _block(self, a: int, b: int) -> NDArray:

@@ -63,7 +63,8 @@ class Discovery:
         Other reactions that explain the curves nearly as well, best first: each on one line, with
         how much larger the criterion is. Ten is much.
     agreeing
-        Share of the starts that ended at these reactions.
+        Share of the starts that ended at these reactions, or at others that explain the curves as
+        well.
     complete
         False where the search was interrupted.
     reference_temperature
@@ -212,7 +213,7 @@ def discover(
     # Small matrices are slower on many cores, where the integrator works already.
     with threadpool_limits(1, user_api="blas"):
         ends, complete = _searched(search, starts, default_rng(seed), max_order, catalysts)
-        best = search.best
+        best = search.finish()
         without = _without_reactions(curves, noise)
         if best is None or not best.criterion < without:
             raise ValueError(
@@ -221,7 +222,7 @@ def discover(
             )
         if loss == "absolute":
             best = replace(best, fit=least_absolute(best.problem, best.fit))
-        agreeing = sum(end == best.members for end in ends) / max(len(ends), 1)
+        agreeing = search.as_good(ends) / max(len(ends), 1)
         return replace(
             _described(search, best),
             criterion_without=without,
@@ -254,7 +255,7 @@ def _searched(
             end = _descended(search, effects[own], begun)
             if end is not None:
                 ends.append(end.members)
-            if ends.count(search.best and search.best.members) >= _AGREED:
+            if search.as_good(ends) >= _AGREED:
                 break
         if curves.hidden.any() and search.best is not None:
             for other, begun in in_other_units(curves, search.best):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.crnn.choose import Choice, Chooser
+from kinetlib.crnn.choose import MOLECULE, Choice, Chooser
 from kinetlib.crnn.fit import COARSE, FINE, Fit, Problem, Unknowns
 from kinetlib.crnn.library import Library
 from kinetlib.crnn.linear import Quadratic, linearised
@@ -21,6 +21,8 @@ from kinetlib.crnn.runs import Curves
 
 _FITTED = 4  # subsets of each round that are fitted
 _ROUNDS = 6
+_FINISHED = 12  # candidates that are fitted well at the end, at most
+_ALIKE = 0.5  # of the criterion: what differs by less explains the curves as well
 Members = tuple[int, ...]  # numbers of reactions in the library, sorted
 
 
@@ -70,8 +72,25 @@ class Search:
 
     @property
     def best(self) -> Candidate | None:
-        """The best of all that was tried."""
-        return min(self.tried.values(), key=lambda one: one.criterion, default=None)
+        """The best of all that was tried; of those that explain alike, that of fewer molecules."""
+        return min(self.tried.values(), key=self._rank, default=None)
+
+    def _rank(self, one: Candidate) -> float:
+        return one.criterion + MOLECULE * int(self.library.molecules[list(one.members)].sum())
+
+    def as_good(self, members: Iterable[Members]) -> int:
+        """Count the members that explain the curves as well as the best."""
+        return sum(self.tried[one].criterion < self.best.criterion + _ALIKE for one in members)
+
+    def finish(self) -> Candidate | None:
+        """Fit well what is nearly the best, and return the best."""
+        if self.best is None:
+            return None
+        limit = self.best.criterion + 2 * COARSE
+        near = [one for one in self.tried.values() if one.criterion < limit]
+        for one in sorted(near, key=lambda one: one.criterion)[:_FINISHED]:
+            self._well_fitted(one)
+        return self.best
 
     def descend(self, problem: Problem, fit: Fit) -> Candidate | None:
         """Search from a fit on; None where no reaction explains anything."""
