@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from scipy.integrate import solve_ivp
 
-from kinetlib.crnn import cases_study, scores
+from kinetlib.crnn import cases_study, discover, drawn, scores
 from kinetlib.crnn.answers import METHODS, Task, judged, threshold
 from kinetlib.crnn.baselines import derivative_matching, weak_sindy
 from kinetlib.crnn.cases import CASES, cramer_rao
 from kinetlib.crnn.cases_study import Setting
 from kinetlib.crnn.runs import FLOOR
-from kinetlib.crnn.scores import Law
+from kinetlib.crnn.scores import Law, equivalent
 from kinetlib.network import parse
 
 CASE_1 = CASES["case 1"]
@@ -260,7 +260,7 @@ def test_settings_and_methods_are_chosen_by_name():
 def test_every_setting_makes_its_runs(name):
     setting = cases_study.SETTINGS[name]
     task = setting.task(0)
-    case = CASES[setting.case]
+    case = setting.case_of(0)
     assert task.runs.sizes["run"] == (setting.n_runs or case.n_runs)
     assert task.runs.sizes["time"] == (setting.n_times or case.n_times)
     assert set(setting.seeds) <= {*METHODS, cases_study.COLD}
@@ -288,3 +288,21 @@ def test_without_a_floor_of_the_noise_more_can_be_known():
     with_floor, without = (cramer_rao(CASE_1, runs, 0.05, floor=f) for f in (FLOOR, 0.0))
     assert (without < with_floor).all()
     np.testing.assert_allclose(cramer_rao(CASE_1, runs, 0.1, floor=0.0), 2 * without, rtol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_drawn_networks_are_lively_and_found_again(seed):
+    case = drawn.drawn(seed)
+    assert (case.network.stoichiometry.min(1) < 0).all()
+    runs = case.runs(seed)
+    assert np.abs(runs.exact).max() < 30
+    found = discover(runs, len(case.network.reactions) + 2)
+    law = Law.of(found.to_network(), found.rate_constants)
+    assert equivalent(law, Law.of(case.network, case.constants), 0.1)
+
+
+def test_a_seed_draws_one_network():
+    first, again = drawn.drawn(3), drawn.drawn(3)
+    assert (str(first.network), first.constants) == (str(again.network), again.constants)
+    np.testing.assert_array_equal(first.runs(1).concentration, again.runs(1).concentration)
+    assert str(drawn.drawn(3).network) != str(drawn.drawn(4).network)

@@ -23,8 +23,9 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 
 from kinetlib import provenance
+from kinetlib.crnn import drawn
 from kinetlib.crnn.answers import Task, judged
-from kinetlib.crnn.cases import CASES, cramer_rao
+from kinetlib.crnn.cases import CASES, Case, cramer_rao
 from kinetlib.crnn.runs import FLOOR
 from kinetlib.evaluate import wilson
 from kinetlib.files import write_text
@@ -58,16 +59,20 @@ class Setting(BaseModel):
     n_times: int | None = None
     noise: float | None = None
 
+    def case_of(self, seed: int) -> Case:
+        """Return the case of a seed: the same for all, but where networks are drawn."""
+        return drawn.drawn(seed) if self.case == drawn.NAME else CASES[self.case]
+
     def task(self, seed: int) -> Task:
         """Make the runs of a seed."""
-        case = CASES[self.case]
+        case = self.case_of(seed)
         runs = case.runs(seed, n_runs=self.n_runs, n_times=self.n_times, noise=self.noise)
         return Task(case, runs, self.n_reactions, seed)
 
     @property
     def level(self) -> float:
         """Standard deviation of the noise, relative to the value."""
-        return CASES[self.case].noise if self.noise is None else self.noise
+        return self.case_of(0).noise if self.noise is None else self.noise
 
 
 _OURS = {"discover": 50, "oracle": 50}
@@ -101,6 +106,9 @@ SETTINGS: dict[str, Setting] = {
     "B4": Setting(
         case="case 1 reversible", n_reactions=10, seeds={name: 20 for name in (*_OURS, *_OTHERS)}
     ),
+    "drawn": Setting(
+        case=drawn.NAME, n_reactions=7, seeds={name: 50 for name in (*_OURS, *_OTHERS)}
+    ),
 }
 
 
@@ -133,11 +141,13 @@ def summary(folder: Path) -> dict[str, Any]:
         if not any(records.values()):
             continue
         seeds = sorted(records.get("oracle", {}))
+        # Of networks that differ there is no mean over seeds.
+        seeds = [] if setting.case == drawn.NAME else seeds
         limit = _limit(setting, seeds, FLOOR) if seeds else None
         found[name] = {
             **setting.model_dump(exclude={"seeds"}),
             "noise": setting.level,
-            "constants": list(CASES[setting.case].constants),
+            "constants": None if setting.case == drawn.NAME else list(setting.case_of(0).constants),
             "cramer_rao": None if limit is None else limit.tolist(),
             "cramer_rao_without_floor": _limit(setting, seeds, 0.0).tolist()
             if seeds and setting.level
@@ -181,11 +191,13 @@ def _method(records: dict[int, dict], oracle: dict[int, dict]) -> dict[str, Any]
             np.array([record.get(kind) or record["exact"] for record in records.values()])
         )
     for kind, of in (("errors", "log_errors"), ("activation_errors", "activation_errors")):
-        errors = np.array([r[of] for r in records.values() if r.get(of)])
-        if len(errors):
-            relative = np.abs(np.expm1(errors) if of == "log_errors" else errors)
+        errors = [np.array(r[of]) for r in records.values() if r.get(of)]
+        if errors:
+            together = np.concatenate(errors)
+            relative = np.abs(np.expm1(together) if of == "log_errors" else together)
+            one_network = len({len(row) for row in errors}) == 1
             made[kind] = {
-                "rms": np.sqrt((errors**2).mean(0)).tolist(),
+                "rms": np.sqrt(np.square(errors).mean(0)).tolist() if one_network else None,
                 "median": float(np.median(relative)),
                 "largest": float(relative.max()),
             }
@@ -216,7 +228,7 @@ def _spread(values: list[float]) -> dict[str, float] | None:
 
 def _judged(name: str, method: str, seed: int) -> dict[str, Any]:
     setting = SETTINGS[name]
-    held_out = CASES[setting.case].held_out(seed, n_times=setting.n_times, noise=setting.noise)
+    held_out = setting.case_of(seed).held_out(seed, n_times=setting.n_times, noise=setting.noise)
     cores = len(psutil.Process().cpu_affinity())
     made_by = {"cores": cores, "commit": provenance.attributes().get("commit")}
     return {**made_by, **judged(method, setting.task(seed), held_out)}

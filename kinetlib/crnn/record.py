@@ -42,6 +42,19 @@ def row(method: str, made: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def equivalent_row(made: Mapping[str, Any]) -> dict[str, str]:
+    """Write what the record says of a method where any network with equal curves counts."""
+    over = made["held_out_over_oracle"]
+    return {
+        "seeds": f"{made['seeds']}",
+        "equal curves / %": percent(made["equivalent"]),
+        "right terms / %": percent(made["same_terms"]),
+        "held-out error over oracle's, median": f"{over['median']:.3f}" if over else "",
+        "largest": f"{over['largest']:.3f}" if over else "",
+        "seconds, median": f"{made['seconds']['median']:.2g}",
+    }
+
+
 def beside_oracle(
     ours: Mapping[str, Any], oracle: Mapping[str, Any], limit: ArrayLike
 ) -> dict[str, str]:
