@@ -305,6 +305,16 @@ def test_the_library_keeps_what_is_asked_of_it():
     assert len(np.unique(pairs, axis=0)) == len(plain)
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e6])
+def test_a_unit_of_concentration_scales_those_of_second_order(found, unit):
+    runs = case_1(0)
+    scaled = runs.assign(concentration=runs.concentration * unit, initial=runs.initial * unit)
+    other = discover(scaled, 6)
+    assert other.same_reactions(found)
+    expected = found.rate_constants / unit ** (found.orders.sum(1) - 1.0)
+    np.testing.assert_allclose(other.rate_constants, expected, rtol=1e-4)
+
+
 def test_fewer_reactions_are_found_where_fewer_are_allowed():
     few = discover(case_1(0), 2, starts=1)
     assert len(few.rate_constants) == 2

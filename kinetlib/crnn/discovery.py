@@ -206,6 +206,9 @@ def discover(
     if starts < 1:
         raise ValueError(f"starts: expected 1 or more, got {starts}")
     curves = read(runs)
+    # Whatever the units of the runs, numbers of the size of 1 are fitted.
+    time_unit, unit = curves.units
+    curves = curves.in_units(time_unit, unit)
     noise = estimate_noise(curves) if noise is None else _relative(noise)
     composition = None if conserve is None else _composition(conserve, curves.species)
     library = Library.all(curves.species, max_order, catalysts=catalysts, conserve=composition)
@@ -223,8 +226,11 @@ def discover(
         if loss == "absolute":
             best = replace(best, fit=least_absolute(best.problem, best.fit))
         agreeing = search.as_good(ends) / max(len(ends), 1)
+        found = _described(search, best)
+        order = found.orders.sum(1)
         return replace(
-            _described(search, best),
+            found,
+            rate_constants=found.rate_constants / (time_unit * unit ** (order - 1.0)),
             criterion_without=without,
             agreeing=agreeing,
             complete=complete,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -46,6 +46,20 @@ class Curves:
     def measured(self) -> NDArray[np.bool_]:
         """Which values say something: those after time 0, shape (r, T, S)."""
         return np.isfinite(self.value) & (self.time > 0)[..., None]
+
+    @property
+    def units(self) -> tuple[float, float]:
+        """Units of time and concentration in which these runs are of the size of 1."""
+        return float(self.time.max()), float(self.scale.max())
+
+    def in_units(self, time: float, concentration: float) -> Curves:
+        """Return the curves in other units, given in those of these."""
+        return replace(
+            self,
+            time=self.time / time,
+            value=self.value / concentration,
+            initial=self.initial / concentration,
+        )
 
     @property
     def hidden(self) -> NDArray[np.bool_]:
