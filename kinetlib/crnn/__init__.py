@@ -1,8 +1,9 @@
 """Discovering reactions from curves: chemical reaction neural networks, made exact.
 
 A chemical reaction neural network (Ji, Deng, J. Phys. Chem. A 125, 1082, 2021) is mass action with
-orders and stoichiometry as weights. Here the weights that the data determine are found first, by
-linear algebra and fits of whole trajectories, and whole numbers are read off them.
+orders and stoichiometry as weights. Here no weight is rounded: what the data determine is fitted
+first, and near that fit the few reactions, in whole numbers, that explain the curves are chosen out
+of all there are.
 """
 
 from kinetlib.crnn.discovery import Discovery, discover

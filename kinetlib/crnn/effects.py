@@ -3,8 +3,8 @@
 Where reactions share their reactants, concentrations tell only what they do together: how fast the
 monomial of these reactants makes or takes each species. So the data determine *effects*, one rate
 constant for each pair of reactant complex and species (Szederkényi, Banga, Alonso, BMC Syst. Biol.
-5, 177, 2011, on networks with equal curves), and reactions are read off them afterwards
-(`kinetlib.crnn.reactions`). An effect is a legal reaction by itself: ``m -> m + X`` makes X,
+5, 177, 2011, on networks with equal curves); near their fit whole reactions are chosen
+(`kinetlib.crnn.search`). An effect is a legal reaction by itself: ``m -> m + X`` makes X,
 ``m -> m - X`` takes it, which only a complex that holds X can. So any set of effects is a network
 that `kinetlib.integrate` simulates.
 """
