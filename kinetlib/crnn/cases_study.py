@@ -1,8 +1,8 @@
 """How often the true reactions are found, and what others find: the benchmark of the cases.
 
 ``python -m kinetlib.crnn.cases_study`` runs all settings with all methods, or those named: settings
-B1, B1many, B1few, B1noise, B2, B2m, B3, B4, and methods as in `SETTINGS`, in quotes. Each piece,
-one method on one seed of one setting, is a file; what is done is not done again.
+B1, B1many, B1few, B1noise, B2, B2m, B3, B4, drawn, and methods as in `SETTINGS`, in quotes. Each
+piece, one method on one seed of one setting, is a file; what is done is not done again.
 ``python -m kinetlib.crnn.cases_study summary`` writes the record that the book shows.
 """
 

@@ -44,7 +44,6 @@ class Library:
         *,
         catalysts: bool = True,
         conserve: NDArray[np.float64] | None = None,
-        changing: NDArray[np.bool_] | None = None,
     ) -> Library:
         """List all reactions of one to `max_order` molecules.
 
@@ -56,8 +55,6 @@ class Library:
             Whether a product may be what goes in.
         conserve
             Composition of the species, shape (S, elements): reactions that break it are left out.
-        changing
-            Species that reactions may change, shape (S,).
         """
         sides = np.array(complexes(len(species), max(max_order + 1, 3)))
         reactants = sides[(sides.sum(1) > 0) & (sides.sum(1) <= max_order)]
@@ -69,8 +66,6 @@ class Library:
                 usable &= ~((sides > 0) & (reactant > 0)).any(1)
             if conserve is not None:
                 usable &= np.isclose(change @ conserve, 0.0).all(1)
-            if changing is not None:
-                usable &= (change[:, ~changing] == 0).all(1)
             net.append(change[usable])
             of_complex.append(np.full(len(net[-1]), number))
         return cls(species, reactants, np.concatenate(of_complex), np.concatenate(net))

@@ -172,7 +172,7 @@ def _accumulated(
         return b
 
     gram = np.zeros((n_runs, n_effects + free, n_effects + free)) if free else None
-    total = np.zeros((n_effects + 1 + free,) * 2)
+    total = np.zeros((n_effects, n_effects))
     right, constant = np.zeros((n_runs, n_effects + free)), 0.0
     jacobian, source, m = model.jacobian(value[:, 0]), sources(0), 1
     weight = np.where(problem.seen, 1 / fit.deviation, 0.0)
@@ -200,12 +200,12 @@ def _accumulated(
             if gram is not None:
                 gram += seen.transpose(0, 2, 1) @ seen
             else:
-                total[:-1, :-1] += flat.T @ flat
+                total += flat.T @ flat
             right += np.einsum("rsq,rs->rq", seen, rest)
             constant += float((rest**2).sum())
             m += 1
     if gram is None:
-        return total[:-1, :-1], right.sum(0), constant
+        return total, right.sum(0), constant
     return _without_starts(problem, fit, gram, right, constant, n_effects)
 
 

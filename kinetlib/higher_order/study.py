@@ -21,10 +21,10 @@ import xarray as xr
 from numpy.random import default_rng
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
-from scipy.stats import binomtest
 
 from kinetlib import provenance
 from kinetlib.crnn import published_recipe
+from kinetlib.evaluate import wilson
 from kinetlib.files import write_text
 from kinetlib.higher_order import bound, failure, search
 from kinetlib.higher_order.fit import best
@@ -280,8 +280,8 @@ _OPEN = 2.7055  # as in `bound`: no upper bound at the same confidence
 
 def share(hits: int, n: int) -> dict[str, float]:
     """Return a count as a share with Wilson's 95 % interval."""
-    low, high = binomtest(hits, n).proportion_ci(method="wilson")
-    return {"hits": hits, "n": n, "value": hits / n, "low": float(low), "high": float(high)}
+    low, high = wilson(np.arange(n) < hits)
+    return {"hits": hits, "n": n, "value": hits / n, "low": low, "high": high}
 
 
 def _number(value: float) -> float | str:
