@@ -34,7 +34,9 @@ def inputs(wildcards):
     runs = [run.name for run in RUNS.values() if run.chapter in earlier]
     parameters = PROFILE.parameters(RUNS[wildcards.name])
     own = [parameters.catalogue] if getattr(parameters, "catalogue", "") else []
-    return [*rebuild.inputs(chapter), *own, *(f"{RESULTS}/chapters/{name}.ipynb" for name in runs)]
+    jobs = CASES if chapter == "09_discovery" else []
+    chapters = (f"{RESULTS}/chapters/{name}.ipynb" for name in runs)
+    return [*rebuild.inputs(chapter), *own, *jobs, *chapters]
 
 
 def variant(wildcards):
@@ -89,3 +91,4 @@ rule chapter:
 
 
 include: "workflow/shards.smk"
+include: "workflow/cases.smk"

@@ -280,6 +280,9 @@ class ReactionDiscovery(Parameters):
     noise: Fraction = Field(0.05, description="standard deviation relative to the value")
     n_reactions: Count = Field(8, description="most reactions allowed")
     repeats: Count = Field(3, description="times that all is done with other runs")
+    seeds: Annotated[Integer, Ge(0)] = Field(
+        0, description="most seeds of each case made anew for the tables; 0 shows the record"
+    )
 
 
 class HigherOrder(Parameters):

@@ -14,6 +14,8 @@ from click.testing import CliRunner
 
 from kinetlib import dataset, shards
 from kinetlib.cli import main
+from kinetlib.crnn import cases_study
+from kinetlib.crnn.settings import SETTINGS
 from kinetlib.parameters import DatasetGeneration
 
 ROOT = Path(__file__).parents[1]
@@ -124,8 +126,8 @@ def workflow(tmp_path):
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": programs, "PYTHONPATH": str(home)}
 
-    def snakemake(*options, expected=0):
-        command = [sys.executable, "-m", "snakemake", "shards", "--cores", "2", "--nolock"]
+    def snakemake(*options, target="shards", expected=0):
+        command = [sys.executable, "-m", "snakemake", target, "--cores", "2", "--nolock"]
         command += [*options, "--config", "profile=tiny", "shards_per_job=2"]
         answer = subprocess.run(
             command, cwd=home, env=environment, capture_output=True, text=True, timeout=120
@@ -169,3 +171,23 @@ def test_a_job_reads_the_workflow_while_its_rebuild_holds_the_lock(workflow):
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "another rebuild is at work" in snakemake("--dry-run", expected=1)
         snakemake("--dry-run", "--mode", "remote")
+
+
+@pytest.mark.slow
+def test_the_tables_of_chapter_9_are_jobs_where_a_profile_has_seeds(workflow):
+    snakemake, home = workflow
+    asked = {"chapters": {"09_discovery": {"seeds": 1}}}
+    (home / "profiles" / "tiny.yaml").write_text(yaml.safe_dump(asked))
+    place = cases_study.place("results/tiny", home)
+    jobs = snakemake("--dry-run", target="all")
+    assert jobs.count("rule case:") == len(SETTINGS) and f"{place}/jobs/B1few-0-1" in jobs
+
+    # In earnest one job, of a benchmark that is over in seconds.
+    with open(home / "kinetlib/crnn/settings.py", "a") as settings:
+        settings.write(
+            "SETTINGS = {'B1few': SETTINGS['B1few'].model_copy(update={'seeds': {'oracle': 3}})}\n"
+        )
+    snakemake(target="cases")
+    place = home / cases_study.place("results/tiny", home)
+    assert [path.name for path in (place / "B1few").iterdir()] == ["oracle-0.json"]
+    assert [path.name for path in (place / "jobs").iterdir()] == ["B1few-0-1"]

@@ -1,6 +1,7 @@
 """The benchmark of reactions found in curves: its data, its judges, its baselines, its record."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,9 @@ from kinetlib.crnn import cases_study, discover, drawn, scores
 from kinetlib.crnn.answers import METHODS, Task, judged, threshold
 from kinetlib.crnn.baselines import derivative_matching, weak_sindy
 from kinetlib.crnn.cases import CASES, cramer_rao
-from kinetlib.crnn.cases_study import Setting
 from kinetlib.crnn.runs import FLOOR
 from kinetlib.crnn.scores import Law, equivalent
+from kinetlib.crnn.settings import COLD, NOISE, SETTINGS, Setting
 from kinetlib.network import parse
 
 CASE_1 = CASES["case 1"]
@@ -247,24 +248,69 @@ def test_the_study_goes_on_where_it_was_and_is_summed_up(tmp_path, monkeypatch):
     assert "errors" not in other and other["exact"]["value"] == 0.0
 
 
+def test_a_part_of_the_seeds_is_run_where_it_was_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(cases_study, "SETTINGS", {"B1": SMALL})
+    told = []
+    cases_study.main(tmp_path, ["B1"], ["oracle"], first=1, most=5, progress=told.append)
+    assert [path.name for path in (tmp_path / "B1").iterdir()] == ["oracle-1.json"]
+    assert len(told) == 1 and told[0].startswith("B1, seed 1, oracle: exact")
+
+
+def test_tables_are_the_record_or_made_anew(tmp_path, monkeypatch):
+    root = Path(__file__).parents[1]
+    monkeypatch.chdir(root)
+    study = json.loads((root / "data/studies/crnn.json").read_text(encoding="utf-8"))
+    assert cases_study.tables(tmp_path, 0) == study["settings"]
+    monkeypatch.setattr(cases_study, "SETTINGS", {"B1": SMALL})
+    made = cases_study.tables(tmp_path, 1)["B1"]["methods"]
+    assert {name: found["seeds"] for name, found in made.items()} == dict.fromkeys(SMALL.seeds, 1)
+
+
+@given(st.integers(1, 60), st.integers(1, 20))
+def test_jobs_divide_the_seeds(seeds, size):
+    asked = [
+        (name, s) for name, setting in SETTINGS.items() for s in range(max(setting.seeds.values()))
+    ]
+    given_out = [
+        (name, seed)
+        for name, first, most in cases_study.blocks(seeds, size)
+        for seed in range(first, first + most)
+        if most <= size
+    ]
+    assert sorted(given_out) == sorted((name, seed) for name, seed in asked if seed < seeds)
+
+
+def test_pieces_of_other_code_are_elsewhere(tmp_path):
+    root = Path(__file__).parents[1]
+    shutil.copytree(root / "kinetlib", tmp_path / "kinetlib")
+    before = cases_study.place("results", tmp_path)
+    assert before == cases_study.place("results", root)
+    with open(tmp_path / "kinetlib/plot/__init__.py", "a") as figure:
+        figure.write("# another colour\n")
+    assert cases_study.place("results", tmp_path) == before
+    with open(tmp_path / "kinetlib/crnn/fit.py", "a") as method:
+        method.write("# another method\n")
+    assert cases_study.place("results", tmp_path) != before
+
+
 def test_settings_and_methods_are_chosen_by_name():
     names, methods = cases_study.chosen(["B1noise", "oracle"])
-    assert names == [f"B1noise-{level:g}" for level in cases_study.NOISE]
+    assert names == [f"B1noise-{level:g}" for level in NOISE]
     assert methods == ["oracle"]
     names, methods = cases_study.chosen([])
-    assert names == list(cases_study.SETTINGS) and {*METHODS} < {*methods}
+    assert names == list(SETTINGS) and {*METHODS} < {*methods}
     with pytest.raises(ValueError, match="unknown setting or method 'B9'"):
         cases_study.chosen(["B9"])
 
 
-@pytest.mark.parametrize("name", cases_study.SETTINGS)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_makes_its_runs(name):
-    setting = cases_study.SETTINGS[name]
+    setting = SETTINGS[name]
     task = setting.task(0)
     case = setting.case_of(0)
     assert task.runs.sizes["run"] == (setting.n_runs or case.n_runs)
     assert task.runs.sizes["time"] == (setting.n_times or case.n_times)
-    assert set(setting.seeds) <= {*METHODS, cases_study.COLD}
+    assert set(setting.seeds) <= {*METHODS, COLD}
 
 
 def test_the_cascade_is_that_of_the_reference():

@@ -3,126 +3,139 @@
 ``python -m kinetlib.crnn.cases_study`` runs all settings with all methods, or those named: settings
 B1, B1many, B1few, B1noise, B2, B2m, B3, B4, drawn, and methods as in `SETTINGS`, in quotes. Each
 piece, one method on one seed of one setting, is a file; what is done is not done again.
-``python -m kinetlib.crnn.cases_study summary`` writes the record that the book shows.
+``python -m kinetlib.crnn.cases_study summary`` writes the record that the book shows. ``--folder``,
+``--first`` and ``--most`` say where pieces are, and which seeds are run: jobs divide them.
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 
-from kinetlib import provenance
+from kinetlib import provenance, rebuild
 from kinetlib.crnn import drawn
-from kinetlib.crnn.answers import Task, judged
-from kinetlib.crnn.cases import CASES, Case, cramer_rao
+from kinetlib.crnn.answers import judged
+from kinetlib.crnn.cases import cramer_rao
 from kinetlib.crnn.runs import FLOOR
+from kinetlib.crnn.settings import COLD, SETTINGS, Setting
 from kinetlib.evaluate import wilson
 from kinetlib.files import write_text
 
-COLD = "discover, compiling"  # a process of its own, with no integrator compiled before
+FOLDER = Path("results/crnn_cases")
+RECORD = Path("data/studies/crnn.json")  # below the repository
 
-console = Console()
 
+def main(
+    folder: Path,
+    names: list[str],
+    methods: list[str],
+    first: int = 0,
+    most: int | None = None,
+    progress: Callable[[str], None] = lambda told: None,
+) -> None:
+    """Run what has not been run yet, the first seeds of all methods first.
 
-class Setting(BaseModel):
-    """A task that is repeated over seeds.
-
-    Attributes
+    Parameters
     ----------
-    case
-        Name of the case.
-    n_reactions
-        Most reactions that methods are told.
-    seeds
-        By method, how many.
-    n_runs, n_times, noise
-        Instead of those of the case.
+    folder
+        Where the pieces are.
+    names, methods
+        Settings and methods.
+    first, most
+        The first seed, and how many; what a setting has not is left out. By default all.
+    progress
+        Told of each piece that gets done.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    case: str
-    n_reactions: int
-    seeds: dict[str, int]
-    n_runs: int | None = None
-    n_times: int | None = None
-    noise: float | None = None
-
-    def case_of(self, seed: int) -> Case:
-        """Return the case of a seed: the same for all, but where networks are drawn."""
-        return drawn.drawn(seed) if self.case == drawn.NAME else CASES[self.case]
-
-    def task(self, seed: int) -> Task:
-        """Make the runs of a seed."""
-        case = self.case_of(seed)
-        runs = case.runs(seed, n_runs=self.n_runs, n_times=self.n_times, noise=self.noise)
-        return Task(case, runs, self.n_reactions, seed)
-
-    @property
-    def level(self) -> float:
-        """Standard deviation of the noise, relative to the value."""
-        return self.case_of(0).noise if self.noise is None else self.noise
-
-
-_OURS = {"discover": 50, "oracle": 50}
-_OTHERS = {"weak SINDy": 50, "weak SINDy, no ridge": 50, "derivative matching": 50}
-NOISE = (0.0, 0.01, 0.1, 0.2, 0.5)
-
-SETTINGS: dict[str, Setting] = {
-    "B1": Setting(
-        case="case 1",
-        n_reactions=4,
-        seeds={**_OURS, **_OTHERS, "published recipe": 10, COLD: 3},
-    ),
-    "B1many": Setting(case="case 1", n_reactions=8, seeds={**_OURS, "published recipe": 5}),
-    "B1few": Setting(
-        case="case 1", n_reactions=4, n_runs=5, n_times=30, seeds={**_OURS, **_OTHERS}
-    ),
-    **{
-        f"B1noise-{level:g}": Setting(
-            case="case 1",
-            n_reactions=4,
-            noise=level,
-            seeds={name: 20 for name in (*_OURS, *_OTHERS)},
-        )
-        for level in NOISE
-    },
-    "B2": Setting(case="biodiesel", n_reactions=3, seeds=_OURS),
-    "B2m": Setting(case="biodiesel, DG hidden", n_reactions=3, seeds=_OURS),
-    "B3": Setting(
-        case="MAPK cascade", n_reactions=8, seeds={name: 20 for name in (*_OURS, *_OTHERS)}
-    ),
-    "B4": Setting(
-        case="case 1 reversible", n_reactions=10, seeds={name: 20 for name in (*_OURS, *_OTHERS)}
-    ),
-    "drawn": Setting(
-        case=drawn.NAME, n_reactions=7, seeds={name: 50 for name in (*_OURS, *_OTHERS)}
-    ),
-}
-
-
-def main(folder: Path, names: list[str], methods: list[str]) -> None:
-    """Run what has not been run yet, the first seeds of all methods first."""
     for name in names:
         numbers = {m: number for m, number in SETTINGS[name].seeds.items() if m in methods}
-        for seed in range(max(numbers.values(), default=0)):
+        last = max(numbers.values(), default=0)
+        for seed in range(first, last if most is None else min(first + most, last)):
             for method, number in numbers.items():
                 path = _piece(folder, name, method, seed)
                 if seed < number and not path.exists():
                     record = _cold(name, seed) if method == COLD else _judged(name, method, seed)
                     write_text(path, json.dumps(record) + "\n")
-                    console.print(f"{name}, seed {seed}, {method}: {_brief(record)}")
+                    progress(f"{name}, seed {seed}, {method}: {_brief(record)}")
+
+
+def place(results: str | Path, repository: str | Path = ".") -> Path:
+    """Return where pieces of a rebuild are: other code has another place, and begins anew.
+
+    Parameters
+    ----------
+    results
+        Folder of the profile.
+    repository
+        Checkout whose files are looked at.
+
+    Returns
+    -------
+    Path
+        Below `results`, named after the contents of all modules that decide what is found.
+    """
+    modules = [name for name in rebuild.MODULES["09_discovery"] if name != "plot"]
+    digest = hashlib.sha256()
+    for file in rebuild.files(modules, repository):
+        digest.update((Path(repository) / file).read_bytes())
+    return Path(results) / "09_discovery" / f"cases-{digest.hexdigest()[:12]}"
+
+
+def blocks(seeds: int, size: int = 10) -> list[tuple[str, int, int]]:
+    """Divide the study into jobs.
+
+    Parameters
+    ----------
+    seeds
+        Most seeds of a setting.
+    size
+        Most seeds of a job.
+
+    Returns
+    -------
+    list of tuple
+        Setting, first seed and number of seeds of each job.
+    """
+    most = {name: min(seeds, max(s.seeds.values())) for name, s in SETTINGS.items()}
+    return [
+        (name, first, min(size, number - first))
+        for name, number in most.items()
+        for first in range(0, number, size)
+    ]
+
+
+def tables(results: str | Path, seeds: int) -> dict[str, Any]:
+    """Return what chapter 9 shows of the settings.
+
+    Parameters
+    ----------
+    results
+        Folder of the profile.
+    seeds
+        Most seeds of a setting, made here where jobs have not; none for the record of the book.
+
+    Returns
+    -------
+    dict
+        ``settings`` of `summary`.
+    """
+    if not seeds:
+        return json.loads(RECORD.read_text(encoding="utf-8"))["settings"]
+    folder = place(results)
+    main(folder, *chosen([]), most=seeds)
+    return summary(folder)["settings"]
 
 
 def summary(folder: Path) -> dict[str, Any]:
@@ -294,9 +307,23 @@ def chosen(words: list[str]) -> tuple[list[str], list[str]]:
     return named or list(SETTINGS), [m for m in methods if m in words] or methods
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m kinetlib.crnn.cases_study")
+    parser.add_argument("words", nargs="*", help="settings, methods, or summary")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument("--most", type=int, help="how many seeds, at most")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    _folder = Path("results/crnn_cases")
-    if sys.argv[1:] == ["summary"]:
-        write_text(_folder / "summary.json", json.dumps(summary(_folder), indent=1) + "\n")
+    given = _arguments()
+    if given.words == ["summary"]:
+        record = json.dumps(summary(given.folder), indent=1)
+        write_text(given.folder / "summary.json", record + "\n")
     else:
-        main(_folder, *chosen(sys.argv[1:]))
+        try:
+            asked = chosen(given.words)
+        except ValueError as error:
+            sys.exit(str(error))
+        main(given.folder, *asked, given.first, given.most, Console().print)
