@@ -3,7 +3,8 @@
 Every replicate has a pool of its own, a test set of its own, and a test set shifted out of the box.
 Each way to select takes samples from the pool, a classifier is trained on them, and asked once. It
 goes on where it was interrupted: each of these is a file. ``python -m kinetlib.training_design
-summary`` writes the record that the book shows.
+kernel``, ``network`` or ``large`` runs a part: of `STUDIES`, the last has larger pools.
+``python -m kinetlib.training_design summary`` writes the record that the book shows.
 """
 
 from __future__ import annotations
@@ -358,15 +359,35 @@ def goals(record: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+#: By folder, what the record is made of. From larger pools larger designs can be chosen, and what
+#: the size of the pool does is seen: the tests, by replicate, are the same.
+STUDIES = {
+    "training_design": Settings(),
+    "training_design_large": Settings(
+        pool_sets=2500,
+        methods=("random", PRIMARY),
+        sizes=(500, 1000, 2000, 4000, 8000, 16_000),
+        network_replicates=0,
+    ),
+}
+
+
+def main(results: Path, parts: list[str]) -> None:
+    """Run parts of the studies, or write the record of both."""
+    usual, large = ((results / name, settings) for name, settings in STUDIES.items())
+    if parts == ["summary"]:
+        record = summary(*usual) | {"large": summary(*large)}
+        _write(usual[0] / "summary.json", record)
+        return
+    console = Console()
+    work = {
+        "kernel": (*usual, "kernel"),
+        "network": (*usual, "network"),
+        "large": (*large, "kernel"),
+    }
+    for part in parts or work:
+        run(*work[part], lambda done, total, what: console.print(f"{done} of {total}: {what}"))
+
+
 if __name__ == "__main__":
-    _folder, _settings, _console = Path("results/training_design"), Settings(), Console()
-    if sys.argv[1:] == ["summary"]:
-        _write(_folder / "summary.json", summary(_folder, _settings))
-    else:
-        for _learner in sys.argv[1:] or PART:
-            run(
-                _folder,
-                _settings,
-                _learner,
-                lambda done, total, what: _console.print(f"{done} of {total}: {what}"),
-            )
+    main(Path("results"), sys.argv[1:])
