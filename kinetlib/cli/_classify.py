@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kinetlib.cli import _options
+
 if TYPE_CHECKING:
     import xarray as xr
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--substrate", required=True, help="Column of the substrate.")
-@click.option("--product", help="Column of the product, if it was measured.")
-@click.option("--catalyst", required=True, help="Column of the catalyst; its first value counts.")
-@click.option("--standard", help="Sheet of the run that the others are related to.")
-@click.option("--model", default="runset", show_default=True, help="Trained network to ask.")
+@_options.runs
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def classify(
     file: str,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kinetlib.cli import _options
+
 if TYPE_CHECKING:
     from kinetlib.advice import Advice
 
@@ -21,12 +23,7 @@ def design() -> None:
 
 
 @design.command("next")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--substrate", required=True, help="Column of the substrate.")
-@click.option("--product", help="Column of the product, if it was measured.")
-@click.option("--catalyst", required=True, help="Column of the catalyst; its first value counts.")
-@click.option("--standard", help="Sheet of the run that the others are related to.")
-@click.option("--model", default="runset", show_default=True, help="Trained network to ask.")
+@_options.runs
 @click.option(
     "--loading",
     type=(float, float),

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
+
 import click
+
+_RUNS = (
+    click.argument("file", type=click.Path(exists=True, dir_okay=False)),
+    click.option("--substrate", required=True, help="Column of the substrate."),
+    click.option("--product", help="Column of the product, if it was measured."),
+    click.option(
+        "--catalyst", required=True, help="Column of the catalyst; its first value counts."
+    ),
+    click.option("--standard", help="Sheet of the run that the others are related to."),
+    click.option("--model", default="runset", show_default=True, help="Trained network to ask."),
+)
 
 
 def _overrides(context: click.Context, option: click.Option, values: tuple[str, ...]) -> dict:
@@ -28,3 +42,8 @@ overrides = click.option(
     callback=_overrides,
     help="A value for this run instead of the profile's; a list is written a,b,c. Repeatable.",
 )
+
+
+def runs(command: Callable) -> Callable:
+    """Give a command the file of a chemist's runs, what its columns are, and who reads them."""
+    return reduce(lambda made, option: option(made), reversed(_RUNS), command)
