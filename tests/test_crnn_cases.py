@@ -353,31 +353,3 @@ def test_a_seed_draws_one_network():
     assert (str(first.network), first.constants) == (str(again.network), again.constants)
     np.testing.assert_array_equal(first.runs(1).concentration, again.runs(1).concentration)
     assert str(drawn.drawn(3).network) != str(drawn.drawn(4).network)
-
-
-def test_the_readme_says_what_the_record_says():
-    root = Path(__file__).parents[1]
-    text = " ".join((root / "README.md").read_text(encoding="utf-8").split())
-    study = json.loads((root / "data/studies/crnn.json").read_text(encoding="utf-8"))["settings"]
-
-    def made(setting, method="discover"):
-        return study[setting]["methods"][method]
-
-    def share(measure):
-        return f"({100 * measure['low']:.0f} to {100 * measure['high']:.0f} %)"
-
-    first, random, sindy = made("B1"), made("drawn"), made("drawn", "weak SINDy")
-    right = round(first["exact"]["value"] * first["seeds"])
-    assert f"in {right} of {first['seeds']} sets of runs {share(first['exact'])}" in text
-    assert f"constants within {np.ceil(1000 * first['errors']['largest']) / 10:.1f} %" in text
-    assert f"at {first['processor_seconds']['median']:.0f} s of processor time each" in text
-    others = [made(name) for name in ("B2", "B3", "B4")]
-    assert all(one["exact"]["value"] == 1 for one in others)
-    assert "in all of {}, {} and {} sets".format(*(one["seeds"] for one in others)) in text
-    assert random["equivalent"]["value"] == 1
-    assert f"of {random['seeds']} networks drawn at random all" in text
-    assert share(random["equivalent"]) in text
-    assert f"right terms in {100 * sindy['same_terms']['value']:.0f} %" in text
-    recipe = made("B1", "published recipe")
-    hits = round(recipe["exact"]["value"] * recipe["seeds"])
-    assert f"published training, rounded, in {hits} of {recipe['seeds']}." in text

@@ -1,0 +1,92 @@
+"""The README's numbers are those of the committed records; those on speed: test_speed_page."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def text():
+    return " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+
+
+def record(name):
+    return json.loads((ROOT / f"data/studies/{name}.json").read_text(encoding="utf-8"))
+
+
+def share(measure):
+    return f"({100 * measure['low']:.0f} to {100 * measure['high']:.0f} %)"
+
+
+def test_the_best_possible_answer(text):
+    limit = record("limit")
+    right, n = limit["right"], len(limit["samples"])
+    assert limit["noise"] == 0.01
+    named = f"at 1 % noise {100 * right['value']:.0f} % of {n} samples named right {share(right)}"
+    assert named in text
+
+
+def test_what_chosen_crystals_are_worth(text):
+    study = record("zirconium")["4"]
+    place = study["sizes"].index(40)
+
+    def worth(test):
+        return study["equivalents"]["energies"][test]["energy"]["i_greedy"][place]
+
+    value, low, high = worth("T1")
+    assert f"{value:.1f} times as many random ones ({low:.1f} to {high:.1f})" in text
+    value, low, high = worth("T3")
+    assert f"{value:.1f} times ({low:.1f} to {high:.1f}) beyond it" in text
+    assert study["pools"] == 10 and "(ten pools)" in text
+    orders = {size: study["spearman"][size]["mean_variance"]["value"] for size in ("all", "40")}
+    assert f"(Spearman {orders['all']:.2f}), hardly sets of one size ({orders['40']:.2f})" in text
+
+
+def test_what_chosen_samples_are_worth(text):
+    study = record("training_design")
+    kernel, network = (study[name]["against"]["i_greedy"] for name in ("kernel", "network"))
+    few = {key: 500 * kernel["500"]["equivalent"][key] for key in ("value", "low", "high")}
+    value, low, high = (f"{5 * round(few[key] / 5):,}" for key in ("value", "low", "high"))
+    assert f"what {value} ({low} to {high}) random ones do" in text
+    assert f"at 4,000 the factor is {kernel['4000']['equivalent']['value']:.1f}" in text
+    difference = network["700"]["more"]
+    assert (difference["size"], difference["replicates"]) == (1000, 10)
+    assert difference["test_cross_entropy"]["high"] < 0
+    low, high = (network["1400"]["more"]["test_cross_entropy"][key] for key in ("low", "high"))
+    assert low < 0 < high and "not decided for 1,400" in text
+
+
+def test_what_planned_experiments_tell(text):
+    made = record("experiment_design")["networks"]["released"]["comparison"]["0.01"]
+    top = {name: measures["top_1"] for name, measures in made.items()}
+    planned = {key: 100 * top["information, 7 points"][key] for key in ("value", "low", "high")}
+    assert "in {value:.1f} % ({low:.1f} to {high:.1f}), unplanned".format(**planned) in text
+    few, many = (100 * top[f"unplanned, {n} points"]["value"] for n in (7, 21))
+    assert f"unplanned ones in {few:.1f} %, and in {many:.1f} % with 21 samples" in text
+
+
+def test_how_often_reactions_are_found(text):
+    study = record("crnn")["settings"]
+
+    def made(setting, method="discover"):
+        return study[setting]["methods"][method]
+
+    first, random, sindy = made("B1"), made("drawn"), made("drawn", "weak SINDy")
+    right = round(first["exact"]["value"] * first["seeds"])
+    assert f"in {right} of {first['seeds']} sets of runs {share(first['exact'])}" in text
+    assert f"constants within {np.ceil(1000 * first['errors']['largest']) / 10:.1f} %" in text
+    assert f"at {first['processor_seconds']['median']:.0f} s of processor time each" in text
+    others = [made(name) for name in ("B2", "B3", "B4")]
+    assert all(one["exact"]["value"] == 1 for one in others)
+    assert "in all of {}, {} and {} sets".format(*(one["seeds"] for one in others)) in text
+    assert random["equivalent"]["value"] == 1
+    assert f"of {random['seeds']} networks drawn at random all" in text
+    assert share(random["equivalent"]) in text
+    assert f"right terms in {100 * sindy['same_terms']['value']:.0f} %" in text
+    recipe = made("B1", "published recipe")
+    hits = round(recipe["exact"]["value"] * recipe["seeds"])
+    assert f"published training, rounded, in {hits} of {recipe['seeds']}." in text
