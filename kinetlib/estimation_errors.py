@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from kinetlib import mechanisms
 from kinetlib.estimation import FLOOR, Information, information, measured, shown, values_of
-from kinetlib.estimation_design import Bound, bound, d_optimal, unplanned
+from kinetlib.estimation_bound import Bound, BranchedBound, bound, branched
+from kinetlib.estimation_design import d_optimal, unplanned
 from kinetlib.estimation_fit import estimate
 from kinetlib.estimation_network import train
 from kinetlib.experiment import Candidates, Experiment

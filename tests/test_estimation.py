@@ -20,7 +20,8 @@ from kinetlib.estimation import (
     shown,
     values_of,
 )
-from kinetlib.estimation_design import bound, d_optimal, unplanned
+from kinetlib.estimation_bound import bound, branched
+from kinetlib.estimation_design import d_optimal, unplanned
 from kinetlib.estimation_fit import estimate
 from kinetlib.experiment import Candidates, Experiment
 from kinetlib.prior import Prior, draw_prior
