@@ -27,7 +27,8 @@ from kinetlib.sample import TRAIN, Design
 
 #: D-efficiency that a planned experiment is to have at least, set beforehand.
 GOAL = 0.9
-_STARTS = 2  # of the search for an experiment, beside the one from the bound
+#: Starts of the search for an experiment, beside the one from the bound.
+STARTS = 2
 _INTERVAL = (0.025, 0.5, 0.975)
 _INSIDE = 1.959963984540054  # standard deviations to either side of a normal mean hold 95 %
 
@@ -135,7 +136,7 @@ def plan(
         prior, candidates, prior.bank[:draws], noise=noise, floor=floor, threads=threads
     )
     relaxed = bound(told, n_runs, n_times)
-    best = d_optimal(told, n_runs, n_times, rng, starts=_STARTS, weights=relaxed.weights)
+    best = d_optimal(told, n_runs, n_times, rng, starts=STARTS, weights=relaxed.weights)
     limit = branched(told, best, relaxed, efficiency=certified, most=parts)
     return Plan(prior, told, best, relaxed, limit)
 
