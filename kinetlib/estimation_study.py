@@ -5,8 +5,8 @@
 any experiment of that size could reach: by the convex bound, and by branching until 95 % are
 certified. The plan is judged, besides, on draws from the prior that it was not planned on.
 
-A mechanism that is done is a file, so that an interrupted study goes on; some ten minutes
-on one core. ``python -m kinetlib.estimation_study summary [folder]`` writes the record of the book.
+A mechanism that is done is a file, so that an interrupted study goes on; some seven minutes on one
+core. ``python -m kinetlib.estimation_study summary [folder]`` writes the record that the book shows.
 """
 
 from __future__ import annotations

@@ -77,7 +77,6 @@ def test_the_record_is_that_of_the_study_as_it_is(record):
         assert 0 < found["draws"] <= settings.draws
 
 
-@pytest.mark.slow
 def test_a_mechanism_planned_anew_agrees_with_the_record(record):
     found = record["mechanisms"]["M1"]
     again = estimation_study.planned("M1", Settings())
@@ -87,3 +86,10 @@ def test_a_mechanism_planned_anew_agrees_with_the_record(record):
     assert again.told.criterion(recorded) == pytest.approx(found["criterion"], abs=1e-3)
     assert again.told.criterion(again.experiment) == pytest.approx(found["criterion"], abs=1e-2)
     assert again.efficiency == pytest.approx(found["branched"]["efficiency"], abs=5e-3)
+
+
+def test_the_readme_says_what_the_record_says(record):
+    readme = repository.root(Path(__file__).parent) / "README.md"
+    text = " ".join(readme.read_text(encoding="utf-8").split())
+    least = min(found["branched"]["efficiency"] for found in record["mechanisms"].values())
+    assert f"have at least {100 * least:.0f} % of the best possible D-efficiency" in text
