@@ -6,7 +6,7 @@ any experiment of that size could reach: by the convex bound, and by branching u
 certified. The plan is judged, besides, on draws from the prior that it was not planned on.
 
 A mechanism that is done is a file, so that an interrupted study goes on; some seven minutes on one
-core. ``python -m kinetlib.estimation_study summary [folder]`` writes the record that the book shows.
+core. ``python -m kinetlib.estimation_study summary [folder]`` writes the record of the book.
 """
 
 from __future__ import annotations
