@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from kinetlib import mechanisms
 from kinetlib.estimation import FLOOR, Information, information, measured, shown, values_of
-from kinetlib.estimation_design import Bound, bound, d_optimal, unplanned
+from kinetlib.estimation_bound import Bound, BranchedBound, bound, branched
+from kinetlib.estimation_design import d_optimal, unplanned
 from kinetlib.estimation_fit import estimate
 from kinetlib.estimation_network import train
 from kinetlib.experiment import Candidates, Experiment
@@ -24,7 +25,10 @@ from kinetlib.mechanisms import Mechanism
 from kinetlib.prior import Prior, draw_prior, drawn_species
 from kinetlib.sample import TRAIN, Design
 
-_STARTS = 2  # of the search for an experiment, beside the one from the bound
+#: D-efficiency that a planned experiment is to have at least, set beforehand.
+GOAL = 0.9
+#: Starts of the search for an experiment, beside the one from the bound.
+STARTS = 2
 _INTERVAL = (0.025, 0.5, 0.975)
 _INSIDE = 1.959963984540054  # standard deviations to either side of a normal mean hold 95 %
 
@@ -39,19 +43,27 @@ class Plan:
         Of the mechanism, with its bank.
     told
         What the candidates tell at the draws that it was planned on.
-    experiment, limit
-        The experiment, and the bound of all experiments of its size.
+    experiment, relaxed
+        The experiment, and the convex bound of all experiments of its size.
+    limit
+        The same bound, lowered by branching where the convex one is too high.
     """
 
     prior: Prior
     told: Information
     experiment: Experiment
-    limit: Bound
+    relaxed: Bound
+    limit: BranchedBound
 
     @property
     def efficiency(self) -> float:
         """D-efficiency relative to the bound: the true one is no lower."""
         return self.told.efficiency(self.experiment, self.limit.criterion)
+
+    @property
+    def relaxed_efficiency(self) -> float:
+        """D-efficiency relative to the convex bound, which is no lower than the other."""
+        return self.told.efficiency(self.experiment, self.relaxed.criterion)
 
     @property
     def coordinates(self) -> list[str]:
@@ -88,6 +100,8 @@ def plan(
     draws: int = 60,
     bank: int = 3000,
     design: Design = TRAIN,
+    certified: float = GOAL,
+    parts: int = 1000,
     threads: int | None = None,
 ) -> Plan:
     """Plan a D-optimal experiment for a mechanism.
@@ -110,6 +124,10 @@ def plan(
         Size of the bank.
     design
         Ranges of the prior.
+    certified
+        Efficiency that ends the search for a lower bound.
+    parts
+        Most parts of it.
     threads
         Threads of the integrator.
     """
@@ -117,9 +135,10 @@ def plan(
     told = information(
         prior, candidates, prior.bank[:draws], noise=noise, floor=floor, threads=threads
     )
-    limit = bound(told, n_runs, n_times)
-    best = d_optimal(told, n_runs, n_times, rng, starts=_STARTS, weights=limit.weights)
-    return Plan(prior, told, best, limit)
+    relaxed = bound(told, n_runs, n_times)
+    best = d_optimal(told, n_runs, n_times, rng, starts=STARTS, weights=relaxed.weights)
+    limit = branched(told, best, relaxed, efficiency=certified, most=parts)
+    return Plan(prior, told, best, relaxed, limit)
 
 
 def errors(

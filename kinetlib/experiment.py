@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
@@ -173,6 +174,50 @@ def grid(n_times: Sequence[int] = (6, 20)) -> Candidates:
     even = {t for n in n_times[1:] for t in schemes(n)[EVEN]}
     times = [0.0, *sorted(of_six | even)]
     return Candidates(loading, substrate_0, (1 - substrate_0).round(4), np.array(times))
+
+
+def even_grid(n_times: int = 20) -> Candidates:
+    """Return the candidate runs of the book, with ``n_times`` even times after the start."""
+    runs = grid()
+    return Candidates(
+        runs.loading, runs.substrate_0, runs.product_0, np.arange(n_times + 1) / n_times
+    )
+
+
+def described(one: Experiment, candidates: Candidates) -> dict[str, Any]:
+    """Write an experiment in numbers: runs, and times in horizons."""
+    return {
+        "runs": [
+            {
+                "loading": float(candidates.loading[run]),
+                "substrate_0": float(candidates.substrate_0[run]),
+                "product_0": float(candidates.product_0[run]),
+                "times": [float(candidates.times[i]) for i in times],
+            }
+            for run, times in zip(one.runs, one.times, strict=True)
+        ]
+    }
+
+
+def read(record: dict[str, Any], candidates: Candidates) -> Experiment:
+    """Find a written experiment among candidates.
+
+    Raises
+    ------
+    ValueError
+        If it is not among them.
+    """
+    runs, rows = [], []
+    for run in record["runs"]:
+        same = np.isclose(candidates.loading, run["loading"]) & np.isclose(
+            candidates.substrate_0, run["substrate_0"]
+        )
+        times = candidates.nearest(run["times"])
+        if same.sum() != 1 or not np.allclose(candidates.times[list(times)], run["times"]):
+            raise ValueError(f"no candidate run like {run}: the record is of other candidates")
+        runs.append(int(same.argmax()))
+        rows.append(times)
+    return Experiment(tuple(runs), tuple(rows))
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def samples(number: int, folder: Path) -> dict[str, Runs]:
 
     full = experiment.grid()
     record = json.loads((folder / "released" / "information-7_points.json").read_text("utf-8"))
-    one = experiment_study.read(record, full)
+    one = experiment.read(record, full)
     catalogue = list(mechanisms.catalogue().values())
     among = full.only(one.runs)
     bank, free = experiment.simulate(catalogue, 1, among, [SEED, PART, number], threads=1)

@@ -102,8 +102,8 @@ def choose(folder: Path, asked: discrimination.Asked) -> dict[str, Experiment]:
             began = time.perf_counter()
             found, more = maker()
             more["seconds"] = round(time.perf_counter() - began)
-            _write(path, {**described(found, candidates), **more})
-        chosen[name] = read(json.loads(path.read_text(encoding="utf-8")), candidates)
+            _write(path, {**experiment.described(found, candidates), **more})
+        chosen[name] = experiment.read(json.loads(path.read_text(encoding="utf-8")), candidates)
     return chosen
 
 
@@ -254,42 +254,6 @@ def _among(one: Experiment, needed: list[int]) -> Experiment:
 def _first(labels: NDArray[np.int64], each: int) -> NDArray[np.int64]:
     """Places of the first few parameter sets of each mechanism."""
     return np.concatenate([np.flatnonzero(labels == k)[:each] for k in np.unique(labels)])
-
-
-def described(one: Experiment, candidates: Candidates) -> dict[str, Any]:
-    """Write an experiment in numbers: runs, and times in horizons."""
-    return {
-        "runs": [
-            {
-                "loading": float(candidates.loading[run]),
-                "substrate_0": float(candidates.substrate_0[run]),
-                "product_0": float(candidates.product_0[run]),
-                "times": [float(candidates.times[i]) for i in times],
-            }
-            for run, times in zip(one.runs, one.times, strict=True)
-        ]
-    }
-
-
-def read(record: dict[str, Any], candidates: Candidates) -> Experiment:
-    """Find a written experiment among candidates.
-
-    Raises
-    ------
-    ValueError
-        If it is not among them.
-    """
-    runs, rows = [], []
-    for run in record["runs"]:
-        same = np.isclose(candidates.loading, run["loading"]) & np.isclose(
-            candidates.substrate_0, run["substrate_0"]
-        )
-        times = candidates.nearest(run["times"])
-        if same.sum() != 1 or not np.allclose(candidates.times[list(times)], run["times"]):
-            raise ValueError(f"no candidate run like {run}: the record is of other candidates")
-        runs.append(int(same.argmax()))
-        rows.append(times)
-    return Experiment(tuple(runs), tuple(rows))
 
 
 def main(folder: Path) -> None:

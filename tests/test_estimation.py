@@ -5,7 +5,7 @@ from itertools import combinations, product
 import cvxpy
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.random import default_rng
 
@@ -20,7 +20,8 @@ from kinetlib.estimation import (
     shown,
     values_of,
 )
-from kinetlib.estimation_design import bound, d_optimal, unplanned
+from kinetlib.estimation_bound import bound, branched
+from kinetlib.estimation_design import d_optimal, unplanned
 from kinetlib.estimation_fit import estimate
 from kinetlib.experiment import Candidates, Experiment
 from kinetlib.prior import Prior, draw_prior
@@ -178,6 +179,62 @@ def test_bound_is_the_convex_relaxation_that_cvxpy_solves(seed):
     assert limit.criterion - problem.value < 0.02
 
 
+@given(st.integers(0, 10_000), st.floats(0.02, 0.98))
+@settings(deadline=None, max_examples=20)
+def test_no_experiment_exceeds_the_bound_by_branching(seed, share):
+    told = random_information(seed, runs=5)
+    experiment = max(all_experiments(told, 2, 2), key=told.criterion)
+    best, relaxed = told.criterion(experiment), bound(told, 2, 2)
+    assume(relaxed.criterion - best > 1e-6)
+    enough = best + share * (relaxed.criterion - best)  # between the best and the convex bound
+    efficiency = float(np.exp((best - enough) / told.p))
+    whole = branched(told, experiment, relaxed, efficiency=efficiency)
+    assert best - 1e-9 <= whole.criterion <= relaxed.criterion + 1e-12
+    assert whole.criterion <= enough + 1e-9 or whole.unresolved
+    # It bounds whenever it ends, and no part that is added raises it.
+    limits = [branched(told, experiment, relaxed, efficiency=efficiency, most=n) for n in range(6)]
+    for one, more in zip(limits, [*limits[1:], whole], strict=True):
+        assert best - 1e-9 <= more.criterion <= one.criterion + 1e-12
+
+
+@given(st.integers(0, 10_000))
+@settings(deadline=None, max_examples=10)
+def test_experiments_with_and_without_a_run_have_bounds_of_their_own(seed):
+    told = random_information(seed, runs=5)
+    limit = bound(told, 2, 2)
+    with_run, without_run = np.full((2, 5), -np.inf)
+    for experiment in all_experiments(told, 2, 2):
+        value = told.criterion(experiment)
+        done = np.isin(np.arange(5), experiment.runs)
+        with_run = np.where(done, np.maximum(with_run, value), with_run)
+        without_run = np.where(done, without_run, np.maximum(without_run, value))
+    assert (limit.with_run >= with_run - 1e-9).all()
+    assert (limit.without_run >= without_run - 1e-9).all()
+
+
+def test_branching_closes_the_gap_that_runs_in_part_leave():
+    """Five runs tell of one coordinate each; two of them, in part, tell of all five."""
+    draws, runs = 2, 5
+    rows = np.zeros((draws, runs, 3, 2, runs))
+    for run in range(runs):
+        rows[:, run, 1:, :, run] = 30.0
+    few = Candidates(np.full(runs, 0.05), np.ones(runs), np.zeros(runs), np.arange(3.0))
+    told = Information(few, rows, np.eye(runs))
+    any_two = Experiment.common([0, 1], [1, 2])
+    relaxed = bound(told, 2, 2, close=1e-4)
+    assert told.efficiency(any_two, relaxed.criterion) < 0.1
+    found = branched(told, any_two, relaxed, efficiency=0.99)
+    assert told.efficiency(any_two, found.criterion) >= 0.99
+    assert found.unresolved == 0 and found.parts > 1
+
+
+def test_runs_that_are_all_done_leave_nothing_to_branch(told):
+    experiment = Experiment.common(range(5), range(1, 9))
+    found = branched(told, experiment, bound(told, 5, 8), efficiency=0.999)
+    assert found.criterion == pytest.approx(told.criterion(experiment))
+    assert found.unresolved == 0
+
+
 def test_weights_of_the_bound_are_those_of_an_experiment(told):
     limit = bound(told, 3, 4)
     assert limit.weights.sum() == pytest.approx(12)
@@ -216,6 +273,11 @@ def test_designs_that_cannot_be(told):
         d_optimal(told, 6, 2, default_rng(0))
     with pytest.raises(ValueError, match="got 2 runs and 9 times"):
         bound(told, 2, 9)
+    with pytest.raises(ValueError, match="steps: expected 1 or more, got 0"):
+        bound(told, 2, 2, steps=0)
+    experiment, limit = Experiment.common([0, 1], [1, 2]), bound(told, 2, 2)
+    with pytest.raises(ValueError, match="efficiency: expected a number between 0 and 1, got 1.0"):
+        branched(told, experiment, limit, efficiency=1.0)
 
 
 def test_unplanned_is_drawn_as_published():

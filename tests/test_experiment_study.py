@@ -25,18 +25,18 @@ def test_what_is_described_is_read_back():
     one = Experiment(
         (3, 30, 17), (rows["to 1, bend 1"], rows["to 0.4, bend 2"], rows["to 1, bend 3"])
     )
-    record = json.loads(json.dumps(experiment_study.described(one, CANDIDATES)))
-    assert experiment_study.read(record, CANDIDATES) == one
+    record = json.loads(json.dumps(experiment.described(one, CANDIDATES)))
+    assert experiment.read(record, CANDIDATES) == one
     assert len(record["runs"][0]["times"]) == 7
 
 
 @pytest.mark.parametrize(("key", "value"), [("loading", 0.5), ("times", [0.0, 0.002])])
 def test_a_record_of_other_candidates_is_refused(key, value):
     rows = discrimination.rows_of(CANDIDATES, experiment.schemes(6))
-    record = experiment_study.described(Experiment.common((1,), rows["to 1, bend 1"]), CANDIDATES)
+    record = experiment.described(Experiment.common((1,), rows["to 1, bend 1"]), CANDIDATES)
     record["runs"][0][key] = value
     with pytest.raises(ValueError, match="of other candidates"):
-        experiment_study.read(record, CANDIDATES)
+        experiment.read(record, CANDIDATES)
 
 
 def test_every_kind_is_judged_on_the_same_parameter_sets_at_each_level():
@@ -73,7 +73,7 @@ def test_the_record_of_the_book_is_whole():
     assert study["candidates"] == len(CANDIDATES)
     for record in study["networks"].values():
         for name, points in ((PLANNED, 7), (T_OPTIMAL, 7), (CEILING, 21)):
-            one = experiment_study.read(record["experiments"][name], CANDIDATES)
+            one = experiment.read(record["experiments"][name], CANDIDATES)
             assert one.points == points
         for table in record["comparison"].values():
             for measures in table.values():

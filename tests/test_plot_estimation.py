@@ -39,3 +39,26 @@ def test_planned_is_filled_and_unplanned_open_and_none_hides_another():
     assert network.get_marker() != planned.get_marker()
     places = np.concatenate([line.get_xdata() for line in axis.lines])
     assert len(set(places.tolist())) == len(places)
+
+
+EFFICIENCIES = {
+    "convex bound": {"M1": 0.97, "M2": 0.83, "M3": 0.91},
+    "by branching": {"M1": 0.97, "M2": 0.95, "M3": 0.95},
+    "other draws": {"M1": 0.96, "M2": 0.82, "M3": 0.9},
+}
+
+
+def test_mechanisms_are_in_the_order_of_the_first_bound():
+    figure = plot.certified(EFFICIENCIES, 0.9)
+    (axis,) = figure.axes
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["M2", "M3", "M1"]
+    goal, *kinds = axis.lines
+    assert set(goal.get_ydata()) == {90}
+    for line, (kind, values) in zip(kinds, EFFICIENCIES.items(), strict=True):
+        assert line.get_label() == kind
+        shown = [100 * values[name] for name in ("M2", "M3", "M1")]
+        np.testing.assert_allclose(line.get_ydata(), shown)
+    looks = {(str(k.get_marker()), k.get_markerfacecolor(), k.get_color()) for k in kinds}
+    assert len(looks) == 3
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(EFFICIENCIES)

@@ -5,7 +5,7 @@ text for readers who cannot see it.
 """
 
 from kinetlib.plot.discovery import errors_over_limit, fitted_curves, success
-from kinetlib.plot.estimation import constants_known
+from kinetlib.plot.estimation import certified, constants_known
 from kinetlib.plot.experiment import experiments, next_run, told
 from kinetlib.plot.figures import (
     accuracies,
@@ -44,6 +44,7 @@ __all__ = [
     "architecture",
     "bars",
     "by_samples",
+    "certified",
     "concentration_curves",
     "confusion",
     "constants_known",

@@ -62,5 +62,51 @@ def constants_known(
     return figure
 
 
+@mpl.rc_context(STYLE)
+def certified(efficiencies: Mapping[str, Mapping[str, float]], goal: float) -> Figure:
+    """Draw what D-efficiency is certified, a place a mechanism, the least on the left.
+
+    Parameters
+    ----------
+    efficiencies : mapping of str to mapping of str to float
+        By kind of bound and by mechanism, from 0 to 1. The first kind orders the mechanisms and is
+        drawn open, the second filled, a line between them.
+    goal : float
+        A line across.
+    """
+    first, second, *_ = efficiencies.values()
+    names = sorted(first, key=first.__getitem__)
+    figure, axis = panels(height=2.8)
+    at = np.arange(len(names))
+    axis.axhline(100 * goal, color=FAINT, linewidth=1.0, linestyle="--")
+    axis.annotate(
+        "goal",
+        (1.0, 100 * goal),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, -3),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=8,
+    )
+    ends = [[100 * kind[name] for name in names] for kind in (first, second)]
+    axis.vlines(at, *ends, color=PALETTE[0], linewidth=1.0, alpha=0.5)
+    for i, (kind, values) in enumerate(efficiencies.items()):
+        axis.plot(
+            at,
+            [100 * values[name] for name in names],
+            linestyle="none",
+            marker=("o", "o", "x")[i],
+            color=PALETTE[i // 2],
+            markerfacecolor="white" if i == 0 else None,
+            label=kind,
+        )
+    axis.set_xticks(at, names)
+    axis.grid(axis="x", visible=False)
+    axis.set_ylabel("D-efficiency / %")
+    figure.legend(loc="outside upper center", ncols=len(efficiencies))
+    return figure
+
+
 def _subscript(name: str) -> str:
     return f"$k_{{{name.removeprefix('k')}}}$" if name.startswith("k") else name

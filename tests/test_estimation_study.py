@@ -1,0 +1,95 @@
+"""The study of experiments that pin rate constants: it goes on, and its record is of this code."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kinetlib import estimation_study, experiment, mechanisms, profiles, repository
+from kinetlib.estimation_study import Settings
+
+SMALL = Settings(bank=40, draws=3, n_runs=2, n_times=2, candidate_times=4, parts=2, fresh=4)
+FEW = ("M1", "M2")
+
+
+@pytest.fixture
+def few(monkeypatch):
+    chosen = {name: mechanisms.get(name) for name in FEW}
+    monkeypatch.setattr(mechanisms, "catalogue", lambda: chosen)
+    monkeypatch.setattr(estimation_study.console, "quiet", True)
+
+
+@pytest.fixture(scope="module")
+def record():
+    path = repository.root(Path(__file__).parent) / "data" / "studies" / "estimation_design.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_the_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="no plan for M1, M2"):
+        estimation_study.summary(tmp_path, SMALL)
+    estimation_study.main(tmp_path, SMALL, ["M1"])
+    first = (tmp_path / "pieces" / "M1.json").read_bytes()
+    with pytest.raises(ValueError, match="no plan for M2"):
+        estimation_study.summary(tmp_path, SMALL)
+    done, work = [], estimation_study.piece
+    monkeypatch.setattr(
+        estimation_study, "piece", lambda name, settings: done.append(name) or work(name, settings)
+    )
+    estimation_study.main(tmp_path, SMALL)
+    assert done == ["M2"]
+    assert (tmp_path / "pieces" / "M1.json").read_bytes() == first
+    found = json.loads(json.dumps(estimation_study.summary(tmp_path, SMALL), allow_nan=False))
+    assert list(found["mechanisms"]) == list(FEW)
+    # The same random numbers, whether the other mechanism was planned for before or not.
+    again = work("M2", SMALL)
+    assert again["runs"] == found["mechanisms"]["M2"]["runs"]
+    assert again["criterion"] == pytest.approx(found["mechanisms"]["M2"]["criterion"], abs=1e-4)
+
+
+def test_pieces_of_other_settings_are_refused(few, tmp_path):
+    estimation_study.main(tmp_path, SMALL)
+    other = SMALL.model_copy(update={"noise": 0.03})
+    for work in (estimation_study.main, estimation_study.summary):
+        with pytest.raises(ValueError, match=r"M1\.json was made with other settings"):
+            work(tmp_path, other)
+
+
+def test_settings_are_those_of_the_chapter_on_a_laptop():
+    chapter = profiles.load("laptop").chapters.experiment_design
+    settings = Settings()
+    assert settings.seed == chapter.seed
+    assert settings.noise == chapter.noise
+    assert settings.bank == chapter.estimation_draws + chapter.estimation_samples
+
+
+def test_the_record_is_that_of_the_study_as_it_is(record):
+    settings = Settings()
+    assert record["settings"] == settings.model_dump(mode="json")
+    assert list(record["mechanisms"]) == list(mechanisms.catalogue())
+    candidates = experiment.even_grid(settings.candidate_times)
+    for name, found in record["mechanisms"].items():
+        planned = experiment.read(found, candidates)
+        assert (len(planned.runs), planned.points) == (settings.n_runs, settings.n_times)
+        assert found["relaxed"]["efficiency"] <= found["branched"]["efficiency"] <= 1, name
+        assert found["criterion"] <= found["relaxed"]["criterion"]
+        assert found["relaxed"]["efficiency"] <= found["given_runs"] + 0.01 <= 1.01
+        assert 0 < found["draws"] <= settings.draws
+
+
+def test_a_mechanism_planned_anew_agrees_with_the_record(record):
+    found = record["mechanisms"]["M1"]
+    again = estimation_study.planned("M1", Settings())
+    candidates = again.told.candidates
+    recorded = experiment.read(found, candidates)
+    # Another processor may round an exchange the other way, to an experiment as good.
+    assert again.told.criterion(recorded) == pytest.approx(found["criterion"], abs=1e-3)
+    assert again.told.criterion(again.experiment) == pytest.approx(found["criterion"], abs=1e-2)
+    assert again.efficiency == pytest.approx(found["branched"]["efficiency"], abs=5e-3)
+
+
+def test_the_readme_says_what_the_record_says(record):
+    readme = repository.root(Path(__file__).parent) / "README.md"
+    text = " ".join(readme.read_text(encoding="utf-8").split())
+    least = min(found["branched"]["efficiency"] for found in record["mechanisms"].values())
+    assert f"have at least {100 * least:.0f} % of the best possible D-efficiency" in text
