@@ -53,6 +53,10 @@ def test_what_chosen_samples_are_worth(text):
     value, low, high = (f"{5 * round(few[key] / 5):,}" for key in ("value", "low", "high"))
     assert f"what {value} ({low} to {high}) random ones do" in text
     assert f"at 4,000 the factor is {kernel['4000']['equivalent']['value']:.1f}" in text
+    large = study["large"]
+    assert 20 * large["settings"]["pool_sets"] == 50_000
+    most = large["kernel"]["against"]["i_greedy"]["16000"]["equivalent"]
+    assert "out of 50,000, {value:.1f} ({low:.1f} to {high:.1f})".format(**most) in text
     difference = network["700"]["more"]
     assert (difference["size"], difference["replicates"]) == (1000, 10)
     assert difference["test_cross_entropy"]["high"] < 0
