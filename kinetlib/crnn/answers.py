@@ -96,7 +96,9 @@ def by_discovery(task: Task) -> Answer:
 def by_oracle(task: Task) -> Answer:
     """Fit the constants of the true network, from the true ones on."""
     curves, network = read(task.runs), task.case.network
-    problem = Problem(network, curves, estimate_noise(curves))
+    noise, background = estimate_noise(curves)
+    curves = replace(curves, background=background)
+    problem = Problem(network, curves, noise)
     unknowns = problem.unknowns(np.asarray(task.case.constants))
     if curves.temperature is None:
         return _of_network(network, problem.fit(unknowns).constants)

@@ -47,6 +47,9 @@ class Discovery:
         Of ln k, shape (R,), the structure taken for granted.
     noise
         Standard deviation of the noise relative to the value: as given, or as estimated.
+    background
+        What is added to it at any value, a standard deviation of each species in the unit of the
+        runs, shape (S,): as estimated, 0 where there is none to be seen.
     loss
         Mean absolute residual, each species over its range.
     noise_floor
@@ -79,6 +82,7 @@ class Discovery:
     rate_constants: NDArray[np.float64]
     standard_errors: NDArray[np.float64]
     noise: float
+    background: NDArray[np.float64]
     loss: float
     noise_floor: float
     chi_squared: float
@@ -177,6 +181,7 @@ def discover(
         Composition of the species, shape (species, elements): reactions that break it are left out.
     noise
         Standard deviation of the noise relative to the value; estimated from the curves by default.
+        What noise there is at any value is always estimated, for each species.
     loss
         What the constants of the reactions minimise: ``"likelihood"``, or ``"absolute"``, the mean
         absolute residual of each species over its range, to which outliers matter less. Which
@@ -209,7 +214,8 @@ def discover(
     # Whatever the units of the runs, numbers of the size of 1 are fitted.
     time_unit, unit = curves.units
     curves = curves.in_units(time_unit, unit)
-    noise = estimate_noise(curves) if noise is None else _relative(noise)
+    noise, background = estimate_noise(curves, None if noise is None else _relative(noise))
+    curves = replace(curves, background=background)
     composition = None if conserve is None else _composition(conserve, curves.species)
     library = Library.all(curves.species, max_order, catalysts=catalysts, conserve=composition)
     search = Search(curves, noise, library, n_reactions)
@@ -231,6 +237,7 @@ def discover(
         return replace(
             found,
             rate_constants=found.rate_constants / (time_unit * unit ** (order - 1.0)),
+            background=found.background * unit,
             criterion_without=without,
             agreeing=agreeing,
             complete=complete,
@@ -309,6 +316,7 @@ def _described(search: Search, best: Candidate) -> Discovery:
         rate_constants=fit.constants[at],
         standard_errors=errors[row],
         noise=search.noise,
+        background=search.curves.background,
         loss=loss,
         noise_floor=noise_floor,
         chi_squared=fit.chi_squared / max(fit.n_values - len(fit.information), 1),

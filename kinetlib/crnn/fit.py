@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.crnn.runs import FLOOR, Curves
+from kinetlib.crnn.runs import Curves
 from kinetlib.network import Network
 from kinetlib.sensitivity import CONSTANTS, INITIAL, sensitivities
 
@@ -171,7 +171,7 @@ class Problem:
         self.place = np.array([curves.species.index(name) for name in network.species])
         self.seen = curves.measured
         self._data = np.where(self.seen, curves.value, 0.0)
-        self._floor = FLOOR * curves.scale
+        self._floor = curves.floor
         # What is known exactly hardly moves, where others do.
         start_noise = self._noise_at(curves.initial)
         start_noise = np.where(curves.start_known, _EXACT * self._floor, start_noise)
@@ -212,7 +212,8 @@ class Problem:
         """Mean absolute residual, each species over its range, and what noise alone makes of it."""
         value = self.simulated(fit.unknowns)
         share = 1 / np.where(self.seen, self.curves.span, np.nan)
-        noise = np.sqrt(2 / np.pi) * self.noise * np.abs(value)  # the mean size of a normal one
+        background = 0.0 if self.curves.background is None else self.curves.background
+        noise = np.sqrt(2 / np.pi) * np.hypot(self.noise * value, background)  # its mean size
         return tuple(
             float(np.nanmean(np.abs(part) * share)) for part in (value - self._data, noise)
         )

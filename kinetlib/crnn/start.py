@@ -22,7 +22,7 @@ from scipy.interpolate import PchipInterpolator, make_splrep
 from scipy.optimize import nnls
 
 from kinetlib.crnn.effects import Effects
-from kinetlib.crnn.runs import FLOOR, Curves
+from kinetlib.crnn.runs import Curves
 
 _FINE = 201  # times of a smoothed run that integrals are taken over
 _WINDOWS = 20  # parts of a run over which changes are compared
@@ -66,7 +66,7 @@ def smoothed(curves: Curves, noise: float) -> Smooth:
         for j in np.flatnonzero(~curves.hidden):
             value[run, :, j] = _smooth(curves, run, j, noise)(part * length[run])
     value = np.maximum(value, 0.0)
-    return Smooth(part, length, value, (noise * value) ** 2 + (FLOOR * curves.scale) ** 2)
+    return Smooth(part, length, value, (noise * value) ** 2 + curves.floor**2)
 
 
 def _smooth(curves: Curves, run: int, j: int, noise: float) -> Callable[[NDArray], NDArray]:
@@ -82,7 +82,7 @@ def _smooth(curves: Curves, run: int, j: int, noise: float) -> Callable[[NDArray
     y[0] = curves.initial[run, j]
     if len(t) < _FEWEST:
         return PchipInterpolator(t, y)
-    weight = 1 / np.hypot(noise * np.abs(y), FLOOR * curves.scale[j])
+    weight = 1 / np.hypot(noise * np.abs(y), curves.floor[j])
     with warnings.catch_warnings():
         # Where no spline leaves just that much, one that leaves nearly that much does as well.
         warnings.simplefilter("ignore", RuntimeWarning)
