@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 
 import numpy as np
 import xarray as xr
@@ -24,7 +25,12 @@ from kinetlib.network import Network, Reaction
 
 _LOSSES = ("likelihood", "absolute")
 _AGREED = 2  # starts that end at the same reactions, and no more are needed
+_LESS = 0.5  # of the noise's variance: where fits leave less, it was not that large
 _NEARLY = 10.0  # of the criterion: what is worse by more is not told
+_NOTHING = (
+    "nothing changes in these curves beyond their noise that reactions explain: there are none to "
+    "find"
+)
 _ROUGH = (1e-6, 1e-4)  # relative tolerances of the integrator while effects are pruned
 
 
@@ -202,33 +208,37 @@ def discover(
     ValueError
         Runs that cannot be read, settings that make no sense, or curves in which nothing changes.
     """
-    if n_reactions < 1:
-        raise ValueError(f"n_reactions: expected 1 or more, got {n_reactions}")
-    if max_order < 1:
-        raise ValueError(f"max_order: expected 1 or more, got {max_order}")
+    _refuse_counts(n_reactions=n_reactions, max_order=max_order, starts=starts)
     if loss not in _LOSSES:
         raise ValueError(f"loss: expected one of {', '.join(_LOSSES)}, got {loss!r}")
-    if starts < 1:
-        raise ValueError(f"starts: expected 1 or more, got {starts}")
     curves = read(runs)
     # Whatever the units of the runs, numbers of the size of 1 are fitted.
     time_unit, unit = curves.units
     curves = curves.in_units(time_unit, unit)
-    noise, background = estimate_noise(curves, None if noise is None else _relative(noise))
+    if (np.nanmax(curves.value, 1) == np.nanmin(curves.value, 1))[:, ~curves.hidden].all():
+        raise ValueError(_NOTHING)
+    given = None if noise is None else _relative(noise)
+    level, background = estimate_noise(curves, given)
     curves = replace(curves, background=background)
     composition = None if conserve is None else _composition(conserve, curves.species)
     library = Library.all(curves.species, max_order, catalysts=catalysts, conserve=composition)
-    search = Search(curves, noise, library, n_reactions)
+    rng = default_rng(seed)
     # Small matrices are slower on many cores, where the integrator works already.
     with threadpool_limits(1, user_api="blas"):
-        ends, complete = _searched(search, starts, default_rng(seed), max_order, catalysts)
-        best = search.finish()
-        without = _without_reactions(curves, noise)
+        search = Search(curves, level, library, n_reactions)
+        ends, complete = _searched(search, starts, rng, max_order, catalysts)
+        if complete and (given is None or background.any()) and search.rest < _LESS:
+            # Curves that bend between their points look noisier than they are.
+            fitted = search.best.problem.simulated(search.best.fit.unknowns)
+            level, background = estimate_noise(curves, given, fitted=fitted)
+            again = Search(replace(curves, background=background), level, library, n_reactions)
+            others, complete = _searched(again, starts, rng, max_order, catalysts)
+            if again.best is not None:
+                search, ends = again, others
+        best, finished = search.finish()
+        without = _without_reactions(search.curves, search.noise)
         if best is None or not best.criterion < without:
-            raise ValueError(
-                "nothing changes in these curves beyond their noise that reactions explain: there "
-                "are none to find"
-            )
+            raise ValueError(_NOTHING)
         if loss == "absolute":
             best = replace(best, fit=least_absolute(best.problem, best.fit))
         agreeing = search.as_good(ends) / max(len(ends), 1)
@@ -240,7 +250,7 @@ def discover(
             background=found.background * unit,
             criterion_without=without,
             agreeing=agreeing,
-            complete=complete,
+            complete=complete and finished,
         )
 
 
@@ -332,8 +342,14 @@ def _described(search: Search, best: Candidate) -> Discovery:
     )
 
 
+def _refuse_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
+            raise ValueError(f"{name}: expected a whole number, 1 or more, got {count!r}")
+
+
 def _relative(noise: float) -> float:
-    if not (np.isfinite(noise) and noise >= 0):
+    if not (isinstance(noise, Real) and np.isfinite(noise) and noise >= 0):
         raise ValueError(f"noise: expected a share of the value, 0 or more, got {noise!r}")
     return float(noise)
 
@@ -345,4 +361,6 @@ def _composition(conserve: ArrayLike, species: tuple[str, ...]) -> NDArray[np.fl
             f"conserve: expected one row of numbers for each of {', '.join(species)}, got shape "
             f"{composition.shape}"
         )
+    if not np.isfinite(composition).all():
+        raise ValueError("conserve: expected numbers, got NaN or infinite ones")
     return composition

@@ -175,6 +175,8 @@ class Problem:
         # What is known exactly hardly moves, where others do.
         start_noise = self._noise_at(curves.initial)
         start_noise = np.where(curves.start_known, _EXACT * self._floor, start_noise)
+        if curves.start_seen is not None:
+            start_noise = np.where(curves.start_seen, start_noise, curves.scale)
         self.full_start_weight = 1 / start_noise**2
         self._start_weight = self.full_start_weight[:, self.place]
 

@@ -23,9 +23,9 @@ LEAST = 1e-4  # noise taken for granted: what simulation and rounding leave
 
 @dataclass(frozen=True)
 class _Roughness:
-    """Points beside the line through their neighbours in time, n of one species.
+    """Points of one species, n of them, beside a line without noise.
 
-    ``size`` is the distance in units that make it as noisy as a point, ``line`` the value there.
+    ``size`` is the distance, in units that make it as noisy as a point, ``line`` the value there.
     """
 
     size: NDArray[np.float64]
@@ -54,7 +54,10 @@ class _Roughness:
 
 
 def estimate_noise(
-    curves: Curves, relative: float | None = None
+    curves: Curves,
+    relative: float | None = None,
+    *,
+    fitted: NDArray[np.float64] | None = None,
 ) -> tuple[float, NDArray[np.float64]]:
     """Estimate the noise of curves: its relative part, and the background of each species.
 
@@ -69,6 +72,8 @@ def estimate_noise(
         The data.
     relative
         Standard deviation relative to the value, where it is known.
+    fitted
+        Curves that were fitted, shape (r, T, S), to compare points with instead.
 
     Returns
     -------
@@ -81,7 +86,7 @@ def estimate_noise(
     ValueError
         If no curve has three points next to each other: the noise has to be given.
     """
-    rough = _roughness(curves)
+    rough = _roughness(curves) if fitted is None else _residuals(curves, fitted)
     high = {j: one.line > _LOW * one.scale for j, one in rough.items()}
     none = np.zeros(len(curves.species))
     if not any(one.any() for one in high.values()):
@@ -114,18 +119,35 @@ def estimate_noise(
 
 def _roughness(curves: Curves) -> dict[int, _Roughness]:
     """Compare each point with its neighbours; species that stay as they are say nothing."""
-    time, value = curves.time[..., None], curves.value
-    before, here, after = time[:, :-2], time[:, 1:-1], time[:, 2:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.where(after > before, (here - before) / (after - before), np.nan)
-        line = (1 - part) * value[:, :-2] + part * value[:, 2:]
-        size = np.abs(value[:, 1:-1] - line) / np.sqrt(1 + (1 - part) ** 2 + part**2)
-    seen = np.isfinite(size) & ((size > 0) | (line > 0))
     found = {}
     for j, scale in enumerate(curves.scale):
-        moving = seen[..., j] & (size[..., j] > 0).any(1, keepdims=True)
-        if moving.any():
-            every = -(-int(moving.sum()) // _ENOUGH)
-            own = size[..., j][moving][::every], np.maximum(line[..., j][moving][::every], 0.0)
-            found[j] = _Roughness(*own, float(scale))
+        own = [_beside(*pair) for pair in zip(curves.time, curves.value[..., j], strict=True)]
+        size, line = np.concatenate(own, axis=1)
+        if len(size):
+            every = -(-len(size) // _ENOUGH)
+            found[j] = _Roughness(size[::every], np.maximum(line[::every], 0.0), float(scale))
     return found
+
+
+def _residuals(curves: Curves, fitted: NDArray[np.float64]) -> dict[int, _Roughness]:
+    """Compare each point after the start with what was fitted."""
+    found = {}
+    for j, scale in enumerate(curves.scale):
+        seen = curves.measured[..., j] & np.isfinite(fitted[..., j])
+        size, line = np.abs(curves.value - fitted)[seen, j], np.maximum(fitted[seen, j], 0.0)
+        if size.any():
+            found[j] = _Roughness(size, line, float(scale))
+    return found
+
+
+def _beside(time: NDArray[np.float64], value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return size and line of the points of one curve, shape (2, n)."""
+    measured = np.isfinite(value)
+    time, value = time[measured], value[measured]
+    before, here, after = time[:-2], time[1:-1], time[2:]
+    apart = after > before
+    part = (here - before)[apart] / (after - before)[apart]
+    line = (1 - part) * value[:-2][apart] + part * value[2:][apart]
+    size = np.abs(value[1:-1][apart] - line) / np.sqrt(1 + (1 - part) ** 2 + part**2)
+    seen = (size > 0) | (line > 0)
+    return np.stack([size, line])[:, seen & (size > 0).any()]

@@ -34,6 +34,9 @@ class Curves:
         Of which species these are exact, shape (S,); else they are measured like all others.
     temperature
         Of each run in kelvin, shape (r,), or None where all have the same.
+    start_seen
+        Where these are measured or given, shape (r, S), or None for everywhere; else they are a
+        guess, the first measured ones.
     background
         Standard deviation of the noise that is not relative to the value, shape (S,), or None.
     """
@@ -44,6 +47,7 @@ class Curves:
     initial: NDArray[np.float64]
     start_known: NDArray[np.bool_]
     temperature: NDArray[np.float64] | None = None
+    start_seen: NDArray[np.bool_] | None = None
     background: NDArray[np.float64] | None = None
 
     @property
@@ -118,7 +122,8 @@ def read(runs: xr.Dataset) -> Curves:
         ``concentration`` (run, time, species) and ``time`` (run, time) or (time,), NaN where there
         is no value; the first time of a run is its start. ``initial`` (run, species) where initial
         concentrations are known exactly; else, and where it is NaN, the first measured ones count,
-        noise and all. One species may have no values, if its initial concentrations are given.
+        noise and all, or as a guess where they are later than the start. One species may have no
+        values, if its initial concentrations are given.
         ``temperature`` (run,) in kelvin where runs differ in it.
 
     Raises
@@ -159,8 +164,9 @@ def read(runs: xr.Dataset) -> Curves:
         raise ValueError(f"run {run}, point {at}: {species[j]} is infinite; give NaN for no value")
     _refuse_gaps(value, species, runs)
     _refuse_negative(value, species)
-    initial, start_known = _start(runs, value, species)
-    return Curves(species, time, value, initial, start_known, _temperature(runs))
+    initial, start_known, start_seen = _start(runs, value, species)
+    temperature = _temperature(runs)
+    return Curves(species, time, value, initial, start_known, temperature, start_seen)
 
 
 def _numbers(variable: xr.DataArray) -> NDArray[np.float64]:
@@ -196,12 +202,21 @@ def _times(runs: xr.Dataset, shape: tuple[int, int]) -> NDArray[np.float64]:
 def _from_start(
     time: NDArray[np.float64], value: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sort points by time, count it from the start, and repeat the last time at the end."""
+    """Sort points by time, count it from the start, and repeat the last time at the end.
+
+    A point that is there twice, all values the same, counts once.
+    """
     there = np.isfinite(time)
     order = np.where(there, time, np.inf).argsort(1, kind="stable")
     time = np.take_along_axis(time, order, 1)
     value = np.take_along_axis(value, order[..., None], 1)
-    n_points = there.sum(1)
+    twice = np.zeros_like(there)
+    same = (value[:, 1:] == value[:, :-1]) | np.isnan(value[:, 1:])
+    twice[:, 1:] = (np.diff(time, axis=1) == 0) & same.all(2)
+    order = twice.argsort(1, kind="stable")
+    time = np.take_along_axis(time, order, 1)
+    value = np.take_along_axis(value, order[..., None], 1)
+    n_points = there.sum(1) - twice.sum(1)
     absent = np.arange(time.shape[1]) >= n_points[:, None]
     last = np.take_along_axis(time, np.maximum(n_points[:, None] - 1, 0), 1)
     short = (n_points < 2) | ~(last > time[:, :1])[:, 0]
@@ -217,12 +232,14 @@ def _from_start(
 
 def _start(
     runs: xr.Dataset, value: NDArray[np.float64], species: tuple[str, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Read initial concentrations (r, S), and which are known exactly (S,).
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """Read initial concentrations (r, S), which are known exactly (S,), and which at all (r, S).
 
     Noise takes measured ones below zero: none is there, then.
     """
-    initial, start_known = np.maximum(value[:, 0], 0.0), np.zeros(len(species), dtype=bool)
+    first = np.isfinite(value).argmax(1)[:, None]
+    initial = np.maximum(np.take_along_axis(value, first, 1)[:, 0], 0.0)
+    start_seen, start_known = first[:, 0] == 0, np.zeros(len(species), dtype=bool)
     if "initial" in runs:
         if set(runs["initial"].dims) != {"run", "species"}:
             raise ValueError(
@@ -231,6 +248,7 @@ def _start(
             )
         given = _numbers(runs["initial"].transpose("run", "species"))
         start_known = np.isfinite(given).all(0)
+        start_seen |= ~np.isnan(given)
         initial = np.where(np.isnan(given), initial, given)
     wrong = ~(np.isfinite(initial) & (initial >= 0))
     if wrong.any():
@@ -239,7 +257,7 @@ def _start(
             f"run {run}: {species[j]} starts at {initial[run, j]}, expected a concentration; give "
             "initial (run, species) where the start was not measured"
         )
-    return initial, start_known
+    return initial, start_known, None if start_seen.all() else start_seen
 
 
 def _refuse_negative(value: NDArray[np.float64], species: tuple[str, ...]) -> None:
