@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from numpy.random import default_rng
+from openpyxl import Workbook
 from test_crnn import CASE_1, CONSTANTS_1, case_1, runs_of, same
 
-from kinetlib.crnn import discover
+from kinetlib import lab
+from kinetlib.crnn import discover, search, start
 from kinetlib.crnn.noise import estimate_noise
 from kinetlib.crnn.runs import read
 
@@ -16,6 +18,14 @@ def test_noise_is_estimated():
         estimated, background = estimate_noise(read(case_1(1, 20, 100, noise)))
         assert estimated == pytest.approx(noise, rel=0.12)
         assert not background.any()
+
+
+def test_a_species_without_noise_says_nothing_of_noise():
+    runs = case_1(1)[["concentration"]]
+    still = (0 * runs.isel(species=[0]) + 0.7).assign_coords(species=["Z"])
+    level, background = estimate_noise(read(xr.concat([runs, still], "species")))
+    assert level == estimate_noise(read(runs))[0]
+    assert not background.any()
 
 
 def with_background(runs, share, seed):
@@ -114,6 +124,7 @@ def test_a_species_that_is_never_there_changes_no_unit(unit):
         (lambda runs: runs.where(~runs.species.isin(["C", "D"])), "at most one species"),
         (lambda runs: runs.where((runs.species != "C") | (runs.run > 0)), "run 0: C has no value"),
         (lambda runs: runs.assign(temperature=("run", np.zeros(8))), "one number in kelvin"),
+        (lambda runs: runs.assign(temperature=("run", 20 + np.arange(8.0))), "add 273.15"),
         (lambda runs: runs.where(runs.time != runs.time[3], np.inf), "infinite"),
     ],
 )
@@ -142,6 +153,9 @@ def test_curves_that_stay_as_they_are_are_refused():
         ({"n_reactions": 0}, "n_reactions: expected a whole number, 1 or more, got 0"),
         ({"n_reactions": 2.5}, "n_reactions"),
         ({"max_order": 0}, "max_order"),
+        ({"max_order": 8}, "5 species and orders of up to 8 make about .* too many"),
+        ({"seed": -1}, "seed: expected"),
+        ({"conserve": [[1], [1.37], [1.91], [2.23], [3.71]], "max_order": 1}, "is left"),
         ({"starts": True}, "starts"),
         ({"noise": -0.1}, "noise: expected a share"),
         ({"noise": "little"}, "noise: expected a share"),
@@ -153,3 +167,65 @@ def test_curves_that_stay_as_they_are_are_refused():
 def test_settings_that_make_no_sense_are_refused(setting, complaint):
     with pytest.raises(ValueError, match=complaint):
         discover(case_1(0), **{"n_reactions": 4, **setting})
+
+
+def test_least_squares_without_negative_unknowns_come_to_an_end(monkeypatch):
+    rng = default_rng(0)
+    matrix, target = rng.random((30, 8)), rng.standard_normal(30)
+    expected = start.non_negative(matrix, target)
+
+    def fails(*_, **__):
+        raise RuntimeError("Maximum number of iterations reached.")
+
+    monkeypatch.setattr(start, "nnls", fails)
+    found = start.non_negative(matrix, target)
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-6)
+    assert found[1] == pytest.approx(expected[1])
+
+
+def test_interrupted_at_the_end_the_best_is_returned(monkeypatch):
+    def interrupted(self, one):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(search.Search, "_well_fitted", interrupted)
+    text, constants = "A -> B (k1)", (0.5,)
+    runs = runs_of(text, constants, {"A": np.array([0.5, 1.0])}, np.linspace(0, 6, 30), 0.02, 2)
+    found = discover(runs, 2)
+    assert not found.complete
+    same(found, text, constants, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("time,A,B\n0,1,0\n1,0,5,0,5\n", "row 3: 5 values under 3 names.*semicolons"),
+        ("time,A,\n0,1,0\n1,0.5,0.5\n", r"cell C2: a number in a column that has no name"),
+        ("time,A / M,B / mM\n0,1,0\n1,0.5,0.5\n", "different units"),
+        ("time,A\n0,1\n1,n.d.\n", r"cell B3 \(A\): expected a number, found 'n.d.'"),
+        ("time A\n0 1\n1 2\n", "expected a column of times and then one a species"),
+    ],
+)
+def test_files_that_would_be_misread_are_refused(tmp_path, text, complaint):
+    path = tmp_path / "curves.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=complaint):
+        lab.read_species(path)
+
+
+def test_a_species_of_one_sheet_alone_is_refused(tmp_path):
+    book = Workbook()
+    for row in (["time", "A"], [0, 1.0], [1, 0.5]):
+        book.active.append(row)
+    other = book.create_sheet("second")
+    for row in (["time", "A", "B"], [0, 1.0, 0.0], [1, 0.5, 0.5]):
+        other.append(row)
+    book.save(tmp_path / "curves.xlsx")
+    with pytest.raises(ValueError, match=r"'second', cell C2 \(B\): a number in a column"):
+        lab.read_species(tmp_path / "curves.xlsx")
+
+
+def test_a_first_column_that_counts_rows_is_passed_over(tmp_path):
+    path = tmp_path / "curves.csv"
+    path.write_text(",time,A\n0,0,1\n1,2,0.5\n", encoding="utf-8")
+    runs = lab.read_species(path)
+    assert runs.time.values.tolist() == [[0, 2]] and runs.species.values.tolist() == ["A"]

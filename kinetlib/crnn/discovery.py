@@ -222,7 +222,7 @@ def discover(
     curves = replace(curves, background=background)
     composition = None if conserve is None else _composition(conserve, curves.species)
     library = Library.all(curves.species, max_order, catalysts=catalysts, conserve=composition)
-    rng = default_rng(seed)
+    rng = _random(seed)
     # Small matrices are slower on many cores, where the integrator works already.
     with threadpool_limits(1, user_api="blas"):
         search = Search(curves, level, library, n_reactions)
@@ -346,6 +346,12 @@ def _refuse_counts(**counts: int) -> None:
     for name, count in counts.items():
         if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
             raise ValueError(f"{name}: expected a whole number, 1 or more, got {count!r}")
+
+
+def _random(seed: int) -> Generator:
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"seed: expected a whole number, 0 or more, got {seed!r}")
+    return default_rng(seed)
 
 
 def _relative(noise: float) -> float:

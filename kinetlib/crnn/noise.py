@@ -18,6 +18,7 @@ _LOW = 0.05  # of a species' largest value: below, noise is not relative to be s
 _NORMAL = 0.67448975  # median of |z| of a normal z
 _LEVELS = 25  # of either part that are compared, and as many again around the best
 _ENOUGH = 1000  # points of a species, to see both parts by
+_STILL = 1e-12  # of the value, which rounding leaves of a difference
 LEAST = 1e-4  # noise taken for granted: what simulation and rounding leave
 
 
@@ -123,7 +124,7 @@ def _roughness(curves: Curves) -> dict[int, _Roughness]:
     for j, scale in enumerate(curves.scale):
         own = [_beside(*pair) for pair in zip(curves.time, curves.value[..., j], strict=True)]
         size, line = np.concatenate(own, axis=1)
-        if len(size):
+        if size.max(initial=0.0) > _STILL * scale:
             every = -(-len(size) // _ENOUGH)
             found[j] = _Roughness(size[::every], np.maximum(line[::every], 0.0), float(scale))
     return found
@@ -135,7 +136,7 @@ def _residuals(curves: Curves, fitted: NDArray[np.float64]) -> dict[int, _Roughn
     for j, scale in enumerate(curves.scale):
         seen = curves.measured[..., j] & np.isfinite(fitted[..., j])
         size, line = np.abs(curves.value - fitted)[seen, j], np.maximum(fitted[seen, j], 0.0)
-        if size.any():
+        if size.max(initial=0.0) > _STILL * scale:
             found[j] = _Roughness(size, line, float(scale))
     return found
 
@@ -149,5 +150,4 @@ def _beside(time: NDArray[np.float64], value: NDArray[np.float64]) -> NDArray[np
     part = (here - before)[apart] / (after - before)[apart]
     line = (1 - part) * value[:-2][apart] + part * value[2:][apart]
     size = np.abs(value[1:-1][apart] - line) / np.sqrt(1 + (1 - part) ** 2 + part**2)
-    seen = (size > 0) | (line > 0)
-    return np.stack([size, line])[:, seen & (size > 0).any()]
+    return np.stack([size, line])[:, ((size > 0) | (line > 0)) & (size > _STILL * line).any()]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 GAS_CONSTANT = 8.31446261815324e-3  # kJ/(mol K), CODATA 2018
 FLOOR = 1e-3  # of a species' range: noise that is not relative, and what the integrator leaves
+_COLDEST = 150.0  # K; what is colder in all runs is in degrees Celsius
 _BELOW = 2.0  # times the largest value that noise may bring one below zero
 
 
@@ -300,6 +301,11 @@ def _temperature(runs: xr.Dataset) -> NDArray[np.float64] | None:
         raise ValueError(
             "temperature: expected one number in kelvin for each run, got "
             f"{np.array2string(temperature, threshold=6)}"
+        )
+    if temperature.max() < _COLDEST:
+        raise ValueError(
+            f"temperature: expected kelvin, got {temperature.min():g} to {temperature.max():g}; "
+            "add 273.15 where they are in degrees Celsius"
         )
     return temperature if np.ptp(temperature) > 0 else None
 
