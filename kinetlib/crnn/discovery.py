@@ -227,11 +227,8 @@ def discover(
     with threadpool_limits(1, user_api="blas"):
         search = Search(curves, level, library, n_reactions)
         ends, complete = _searched(search, starts, rng, max_order, catalysts)
-        if complete and (given is None or background.any()) and search.rest < _LESS:
-            # Curves that bend between their points look noisier than they are.
-            fitted = search.best.problem.simulated(search.best.fit.unknowns)
-            level, background = estimate_noise(curves, given, fitted=fitted)
-            again = Search(replace(curves, background=background), level, library, n_reactions)
+        if complete and (less := _less_noise(search, given)) is not None:
+            again = Search(*less, library, n_reactions)
             others, complete = _searched(again, starts, rng, max_order, catalysts)
             if again.best is not None:
                 search, ends = again, others
@@ -288,6 +285,21 @@ def _searched(
             raise
         return ends, False
     return ends, True
+
+
+def _less_noise(search: Search, given: float | None) -> tuple[Curves, float] | None:
+    """Judge the noise by what the best leaves; None where it is about what was taken for granted.
+
+    Curves that bend between their points look noisier than they are.
+    """
+    if search.rest > _LESS:
+        return None
+    curves, best = search.curves, search.best
+    fitted = best.problem.simulated(best.fit.unknowns)
+    noise, background = estimate_noise(curves, given, fitted=fitted)
+    judged = replace(curves, background=background)
+    share = judged.deviation(fitted, noise) / curves.deviation(fitted, search.noise)
+    return (judged, noise) if np.median(share[curves.measured]) ** 2 < _LESS else None
 
 
 def _descended(search: Search, effects: Effects, begun: Unknowns) -> Candidate | None:

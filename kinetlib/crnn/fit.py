@@ -351,7 +351,7 @@ class Problem:
         return self._noise_at(np.where(np.isfinite(value), value, self._data))
 
     def _noise_at(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.hypot(self.noise * value, self._floor)
+        return self.curves.deviation(value, self.noise)
 
     def _log_noise(self, deviation: NDArray[np.float64]) -> float:
         """Twice the logarithms of the noise of all values, relative to their floor, in all."""

@@ -113,6 +113,13 @@ class Curves:
         least = FLOOR * self.scale
         return least if self.background is None else np.maximum(self.background, least)
 
+    def deviation(self, value: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
+        """Return the standard deviation of the noise of values (r, T, S), or (r, S).
+
+        ``noise`` is relative to the value.
+        """
+        return np.hypot(noise * value, self.floor)
+
 
 def read(runs: xr.Dataset) -> Curves:
     """Read and check runs.

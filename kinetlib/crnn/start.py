@@ -67,7 +67,7 @@ def smoothed(curves: Curves, noise: float) -> Smooth:
         for j in np.flatnonzero(~curves.hidden):
             value[run, :, j] = _smooth(curves, run, j, noise)(part * length[run])
     value = np.maximum(value, 0.0)
-    return Smooth(part, length, value, (noise * value) ** 2 + curves.floor**2)
+    return Smooth(part, length, value, curves.deviation(value, noise) ** 2)
 
 
 def _smooth(curves: Curves, run: int, j: int, noise: float) -> Callable[[NDArray], NDArray]:
