@@ -18,7 +18,7 @@ from kinetlib.crnn.hidden import guesses, in_other_units
 from kinetlib.crnn.library import Library, network_of
 from kinetlib.crnn.noise import estimate_noise
 from kinetlib.crnn.prune import pruned
-from kinetlib.crnn.runs import GAS_CONSTANT, Curves, read
+from kinetlib.crnn.runs import Curves, arrhenius, read
 from kinetlib.crnn.search import Candidate, Search
 from kinetlib.crnn.start import Balance, smoothed
 from kinetlib.network import Network, Reaction
@@ -128,8 +128,8 @@ class Discovery:
             raise ValueError(
                 "these runs had no temperatures: give discover() runs with temperature (run,)"
             )
-        inverse = 1 / self.reference_temperature - 1 / temperature
-        return self.rate_constants * np.exp(self.activation_energies * inverse / GAS_CONSTANT)
+        slope = arrhenius(temperature, self.reference_temperature)
+        return self.rate_constants * np.exp(self.activation_energies * slope)
 
     def text(self) -> str:
         """Write the reactions as a chemist reads them, one a line, with constants and errors."""

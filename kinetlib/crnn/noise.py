@@ -39,9 +39,10 @@ class _Roughness:
         The sum of absolute deviations of ln size from its median under that noise, which outliers
         and bends of a curve hardly move.
         """
-        variance = (relative * self.line) ** 2 + np.square(background)[:, None]
+        some = slice(None, None, -(-len(self.size) // _ENOUGH))
+        variance = (relative * self.line[some]) ** 2 + np.square(background)[:, None]
         expected = np.log(_NORMAL) + np.log(variance) / 2
-        seen = np.log(np.maximum(self.size, LEAST * FLOOR * self.scale))
+        seen = np.log(np.maximum(self.size[some], LEAST * FLOOR * self.scale))
         return np.abs(seen - expected).sum(1)
 
     def background(self, relative: float) -> tuple[float, float]:
@@ -49,9 +50,9 @@ class _Roughness:
         levels = self.scale * np.append(FLOOR, np.geomspace(2 * FLOOR, 1, _LEVELS))
         missed = self.missed(relative, levels)
         at = int(missed.argmin())
-        if at == 0 or missed[0] - missed[at] < np.log(len(self.size)):
+        if at == 0 or missed[0] - missed[at] < np.log(min(len(self.size), _ENOUGH)):
             return 0.0, float(missed[0])
-        return float(levels[at]), float(missed[at]) + np.log(len(self.size))
+        return float(levels[at]), float(missed[at]) + np.log(min(len(self.size), _ENOUGH))
 
 
 def estimate_noise(
@@ -125,8 +126,7 @@ def _roughness(curves: Curves) -> dict[int, _Roughness]:
         own = [_beside(*pair) for pair in zip(curves.time, curves.value[..., j], strict=True)]
         size, line = np.concatenate(own, axis=1)
         if size.max(initial=0.0) > _STILL * scale:
-            every = -(-len(size) // _ENOUGH)
-            found[j] = _Roughness(size[::every], np.maximum(line[::every], 0.0), float(scale))
+            found[j] = _Roughness(size, np.maximum(line, 0.0), float(scale))
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 GAS_CONSTANT = 8.31446261815324e-3  # kJ/(mol K), CODATA 2018
 FLOOR = 1e-3  # of a species' range: noise that is not relative, and what the integrator leaves
@@ -86,7 +86,7 @@ class Curves:
         """Change of ln k in each run with 1 kJ/mol of activation energy, shape (r,)."""
         if self.temperature is None:
             return None
-        return (1 / self.reference_temperature - 1 / self.temperature) / GAS_CONSTANT
+        return arrhenius(self.temperature, self.reference_temperature)
 
     @property
     def span(self) -> NDArray[np.float64]:
@@ -119,6 +119,14 @@ class Curves:
         ``noise`` is relative to the value.
         """
         return np.hypot(noise * value, self.floor)
+
+
+def arrhenius(temperature: ArrayLike, reference: float) -> NDArray[np.float64]:
+    """Return the change of ln k with 1 kJ/mol of activation energy from a reference on, in kelvin.
+
+    Arrhenius' law: d ln k = E (1/reference - 1/temperature) / R.
+    """
+    return (1 / reference - 1 / np.asarray(temperature, dtype=float)) / GAS_CONSTANT
 
 
 def read(runs: xr.Dataset) -> Curves:

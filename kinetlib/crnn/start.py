@@ -11,14 +11,13 @@ integral (Schaeffer, McCalla, Phys. Rev. E 96, 023302, 2017).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.integrate import cumulative_simpson
-from scipy.interpolate import PchipInterpolator, make_splrep
+from scipy.interpolate import BSpline, PchipInterpolator, make_splrep
 from scipy.optimize import lsq_linear, nnls
 
 from kinetlib.crnn.effects import Effects
@@ -65,12 +64,12 @@ def smoothed(curves: Curves, noise: float) -> Smooth:
     value = np.full((len(length), _FINE, len(curves.species)), np.nan)
     for run in range(len(length)):
         for j in np.flatnonzero(~curves.hidden):
-            value[run, :, j] = _smooth(curves, run, j, noise)(part * length[run])
+            value[run, :, j] = spline(curves, run, j, noise)(part * length[run])
     value = np.maximum(value, 0.0)
     return Smooth(part, length, value, curves.deviation(value, noise) ** 2)
 
 
-def _smooth(curves: Curves, run: int, j: int, noise: float) -> Callable[[NDArray], NDArray]:
+def spline(curves: Curves, run: int, j: int, noise: float) -> BSpline | PchipInterpolator:
     """Smooth one species in one run, the start as it is known.
 
     The spline has as few knots as leave residuals of the noise's size (Dierckx, Curve and Surface
