@@ -215,7 +215,8 @@ def discover(
     # Whatever the units of the runs, numbers of the size of 1 are fitted.
     time_unit, unit = curves.units
     curves = curves.in_units(time_unit, unit)
-    if (np.nanmax(curves.value, 1) == np.nanmin(curves.value, 1))[:, ~curves.hidden].all():
+    seen = curves.value[..., ~curves.hidden]
+    if (np.nanmax(seen, 1) == np.nanmin(seen, 1)).all():
         raise ValueError(_NOTHING)
     given = None if noise is None else _relative(noise)
     level, background = estimate_noise(curves, given)
