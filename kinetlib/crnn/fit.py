@@ -380,7 +380,7 @@ def _reduced(
         block[:, at, at] += start_weight
         block[:, at, at] *= 1 + damping
         start_gradient = start_gradient + point.drift * np.sqrt(start_weight)
-        solved = np.linalg.solve(block, mixed.transpose(0, 2, 1))
+        solved = solve_blocks(block, mixed.transpose(0, 2, 1))
         own = own - np.einsum("nas,nsb->ab", mixed, solved)
         gradient = gradient - np.einsum("nsa,ns->a", solved, start_gradient)
     return own, gradient, mixed, block, start_gradient
@@ -393,7 +393,17 @@ def _step(point: _Point, start_weight: NDArray, damping: float) -> tuple[NDArray
     if not block.shape[1]:
         return step, 0.0
     right = start_gradient + np.einsum("nas,a->ns", mixed, step)
-    return step, -np.linalg.solve(block, right[..., None])[..., 0]
+    return step, -solve_blocks(block, right[..., None])[..., 0]
+
+
+def solve_blocks(block: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve normal equations of each run, (r, S, S) and (r, S, n), scaled.
+
+    Of starts that a fast run forgets at once only sums are determined: rounding makes no others.
+    """
+    scale = np.sqrt(np.maximum(block.diagonal(axis1=1, axis2=2), _NOTHING))[..., None]
+    scaled = block / scale / scale.transpose(0, 2, 1) + _SMALLEST * np.eye(block.shape[1])
+    return np.linalg.solve(scaled, right / scale) / scale
 
 
 def inverse(information: NDArray[np.float64]) -> NDArray[np.float64]:
