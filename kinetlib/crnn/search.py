@@ -113,6 +113,8 @@ class Search:
         around, best = (problem, fit), None
         for _ in range(_ROUNDS):
             quadratic = linearised(*around, self.library.complexes)
+            if not np.isfinite(quadratic.gram).all():
+                break  # a fit that can hardly be integrated: nothing is known around it
             chooser = Chooser(self.library, quadratic, self.price, self.most)
             chooser.search(best.members if best else ())
             choices = [one for one in chooser.best(_FITTED) if one.members]
