@@ -17,7 +17,6 @@ from kinetlib.crnn.effects import Effects, complexes
 from kinetlib.crnn.fit import Problem, Unknowns
 from kinetlib.crnn.library import Library
 from kinetlib.crnn.linear import linearised
-from kinetlib.crnn.noise import estimate_noise
 from kinetlib.crnn.prune import leaving
 from kinetlib.crnn.runs import GAS_CONSTANT, read
 from kinetlib.integrate import integrate
@@ -338,12 +337,6 @@ def test_conservation_is_kept_where_it_is_asked_for():
     same(found, text, constants, 0.05)
 
 
-def test_noise_is_estimated():
-    for noise in (0.01, 0.05, 0.2):
-        estimated = estimate_noise(read(case_1(1, 20, 100, noise)))
-        assert estimated == pytest.approx(noise, rel=0.12)
-
-
 def test_effects_are_all_that_mass_action_can_do():
     effects = Effects.all(("A", "B"), 2)
     assert len(complexes(2, 2)) == 6
@@ -351,33 +344,6 @@ def test_effects_are_all_that_mass_action_can_do():
     assert len(effects) == 5 * 2 + (1 + 1 + 1 + 2 + 1)
     assert (effects.network.stoichiometry.sum(1) == effects.sign).all()
     assert len(Effects.all(("A", "B"), 2, catalysts=False)) < len(effects)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "complaint"),
-    [
-        (lambda runs: runs.drop_vars("concentration"), "lack concentration"),
-        (lambda runs: runs.rename(species="kind"), "expected dims run, time and species"),
-        (lambda runs: runs.isel(time=[0]), "at least one later"),
-        (lambda runs: runs.where(runs.time > 0).drop_vars("initial"), "starts at nan"),
-        (lambda runs: runs.where(runs.species != "C").drop_vars("initial"), "C: no value in any"),
-        (lambda runs: runs.where(~runs.species.isin(["C", "D"])), "at most one species"),
-        (lambda runs: runs.where((runs.species != "C") | (runs.run > 0)), "run 0: C has no value"),
-        (lambda runs: runs.assign(temperature=("run", np.zeros(8))), "one number in kelvin"),
-        (lambda runs: runs.where(runs.time != runs.time[3], np.inf), "infinite"),
-    ],
-)
-def test_runs_that_cannot_be_read_are_refused(spoil, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        discover(spoil(case_1(0)), 4)
-
-
-def test_curves_without_a_reaction_are_refused():
-    still = case_1(0)
-    first = still.initial.expand_dims(time=still.time).transpose("run", "time", "species")
-    noise = 1 + 0.05 * default_rng(0).standard_normal(first.shape)
-    with pytest.raises(ValueError, match="nothing changes"):
-        discover(still.assign(concentration=first * noise), 4, noise=0.05)
 
 
 def test_a_hidden_species_needs_a_new_name():

@@ -58,6 +58,7 @@ def discover(
                     "rate_constants": found.rate_constants.tolist(),
                     "standard_errors": found.standard_errors.tolist(),
                     "noise": found.noise,
+                    "background": found.background.tolist(),
                     "loss": found.loss,
                     "noise_floor": found.noise_floor,
                     "chi_squared": found.chi_squared,
@@ -70,8 +71,9 @@ def discover(
         return
     click.echo(found.text())
     click.echo(
-        f"Noise: {found.noise:.1%} of the value. Loss: {found.loss:.4f} of the range, "
-        f"{found.noise_floor:.4f} by noise alone; chi squared a value {found.chi_squared:.2f}. "
+        f"Noise: {found.noise:.1%} of the value{_background(found)}. "
+        f"Loss: {found.loss:.4f} of the range, {found.noise_floor:.4f} by noise alone; "
+        f"chi squared a value {found.chi_squared:.2f}. "
         f"{found.agreeing:.0%} of the starts ended here."
     )
     for equations, worse in found.alternatives:
@@ -84,6 +86,13 @@ def discover(
             "takes part, or the law is not mass action of this order",
             err=True,
         )
+
+
+def _background(found: Discovery) -> str:
+    """Write what noise there is at any value."""
+    pairs = zip(found.species, found.background, strict=True)
+    sizes = ", ".join(f"{name} {size:.2g}" for name, size in pairs if size)
+    return f", and at any value {sizes}" if sizes else ""
 
 
 def _arrhenius(found: Discovery) -> dict[str, object]:

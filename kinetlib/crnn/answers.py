@@ -18,7 +18,7 @@ from kinetlib.crnn.cases import Case
 from kinetlib.crnn.discovery import discover
 from kinetlib.crnn.fit import Problem
 from kinetlib.crnn.noise import estimate_noise
-from kinetlib.crnn.runs import GAS_CONSTANT, read
+from kinetlib.crnn.runs import arrhenius, read
 from kinetlib.crnn.scores import Law, Side
 from kinetlib.network import Network
 
@@ -96,7 +96,9 @@ def by_discovery(task: Task) -> Answer:
 def by_oracle(task: Task) -> Answer:
     """Fit the constants of the true network, from the true ones on."""
     curves, network = read(task.runs), task.case.network
-    problem = Problem(network, curves, estimate_noise(curves))
+    noise, background = estimate_noise(curves)
+    curves = replace(curves, background=background)
+    problem = Problem(network, curves, noise)
     unknowns = problem.unknowns(np.asarray(task.case.constants))
     if curves.temperature is None:
         return _of_network(network, problem.fit(unknowns).constants)
@@ -105,8 +107,7 @@ def by_oracle(task: Task) -> Answer:
     middle, activation = curves.reference_temperature, fit.unknowns.activation
 
     def constants_at(temperature: float) -> NDArray[np.float64]:
-        inverse = 1 / middle - 1 / temperature
-        return fit.constants * np.exp(activation * inverse / GAS_CONSTANT)
+        return fit.constants * np.exp(activation * arrhenius(temperature, middle))
 
     return Answer(
         lambda temperature: Law.of(network, constants_at(temperature)),

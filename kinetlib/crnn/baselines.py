@@ -8,19 +8,20 @@ smallest true coefficient, which nobody who needs the answer has.
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.interpolate import make_splrep
 from scipy.optimize import nnls
 
 from kinetlib.crnn.effects import Effects, complexes
 from kinetlib.crnn.noise import estimate_noise
-from kinetlib.crnn.runs import FLOOR, Curves, read
+from kinetlib.crnn.runs import Curves, read
 from kinetlib.crnn.scores import Law
+from kinetlib.crnn.start import spline
 
 _POINTS = 100  # of a run, at which slopes are compared
 _PASSES = 10  # of fitting and dropping
@@ -44,7 +45,8 @@ def derivative_matching(runs: xr.Dataset, threshold: float, *, max_order: int = 
     """
     curves = read(runs)
     effects = Effects.all(curves.species, max_order)
-    value, slope = _smoothed(curves, estimate_noise(curves))
+    noise, background = estimate_noise(curves)
+    value, slope = _smoothed(replace(curves, background=background), noise)
     made = effects.monomials(value) * effects.sign
     constants = np.zeros(len(effects))
     for j in range(len(curves.species)):
@@ -140,22 +142,11 @@ def _sindy_name(species: tuple[str, ...], orders: NDArray[np.float64]) -> str:
 
 
 def _smoothed(curves: Curves, noise: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Smooth all curves: values and slopes at times within, each (points, S).
-
-    The spline has as few knots as leave residuals of the noise's size (Dierckx, Curve and Surface
-    Fitting with Splines, 1993, chapter 5).
-    """
+    """Smooth all curves: values and slopes at times within, each (points, S)."""
     values, slopes = [], []
-    for time, measured, initial in zip(curves.time, curves.value, curves.initial, strict=True):
+    for run, time in enumerate(curves.time):
         within = time[-1] * np.linspace(0, 1, _POINTS) ** 2
-        value, slope = np.empty((2, _POINTS, len(curves.species)))
-        for j, scale in enumerate(curves.scale):
-            y = measured[:, j].copy()
-            y[0] = initial[j]
-            weight = 1 / np.hypot(noise * np.abs(y), FLOOR * scale)
-            spline = make_splrep(time, y, w=weight, s=len(time))
-            value[:, j] = np.maximum(spline(within), 0.0)
-            slope[:, j] = spline.derivative()(within)
-        values.append(value)
-        slopes.append(slope)
+        splines = [spline(curves, run, j, noise) for j in range(len(curves.species))]
+        values.append(np.stack([np.maximum(one(within), 0.0) for one in splines], -1))
+        slopes.append(np.stack([one.derivative()(within) for one in splines], -1))
     return np.concatenate(values), np.concatenate(slopes)

@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib.crnn.runs import FLOOR, GAS_CONSTANT
+from kinetlib.crnn.runs import FLOOR, GAS_CONSTANT, arrhenius
 from kinetlib.integrate import integrate
 from kinetlib.network import Network, parse
 from kinetlib.sensitivity import sensitivities
@@ -72,8 +72,8 @@ class Case:
         constants = np.asarray(self.constants)
         if self.activation_energies is None:
             return constants
-        inverse = 1 / np.asarray(temperature)[:, None] - 1 / self.reference_temperature
-        return constants * np.exp(-np.asarray(self.activation_energies) / GAS_CONSTANT * inverse)
+        slope = arrhenius(temperature, self.reference_temperature)[:, None]
+        return constants * np.exp(np.asarray(self.activation_energies) * slope)
 
     def runs(
         self,
@@ -172,8 +172,8 @@ def cramer_rao(
     weight = np.where(seen & (deviation > 0), 1 / np.where(deviation > 0, deviation, 1.0), 0.0)
     slopes = run.log_constants * weight[..., None]
     if temperature is not None:
-        inverse = (1 / temperature - 1 / case.reference_temperature)[:, None, None, None]
-        slopes = np.concatenate([slopes, -slopes * inverse / GAS_CONSTANT], axis=-1)
+        slope = arrhenius(temperature, case.reference_temperature)[:, None, None, None]
+        slopes = np.concatenate([slopes, slopes * slope], axis=-1)
     rows = slopes.reshape(-1, slopes.shape[-1])
     size = np.linalg.norm(rows, axis=0)
     information = (rows / size).T @ (rows / size)

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from kinetlib.crnn.library import Library
 from kinetlib.crnn.linear import Quadratic
+from kinetlib.crnn.start import non_negative
 
 _RIDGE = 1e-9  # of a column's own square: collinear columns
 _SPARE = 4  # reactions more than wanted, on the way
@@ -136,7 +136,7 @@ class Chooser:
         columns = np.asarray(self._made[alive] @ root).T
         target = (vectors[:, kept].T @ self._quadratic.right) / np.sqrt(values[kept])
         size = np.linalg.norm(columns, axis=0)
-        constants = nnls(columns / size, target, maxiter=10 * len(alive))[0]
+        constants = non_negative(columns / size, target)[0]
         return tuple(int(one) for one in alive[constants > 0])
 
     def _shrunk(self, choice: Choice, most: int) -> Choice:

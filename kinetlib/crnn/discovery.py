@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 
 import numpy as np
 import xarray as xr
@@ -17,14 +18,19 @@ from kinetlib.crnn.hidden import guesses, in_other_units
 from kinetlib.crnn.library import Library, network_of
 from kinetlib.crnn.noise import estimate_noise
 from kinetlib.crnn.prune import pruned
-from kinetlib.crnn.runs import GAS_CONSTANT, Curves, read
+from kinetlib.crnn.runs import Curves, arrhenius, read
 from kinetlib.crnn.search import Candidate, Search
 from kinetlib.crnn.start import Balance, smoothed
 from kinetlib.network import Network, Reaction
 
 _LOSSES = ("likelihood", "absolute")
 _AGREED = 2  # starts that end at the same reactions, and no more are needed
+_LESS = 0.5  # of the noise's variance: where fits leave less, it was not that large
 _NEARLY = 10.0  # of the criterion: what is worse by more is not told
+_NOTHING = (
+    "nothing changes in these curves beyond their noise that reactions explain: there are none to "
+    "find"
+)
 _ROUGH = (1e-6, 1e-4)  # relative tolerances of the integrator while effects are pruned
 
 
@@ -47,6 +53,9 @@ class Discovery:
         Of ln k, shape (R,), the structure taken for granted.
     noise
         Standard deviation of the noise relative to the value: as given, or as estimated.
+    background
+        What is added to it at any value, a standard deviation of each species in the unit of the
+        runs, shape (S,): as estimated, 0 where there is none to be seen.
     loss
         Mean absolute residual, each species over its range.
     noise_floor
@@ -79,6 +88,7 @@ class Discovery:
     rate_constants: NDArray[np.float64]
     standard_errors: NDArray[np.float64]
     noise: float
+    background: NDArray[np.float64]
     loss: float
     noise_floor: float
     chi_squared: float
@@ -118,8 +128,8 @@ class Discovery:
             raise ValueError(
                 "these runs had no temperatures: give discover() runs with temperature (run,)"
             )
-        inverse = 1 / self.reference_temperature - 1 / temperature
-        return self.rate_constants * np.exp(self.activation_energies * inverse / GAS_CONSTANT)
+        slope = arrhenius(temperature, self.reference_temperature)
+        return self.rate_constants * np.exp(self.activation_energies * slope)
 
     def text(self) -> str:
         """Write the reactions as a chemist reads them, one a line, with constants and errors."""
@@ -177,6 +187,7 @@ def discover(
         Composition of the species, shape (species, elements): reactions that break it are left out.
     noise
         Standard deviation of the noise relative to the value; estimated from the curves by default.
+        What noise there is at any value is always estimated, for each species.
     loss
         What the constants of the reactions minimise: ``"likelihood"``, or ``"absolute"``, the mean
         absolute residual of each species over its range, to which outliers matter less. Which
@@ -197,32 +208,35 @@ def discover(
     ValueError
         Runs that cannot be read, settings that make no sense, or curves in which nothing changes.
     """
-    if n_reactions < 1:
-        raise ValueError(f"n_reactions: expected 1 or more, got {n_reactions}")
-    if max_order < 1:
-        raise ValueError(f"max_order: expected 1 or more, got {max_order}")
+    _refuse_counts(n_reactions=n_reactions, max_order=max_order, starts=starts)
     if loss not in _LOSSES:
         raise ValueError(f"loss: expected one of {', '.join(_LOSSES)}, got {loss!r}")
-    if starts < 1:
-        raise ValueError(f"starts: expected 1 or more, got {starts}")
     curves = read(runs)
     # Whatever the units of the runs, numbers of the size of 1 are fitted.
     time_unit, unit = curves.units
     curves = curves.in_units(time_unit, unit)
-    noise = estimate_noise(curves) if noise is None else _relative(noise)
+    seen = curves.value[..., ~curves.hidden]
+    if (np.nanmax(seen, 1) == np.nanmin(seen, 1)).all():
+        raise ValueError(_NOTHING)
+    given = None if noise is None else _relative(noise)
+    level, background = estimate_noise(curves, given)
+    curves = replace(curves, background=background)
     composition = None if conserve is None else _composition(conserve, curves.species)
     library = Library.all(curves.species, max_order, catalysts=catalysts, conserve=composition)
-    search = Search(curves, noise, library, n_reactions)
+    rng = _random(seed)
     # Small matrices are slower on many cores, where the integrator works already.
     with threadpool_limits(1, user_api="blas"):
-        ends, complete = _searched(search, starts, default_rng(seed), max_order, catalysts)
-        best = search.finish()
-        without = _without_reactions(curves, noise)
+        search = Search(curves, level, library, n_reactions)
+        ends, complete = _searched(search, starts, rng, max_order, catalysts)
+        if complete and (less := _less_noise(search, given)) is not None:
+            again = Search(*less, library, n_reactions)
+            others, complete = _searched(again, starts, rng, max_order, catalysts)
+            if again.best is not None:
+                search, ends = again, others
+        best, finished = search.finish()
+        without = _without_reactions(search.curves, search.noise)
         if best is None or not best.criterion < without:
-            raise ValueError(
-                "nothing changes in these curves beyond their noise that reactions explain: there "
-                "are none to find"
-            )
+            raise ValueError(_NOTHING)
         if loss == "absolute":
             best = replace(best, fit=least_absolute(best.problem, best.fit))
         agreeing = search.as_good(ends) / max(len(ends), 1)
@@ -231,9 +245,10 @@ def discover(
         return replace(
             found,
             rate_constants=found.rate_constants / (time_unit * unit ** (order - 1.0)),
+            background=found.background * unit,
             criterion_without=without,
             agreeing=agreeing,
-            complete=complete,
+            complete=complete and finished,
         )
 
 
@@ -273,6 +288,21 @@ def _searched(
     return ends, True
 
 
+def _less_noise(search: Search, given: float | None) -> tuple[Curves, float] | None:
+    """Judge the noise by what the best leaves; None where it is about what was taken for granted.
+
+    Curves that bend between their points look noisier than they are.
+    """
+    if search.rest > _LESS:
+        return None
+    curves, best = search.curves, search.best
+    fitted = best.problem.simulated(best.fit.unknowns)
+    noise, background = estimate_noise(curves, given, fitted=fitted)
+    judged = replace(curves, background=background)
+    share = judged.deviation(fitted, noise) / curves.deviation(fitted, search.noise)
+    return (judged, noise) if np.median(share[curves.measured]) ** 2 < _LESS else None
+
+
 def _descended(search: Search, effects: Effects, begun: Unknowns) -> Candidate | None:
     """Fit effects, let some leave, and search reactions around that."""
     rtol = float(np.clip(search.noise / 100, *_ROUGH))
@@ -309,6 +339,7 @@ def _described(search: Search, best: Candidate) -> Discovery:
         rate_constants=fit.constants[at],
         standard_errors=errors[row],
         noise=search.noise,
+        background=search.curves.background,
         loss=loss,
         noise_floor=noise_floor,
         chi_squared=fit.chi_squared / max(fit.n_values - len(fit.information), 1),
@@ -324,8 +355,20 @@ def _described(search: Search, best: Candidate) -> Discovery:
     )
 
 
+def _refuse_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
+            raise ValueError(f"{name}: expected a whole number, 1 or more, got {count!r}")
+
+
+def _random(seed: int) -> Generator:
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"seed: expected a whole number, 0 or more, got {seed!r}")
+    return default_rng(seed)
+
+
 def _relative(noise: float) -> float:
-    if not (np.isfinite(noise) and noise >= 0):
+    if not (isinstance(noise, Real) and np.isfinite(noise) and noise >= 0):
         raise ValueError(f"noise: expected a share of the value, 0 or more, got {noise!r}")
     return float(noise)
 
@@ -337,4 +380,6 @@ def _composition(conserve: ArrayLike, species: tuple[str, ...]) -> NDArray[np.fl
             f"conserve: expected one row of numbers for each of {', '.join(species)}, got shape "
             f"{composition.shape}"
         )
+    if not np.isfinite(composition).all():
+        raise ValueError("conserve: expected numbers, got NaN or infinite ones")
     return composition

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.crnn.runs import FLOOR, Curves
+from kinetlib.crnn.runs import Curves
 from kinetlib.network import Network
 from kinetlib.sensitivity import CONSTANTS, INITIAL, sensitivities
 
@@ -171,10 +171,12 @@ class Problem:
         self.place = np.array([curves.species.index(name) for name in network.species])
         self.seen = curves.measured
         self._data = np.where(self.seen, curves.value, 0.0)
-        self._floor = FLOOR * curves.scale
+        self._floor = curves.floor
         # What is known exactly hardly moves, where others do.
         start_noise = self._noise_at(curves.initial)
         start_noise = np.where(curves.start_known, _EXACT * self._floor, start_noise)
+        if curves.start_seen is not None:
+            start_noise = np.where(curves.start_seen, start_noise, curves.scale)
         self.full_start_weight = 1 / start_noise**2
         self._start_weight = self.full_start_weight[:, self.place]
 
@@ -212,7 +214,8 @@ class Problem:
         """Mean absolute residual, each species over its range, and what noise alone makes of it."""
         value = self.simulated(fit.unknowns)
         share = 1 / np.where(self.seen, self.curves.span, np.nan)
-        noise = np.sqrt(2 / np.pi) * self.noise * np.abs(value)  # the mean size of a normal one
+        background = 0.0 if self.curves.background is None else self.curves.background
+        noise = np.sqrt(2 / np.pi) * np.hypot(self.noise * value, background)  # its mean size
         return tuple(
             float(np.nanmean(np.abs(part) * share)) for part in (value - self._data, noise)
         )
@@ -348,7 +351,7 @@ class Problem:
         return self._noise_at(np.where(np.isfinite(value), value, self._data))
 
     def _noise_at(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.hypot(self.noise * value, self._floor)
+        return self.curves.deviation(value, self.noise)
 
     def _log_noise(self, deviation: NDArray[np.float64]) -> float:
         """Twice the logarithms of the noise of all values, relative to their floor, in all."""
@@ -377,7 +380,7 @@ def _reduced(
         block[:, at, at] += start_weight
         block[:, at, at] *= 1 + damping
         start_gradient = start_gradient + point.drift * np.sqrt(start_weight)
-        solved = np.linalg.solve(block, mixed.transpose(0, 2, 1))
+        solved = solve_blocks(block, mixed.transpose(0, 2, 1))
         own = own - np.einsum("nas,nsb->ab", mixed, solved)
         gradient = gradient - np.einsum("nsa,ns->a", solved, start_gradient)
     return own, gradient, mixed, block, start_gradient
@@ -390,7 +393,17 @@ def _step(point: _Point, start_weight: NDArray, damping: float) -> tuple[NDArray
     if not block.shape[1]:
         return step, 0.0
     right = start_gradient + np.einsum("nas,a->ns", mixed, step)
-    return step, -np.linalg.solve(block, right[..., None])[..., 0]
+    return step, -solve_blocks(block, right[..., None])[..., 0]
+
+
+def solve_blocks(block: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve normal equations of each run, (r, S, S) and (r, S, n), scaled.
+
+    Of starts that a fast run forgets at once only sums are determined: rounding makes no others.
+    """
+    scale = np.sqrt(np.maximum(block.diagonal(axis1=1, axis2=2), _NOTHING))[..., None]
+    scaled = block / scale / scale.transpose(0, 2, 1) + _SMALLEST * np.eye(block.shape[1])
+    return np.linalg.solve(scaled, right / scale) / scale
 
 
 def inverse(information: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from scipy.sparse import block_diag, csr_matrix
 
 from kinetlib.crnn.effects import complexes
 from kinetlib.network import Network, Reaction
+
+_LARGEST = 50_000_000  # numbers that relate reactions to the effects of complexes
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,13 @@ class Library:
             Whether a product may be what goes in.
         conserve
             Composition of the species, shape (S, elements): reactions that break it are left out.
+
+        Raises
+        ------
+        ValueError
+            If there are too many to choose from, or none.
         """
+        _refuse_size(len(species), max_order)
         sides = np.array(complexes(len(species), max(max_order + 1, 3)))
         reactants = sides[(sides.sum(1) > 0) & (sides.sum(1) <= max_order)]
         of_complex, net = [], []
@@ -68,6 +77,11 @@ class Library:
                 usable &= np.isclose(change @ conserve, 0.0).all(1)
             net.append(change[usable])
             of_complex.append(np.full(len(net[-1]), number))
+        if not any(map(len, net)):
+            raise ValueError(
+                f"no reaction among {', '.join(species)} is left with these settings: check "
+                "conserve, or allow catalysts"
+            )
         return cls(species, reactants, np.concatenate(of_complex), np.concatenate(net))
 
     def __len__(self) -> int:
@@ -98,6 +112,17 @@ class Library:
         """Return the network of some reactions, in their order."""
         left = self.complexes[self.of_complex[which]]
         return network_of(self.species, left, left + self.net[which])
+
+
+def _refuse_size(n_species: int, max_order: int) -> None:
+    """Refuse more reactions than are searched in minutes and in the memory of a small machine."""
+    reactants = comb(n_species + max_order, max_order) - 1
+    reactions = reactants * comb(n_species + max(max_order + 1, 3), n_species)
+    if reactions * reactants * n_species > _LARGEST:
+        raise ValueError(
+            f"{n_species} species and orders of up to {max_order} make about {reactions:,} "
+            "reactions, too many to choose from: leave out species, or lower max_order"
+        )
 
 
 def network_of(

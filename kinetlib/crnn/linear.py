@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.crnn.fit import Fit, Problem
+from kinetlib.crnn.fit import Fit, Problem, solve_blocks
 from kinetlib.integrate import integrate
 
 _STEPS = 160  # of a run, about
@@ -225,7 +225,7 @@ def _without_starts(
     right[:, n_effects:] += weight * drift
     constant += float((weight * drift**2).sum())
     mixed, own = gram[:, :n_effects, n_effects:], gram[:, n_effects:, n_effects:]
-    solved = np.linalg.solve(
+    solved = solve_blocks(
         own, np.concatenate([mixed.transpose(0, 2, 1), right[:, n_effects:, None]], 2)
     )
     whole = gram[:, :n_effects, :n_effects].sum(0) - np.einsum(

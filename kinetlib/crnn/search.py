@@ -22,6 +22,7 @@ from kinetlib.crnn.runs import Curves
 _FITTED = 4  # subsets of each round that are fitted
 _ROUNDS = 6
 _FINISHED = 12  # candidates that are fitted well at the end, at most
+_TELLING = 30  # residuals that tell the size of the noise
 _ALIKE = 0.5  # of the criterion: what differs by less explains the curves as well
 Members = tuple[int, ...]  # numbers of reactions in the library, sorted
 
@@ -82,21 +83,38 @@ class Search:
         """Count the members that explain the curves as well as the best."""
         return sum(self.tried[one].criterion < self.best.criterion + _ALIKE for one in members)
 
-    def finish(self) -> Candidate | None:
-        """Fit well what is nearly the best, and return the best."""
+    @property
+    def rest(self) -> float:
+        """Squared residuals that the best leaves, over their number less that of constants.
+
+        Infinite without a best, and where too few are left to tell the noise by.
+        """
         if self.best is None:
-            return None
+            return np.inf
+        fit = self.best.fit
+        free = fit.n_values - len(fit.information)
+        return fit.chi_squared / free if free >= _TELLING else np.inf
+
+    def finish(self) -> tuple[Candidate | None, bool]:
+        """Fit well what is nearly the best; return the best, and whether nobody interrupted."""
+        if self.best is None:
+            return None, True
         limit = self.best.criterion + 2 * COARSE
         near = [one for one in self.tried.values() if one.criterion < limit]
-        for one in sorted(near, key=lambda one: one.criterion)[:_FINISHED]:
-            self._well_fitted(one)
-        return self.best
+        try:
+            for one in sorted(near, key=lambda one: one.criterion)[:_FINISHED]:
+                self._well_fitted(one)
+        except KeyboardInterrupt:
+            return self.best, False
+        return self.best, True
 
     def descend(self, problem: Problem, fit: Fit) -> Candidate | None:
         """Search from a fit on; None where no reaction explains anything."""
         around, best = (problem, fit), None
         for _ in range(_ROUNDS):
             quadratic = linearised(*around, self.library.complexes)
+            if not np.isfinite(quadratic.gram).all():
+                break  # a fit that can hardly be integrated: nothing is known around it
             chooser = Chooser(self.library, quadratic, self.price, self.most)
             chooser.search(best.members if best else ())
             choices = [one for one in chooser.best(_FITTED) if one.members]

@@ -11,22 +11,22 @@ integral (Schaeffer, McCalla, Phys. Rev. E 96, 023302, 2017).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.integrate import cumulative_simpson
-from scipy.interpolate import PchipInterpolator, make_splrep
-from scipy.optimize import nnls
+from scipy.interpolate import BSpline, PchipInterpolator, make_splrep
+from scipy.optimize import lsq_linear, nnls
 
 from kinetlib.crnn.effects import Effects
-from kinetlib.crnn.runs import FLOOR, Curves
+from kinetlib.crnn.runs import Curves
 
 _FINE = 201  # times of a smoothed run that integrals are taken over
 _WINDOWS = 20  # parts of a run over which changes are compared
 _ENERGIES = (0.0, 50.0, 100.0)  # kJ/mol
+_PASSES = 10  # of non-negative least squares over their unknowns, at most
 _FEWEST = 6  # points that a smoothing spline needs
 
 
@@ -64,12 +64,12 @@ def smoothed(curves: Curves, noise: float) -> Smooth:
     value = np.full((len(length), _FINE, len(curves.species)), np.nan)
     for run in range(len(length)):
         for j in np.flatnonzero(~curves.hidden):
-            value[run, :, j] = _smooth(curves, run, j, noise)(part * length[run])
+            value[run, :, j] = spline(curves, run, j, noise)(part * length[run])
     value = np.maximum(value, 0.0)
-    return Smooth(part, length, value, (noise * value) ** 2 + (FLOOR * curves.scale) ** 2)
+    return Smooth(part, length, value, curves.deviation(value, noise) ** 2)
 
 
-def _smooth(curves: Curves, run: int, j: int, noise: float) -> Callable[[NDArray], NDArray]:
+def spline(curves: Curves, run: int, j: int, noise: float) -> BSpline | PchipInterpolator:
     """Smooth one species in one run, the start as it is known.
 
     The spline has as few knots as leave residuals of the noise's size (Dierckx, Curve and Surface
@@ -82,7 +82,7 @@ def _smooth(curves: Curves, run: int, j: int, noise: float) -> Callable[[NDArray
     y[0] = curves.initial[run, j]
     if len(t) < _FEWEST:
         return PchipInterpolator(t, y)
-    weight = 1 / np.hypot(noise * np.abs(y), FLOOR * curves.scale[j])
+    weight = 1 / np.hypot(noise * np.abs(y), curves.floor[j])
     with warnings.catch_warnings():
         # Where no spline leaves just that much, one that leaves nearly that much does as well.
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -197,7 +197,7 @@ def _sparse(
     columns = columns.reshape(len(columns), n_effects, n_energies)
     staying, found, rest = np.arange(n_effects), np.zeros((n_effects, n_energies)), 0.0
     while len(staying):
-        found, rest = nnls(columns[:, staying].reshape(len(columns), -1), target)
+        found, rest = non_negative(columns[:, staying].reshape(len(columns), -1), target)
         found = found.reshape(len(staying), n_energies)
         staying, found = staying[found.any(1)], found[found.any(1)]
         missed = _missed(columns[:, staying], found)
@@ -210,6 +210,22 @@ def _sparse(
     shares = np.zeros((n_effects, n_energies))
     shares[staying] = found / size[staying]
     return shares, rest**2 + float(changes @ changes - target @ target)
+
+
+def non_negative(
+    matrix: NDArray[np.float64], target: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Solve least squares without negative unknowns, (n, m) and (n,): unknowns (m,), residual norm.
+
+    Where the exact algorithm does not come to an end, because columns are nearly the same, bounds
+    are kept by an interior method.
+    """
+    try:
+        return nnls(matrix, target, maxiter=_PASSES * matrix.shape[1])
+    except RuntimeError:
+        solved = lsq_linear(matrix, target, bounds=(0, np.inf))
+        found = np.where(solved.active_mask < 0, 0.0, solved.x)
+        return found, float(np.linalg.norm(matrix @ found - target))
 
 
 def _missed(columns: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -91,7 +91,8 @@ def read_run(table: Table, columns: Columns) -> Run:
         are left, or the catalyst is missing or not above zero.
     """
     positions = _positions(table, columns)
-    _check_concentration_units(table, positions)
+    titles = [table.header[position] for role, position in positions.items() if role != "time"]
+    refuse_different_units(table.label, titles)
     time = np.array(table.numbers(positions["time"]))
     substrate = np.array(table.numbers(positions["substrate"]))
     measured = ~np.isnan(substrate)
@@ -146,14 +147,19 @@ def _positions(table: Table, columns: Columns) -> dict[str, int]:
     return positions
 
 
-def _check_concentration_units(table: Table, positions: dict[str, int]) -> None:
-    """Refuse columns whose names tell of different units, say M and mM."""
-    titles = [table.header[position] for role, position in positions.items() if role != "time"]
+def refuse_different_units(label: str, titles: list[str]) -> None:
+    """Refuse columns whose names tell of different units, say M and mM.
+
+    Raises
+    ------
+    ValueError
+        Naming the table by its `label`, and the columns.
+    """
     units = {_CONCENTRATION_UNITS.get(_unit(title)) for title in titles} - {None}
     if len(units) > 1:
         raise ValueError(
-            f"{table.label}: the columns {', '.join(map(repr, titles))} are in different units; "
-            "bring substrate, product and catalyst to one unit of concentration."
+            f"{label}: the columns {', '.join(map(repr, titles))} are in different units; "
+            "bring them to one unit of concentration."
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from kinetlib.lab.runs import refuse_different_units
 from kinetlib.lab.tables import RUN_COLUMN, Table, read_tables
 
 TEMPERATURE = "temperature"
@@ -43,8 +44,10 @@ def read_species(path: str | Path) -> xr.Dataset:
             f"{tables[0].label}: expected a column of times and then one a species, got "
             f"{', '.join(map(repr, names)) or 'no column with a name'}"
         )
+    refuse_different_units(tables[0].label, names[1:])
     runs = []
     for table in tables:
+        _refuse_others(table, names)
         columns = [table.column(name, "time" if name == names[0] else "species") for name in names]
         numbers = np.array([table.numbers(column) for column in columns])
         there = np.isfinite(numbers[0])
@@ -66,6 +69,25 @@ def read_species(path: str | Path) -> xr.Dataset:
         coords={"run": [table.name for table in tables], "species": names[1:]},
         attrs={"source": Path(path).name},
     )
+
+
+def _refuse_others(table: Table, names: list[str]) -> None:
+    """Refuse columns of numbers that would be left out: without a name, or not in all runs.
+
+    A first column without a name counts the rows.
+    """
+    known = {name.casefold() for name in (*names, RUN_COLUMN, TEMPERATURE)}
+    for column, title in enumerate(table.header):
+        if title.casefold() in known or (not title and column == 0):
+            continue
+        cells = ((row, cells[column]) for row, cells in table.rows)
+        row = next((row for row, cell in cells if isinstance(cell, (int, float))), None)
+        if row is not None:
+            raise ValueError(
+                f"{table.address(row, column)}: a number in a column that has "
+                f"{'no name in the first run' if title else 'no name'}; every run has the same "
+                "columns, each with a name"
+            )
 
 
 def _temperatures(tables: list[Table]) -> dict[str, tuple]:

@@ -184,11 +184,22 @@ def _read_csv(path: Path) -> list[Table]:
         return []
     decimal = "." if delimiter == "," else ","
     header, *body = rows
+    _refuse_longer(path, header[1], body)
     tables = []
     for name, run in _split_runs(path, header[1], body):
         values = [(row, _csv_cells(cells, decimal)) for row, cells in run]
         tables.append(_table(path.name, name, [header, *values]))
     return tables
+
+
+def _refuse_longer(path: Path, titles: tuple, body: list[tuple[int, tuple]]) -> None:
+    """Refuse rows with values beyond the last name: which value belongs where is not told."""
+    for row, cells in body:
+        if any(not _is_empty(cell) for cell in cells[len(titles) :]):
+            raise ValueError(
+                f"{path.name}, row {row}: {len(cells)} values under {len(titles)} names; name all "
+                "columns, and where numbers have a decimal comma, separate columns by semicolons."
+            )
 
 
 def _split_runs(path: Path, titles: tuple, body: list) -> list[tuple[str, list]]:
