@@ -168,8 +168,42 @@ class Track:
         return float(1 / self.times[np.arange(len(half)), half].mean())
 
 
+@dataclass(frozen=True)
+class Round:
+    """One round of screening.
+
+    Attributes
+    ----------
+    keep
+        Networks that are left after it.
+    steps
+        Levenberg-Marquardt steps from each start.
+    starts
+        Pairs: a factor of the ln k of the round before, 0 at first, and what is added to it where
+        Z reacts.
+    every
+        1 for all runs, 2 for every other one.
+    """
+
+    keep: int
+    steps: int
+    starts: tuple[tuple[float, float], ...]
+    every: int = 1
+
+
+#: Two steps tell what is hopeless; they are most of the work.
+ROUNDS = (
+    Round(8000, 2, ((0.0, 0.0), (0.0, 2.3)), every=2),
+    Round(2000, 6, ((1.0, 0.0),)),
+    Round(60, 40, ((1.0, 0.0), (0.5, 0.0), (1.0, 1.5))),
+)
+
+
 def screen(
-    library: Library, networks: NDArray[np.int64], track: Track, keep: tuple[int, ...]
+    library: Library,
+    networks: NDArray[np.int64],
+    track: Track,
+    rounds: tuple[Round, ...] = ROUNDS,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     """Fit all networks along the curves, and those that are best at greater length.
 
@@ -177,8 +211,8 @@ def screen(
     ----------
     library, networks, track
         Reactions, indices of those of each network (N, n), curves.
-    keep
-        How many networks are left after each round.
+    rounds
+        What is done, in turn.
 
     Yields
     ------
@@ -193,23 +227,23 @@ def screen(
     net = library.net * np.append(track.weight, 1.0)
     widths = np.diff(track.times * track.pace)
     changes = (track.value[:, 1:] - track.value[:, :1]) * track.weight
-    changes = np.ascontiguousarray(changes.transpose(0, 2, 1))
-    starts = np.stack([np.zeros(networks.shape), 2.3 * (orders[networks] > 0)])
-    for number, count in enumerate(keep):
-        steps = 6 if number == 0 else 40
+    changes = changes.transpose(0, 2, 1)
+    logs = np.zeros(networks.shape)
+    for round_ in rounds:
+        seen = slice(None, None, round_.every)
+        curves = tuple(map(np.ascontiguousarray, (monomials[:, seen], widths[seen], changes[seen])))
+        starts = [scale * logs + shift * (orders[networks] > 0) for scale, shift in round_.starts]
         logs, cost = starts[0].copy(), np.full(len(networks), np.inf)
         for i, start in enumerate(starts):
             # A start that is faster where Z reacts is the first one where none does.
             new = np.flatnonzero((start != starts[0]).any(1)) if i else np.arange(len(networks))
             fitted, costs = _fit_all(
-                networks[new], start[new], orders, net, monomials, widths, changes, steps,
-                SLOWEST, FASTEST,
-            )  # fmt: skip
+                networks[new], start[new], orders, net, *curves, round_.steps, SLOWEST, FASTEST
+            )
             better = costs < cost[new]
             logs[new[better]], cost[new[better]] = fitted[better], costs[better]
-        order = cost.argsort(kind="stable")[:count]
+        order = cost.argsort(kind="stable")[: round_.keep]
         networks, logs = networks[order], logs[order]
-        starts = np.stack([logs, 0.5 * logs, logs + 1.5 * (orders[networks] > 0)])
         yield networks, logs
 
 
