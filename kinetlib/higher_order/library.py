@@ -286,11 +286,7 @@ def _follow(k, orders, net, rates, widths, z, moved):
             return False
         z[m + 1] = now
         for i in range(len(k)):
-            made = widths[m] * net[i] * k[i] * rates[i, m + 1]
-            if orders[i] == 1:
-                made *= now
-            elif orders[i] == 2:
-                made *= now * now
+            made = widths[m] * net[i] * k[i] * rates[i, m + 1] * _power(now, orders[i])
             moved[i, m + 1] = (moved[i, m] + made) / root
     return True
 
@@ -299,14 +295,14 @@ def _follow(k, orders, net, rates, widths, z, moved):
 def _turn_over(rate, widths, net, out):
     """Add to `out` what a reaction gives each species by each time, by the trapezoidal rule.
 
-    `rate` is overwritten.
+    Of `net`, Z stands last and is left out; `rate` is overwritten.
     """
     turned, last = 0.0, rate[0]
     for m in range(len(widths)):
         turned += 0.5 * widths[m] * (rate[m + 1] + last)
         last = rate[m + 1]
         rate[m] = turned
-    for s in range(len(net)):
+    for s in range(len(net) - 1):
         if net[s] != 0.0:
             for m in range(len(widths)):
                 out[s, m] += net[s] * rate[m]
@@ -329,23 +325,28 @@ def _residuals(logs, orders, net, rates, widths, changes, out, slopes):
     for run in range(n_runs):
         if not _follow(k, orders, net[:, -1], rates[:, run], widths[run], z, moved_z):
             return False
-        out[run] = -changes[run]
+        for s in range(changes.shape[1]):
+            for m in range(n_times - 1):
+                out[run, s, m] = -changes[run, s, m]
         for i in range(size):
+            for m in range(n_times):
+                rate[m] = k[i] * rates[i, run, m] * _power(z[m], orders[i])
+            _turn_over(rate, widths[run], net[i], out[run])
             for j in range(size):
-                if orders[i] == 0:
-                    if i != j:
-                        continue
-                    rate[:] = 0.0
-                elif orders[i] == 1:
-                    rate[:] = k[i] * rates[i, run] * moved_z[j]
-                else:
-                    rate[:] = 2 * k[i] * rates[i, run] * z * moved_z[j]
-                if i == j:
-                    rate += k[i] * rates[i, run] * z ** orders[i]
-                _turn_over(rate, widths[run], net[i, :-1], slopes[j, run])
-            rate[:] = k[i] * rates[i, run] * z ** orders[i]
-            _turn_over(rate, widths[run], net[i, :-1], out[run])
+                if orders[i] == 0 and i != j:
+                    continue
+                for m in range(n_times):
+                    by_z = orders[i] * _power(z[m], orders[i] - 1) * moved_z[j, m]
+                    own = _power(z[m], orders[i]) if i == j else 0.0
+                    rate[m] = k[i] * rates[i, run, m] * (by_z + own)
+                _turn_over(rate, widths[run], net[i], slopes[j, run])
     return True
+
+
+@njit(cache=True)
+def _power(z, order):
+    """Return z to a power of 2 at most; below 0, where it is multiplied by 0, 1."""
+    return z * z if order == 2 else z if order == 1 else 1.0
 
 
 @njit(cache=True, error_model="numpy")
