@@ -181,20 +181,17 @@ class Round:
     starts
         Pairs: a factor of the ln k of the round before, 0 at first, and what is added to it where
         Z reacts.
-    every
-        1 for all runs, 2 for every other one.
     """
 
     keep: int
     steps: int
     starts: tuple[tuple[float, float], ...]
-    every: int = 1
 
 
-#: Two steps tell what is hopeless; they are most of the work.
+#: Three steps tell what is hopeless, and are most of the work; two lose networks with a fast Z.
 ROUNDS = (
-    Round(8000, 2, ((0.0, 0.0), (0.0, 2.3)), every=2),
-    Round(2000, 6, ((1.0, 0.0),)),
+    Round(4000, 3, ((0.0, 0.0), (0.0, 2.3))),
+    Round(1500, 6, ((1.0, 0.0),)),
     Round(60, 40, ((1.0, 0.0), (0.5, 0.0), (1.0, 1.5))),
 )
 
@@ -227,7 +224,7 @@ def screen(
     net = library.net * np.append(track.weight, 1.0)
     widths = np.diff(track.times * track.pace)
     changes = (track.value[:, 1:] - track.value[:, :1]) * track.weight
-    changes = changes.transpose(0, 2, 1)
+    curves = (monomials, widths, np.ascontiguousarray(changes.transpose(0, 2, 1)))
     logs = np.zeros(networks.shape)
     for round_ in rounds:
         seen = slice(None, None, round_.every)
