@@ -401,6 +401,7 @@ def test_searches_are_counted_by_name_and_by_law(tmp_path):
     (entry,) = study.summary(tmp_path, settings_, earlier)["search"]
     assert entry["places"] == [[4], [None]] and entry["others_off"] == [2.0, None]
     assert entry["found"]["hits"] == entry["all_found"]["hits"] == 0
+    assert entry["commits"] == ["new"] and list(entry["first"].values()) == [1, 1]
     assert entry["right_law"]["hits"] == 1 and entry["right_law"]["n"] == 2
 
 

@@ -227,8 +227,6 @@ def screen(
     curves = (monomials, widths, np.ascontiguousarray(changes.transpose(0, 2, 1)))
     logs = np.zeros(networks.shape)
     for round_ in rounds:
-        seen = slice(None, None, round_.every)
-        curves = tuple(map(np.ascontiguousarray, (monomials[:, seen], widths[seen], changes[seen])))
         starts = [scale * logs + shift * (orders[networks] > 0) for scale, shift in round_.starts]
         logs, cost = starts[0].copy(), np.full(len(networks), np.inf)
         for i, start in enumerate(starts):

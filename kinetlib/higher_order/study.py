@@ -328,6 +328,7 @@ def _search_summary(records: list[dict], truth: str, noise: float) -> dict[str, 
         "first": {name: winners.count(name) for name in sorted(set(winners))},
         "seconds": float(np.median([r["seconds"] for r in here])),
         "longest_seconds": max(r["seconds"] for r in here),
+        "commits": sorted({r["commit"] for r in here}),
     }
 
 
