@@ -75,8 +75,8 @@ class Settings(BaseModel):
         (CUBIC, 0.0, 20),
         (MIXED, 0.01, 20),
         (MIXED, 0.0, 20),
-        (AUTOCATALYTIC, 0.01, 10),
-        (AUTOCATALYTIC, 0.0, 10),
+        (AUTOCATALYTIC, 0.01, 20),
+        (AUTOCATALYTIC, 0.0, 20),
     )
     bound_noise: float = 0.05
     bound_runs: int = 5
