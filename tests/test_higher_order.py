@@ -1,6 +1,7 @@
 """Second-order networks for reactions of third order: theory, fits, exactness, search, bound."""
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from kinetlib.crnn.published_recipe import Trained
 from kinetlib.higher_order import bound, failure, search, study
 from kinetlib.higher_order.exact import EXACT
 from kinetlib.higher_order.fit import best, curves_and_slopes, fit, slope
-from kinetlib.higher_order.library import Library, Track, screen
-from kinetlib.higher_order.limit_law import Law, law_of, limit_law
+from kinetlib.higher_order.library import Library, Round, Track, _residuals, screen
+from kinetlib.higher_order.limit_law import Law, law_of, limit_law, networks_of
 from kinetlib.higher_order.stand_ins import STAND_INS, TRUTHS, errors, from_scales, to_scales
 from kinetlib.integrate import integrate
 from kinetlib.network import parse
@@ -91,6 +92,37 @@ def test_curves_agree_with_the_closed_solution():
     np.testing.assert_allclose(truth.curves(start), closed, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(EXACT[CUBIC].curves(start), closed, rtol=1e-7, atol=1e-9)
     assert errors(EXACT[CUBIC].curves(start, prepared=0.0), closed).largest > 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "n"), [("3 A -> B", 1), ("2 A + B -> C", 2), ("A + 2 B -> 3 B", 8)]
+)
+def test_all_networks_with_the_law_of_a_truth_have_its_slow_rate(name, n):
+    """At the Z that makes up for what is taken: rates are those of the truth, up to a constant."""
+    truth = TRUTHS[name]
+    seen = truth.network.species
+    found = networks_of(law_of(truth.network), Library(seen).network.reactions)
+    assert len(found) == n
+    assert {tuple(sorted(network)) for network in study.WANTED[name]} <= set(found)
+    states = default_rng(0).uniform(0.2, 1.2, (9, len(seen)))
+    wanted = truth.network.rhs(states, [truth.constant])
+    for equations in found:
+        network = parse("; ".join(equations))
+        # Constants at which Z follows at once: k-1 is far above all others.
+        k = [1e8 if equation.startswith("Z -> ") else 1.0 for equation in equations]
+        z = network.index("Z")
+        full = np.zeros((len(states), len(network.species)))
+        full[:, [network.index(s) for s in seen if s in network.species]] = states[
+            :, [i for i, s in enumerate(seen) if s in network.species]
+        ]
+        made = network.rhs(full, k)[:, z]
+        full[:, z] = 1.0
+        full[:, z] = made / (made - network.rhs(full, k)[:, z])  # linear in Z
+        slopes = network.rhs(full, k)
+        slopes = slopes[:, [network.index(s) for s in seen]]
+        factor = (slopes * wanted).sum() / (wanted**2).sum()
+        assert factor > 0
+        np.testing.assert_allclose(slopes / factor, wanted, rtol=1e-4, atol=1e-6)
 
 
 @every_exact
@@ -203,8 +235,52 @@ def test_the_library_holds_all_reactions_and_leaves_out_what_cannot_be():
     texts = {library.equations(which) for which in kept}
     assert ("2 A -> B", "A -> 0") in texts
     assert ("A -> B", "B -> A") not in texts  # three to one it cannot do
-    assert ("2 A -> B", "2 A -> Z") in texts
-    assert ("A -> B", "A + Z -> B") not in texts  # nothing makes Z
+    assert ("2 A -> Z", "Z -> B") in texts
+    assert ("A + Z -> B", "A -> B") not in texts  # nothing makes Z
+    assert ("2 A -> B", "2 A -> Z") not in texts  # nothing sees Z: 2 A -> 0 is the same
+    assert ("2 A -> 0", "2 A -> B") in texts
+
+
+def test_networks_left_out_are_those_that_a_plain_search_leaves_out():
+    library = Library(("A",))
+    loss = np.array([[-1.0]])
+    reactions = library.network.reactions
+    kept = set()
+    for pair in combinations(reactions, 2):
+        sides = [(r.reactants, r.products) for r in pair]
+        waits = [r for r in pair if "Z" in r.reactants]
+        made = any("Z" in new and "Z" not in old for old, new in sides)
+        seen = any(r.reactants.get("A", 0) != r.products.get("A", 0) for r in waits)
+        has_z = any("Z" in old or "Z" in new for old, new in sides)
+        takes = any(old.get("A", 0) > new.get("A", 0) for old, new in sides)
+        if takes and (not waits or made) and (not has_z or seen):
+            kept.add(tuple(sorted(r.equation for r in pair)))
+    assert {library.equations(which) for which in library.networks(2, loss)} == kept
+    assert 0 < len(kept) < len(list(combinations(reactions, 2))) / 2
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_screening_knows_its_derivatives(seed):
+    rng = default_rng(seed)
+    size, n_runs, n_times, n_seen = 3, 2, 7, 2
+    orders = np.array([0, *rng.integers(0, 3, size - 1)])
+    # Z is made by the first reaction only, so that it cannot explode.
+    taken = [-min(int(order), 1) for order in orders[1:]]
+    net = np.column_stack([rng.integers(-2, 3, (size, n_seen)), [1, *taken]]).astype(float)
+    rates = rng.uniform(0.2, 1.2, (size, n_runs, n_times))
+    widths = rng.uniform(0.1, 1.0, (n_runs, n_times - 1))
+    changes = rng.standard_normal((n_runs, n_seen, n_times - 1))
+    logs, step = rng.uniform(-2, 2, size), 1e-5
+
+    def at(logs):
+        out, slopes = np.empty(changes.shape), np.empty((size, *changes.shape))
+        assert _residuals(logs, orders, net, rates, widths, changes, out, slopes)
+        return out, slopes
+
+    for i, row in enumerate(at(logs)[1]):
+        ahead, behind = (at(logs + sign * step * np.eye(size)[i])[0] for sign in (1, -1))
+        np.testing.assert_allclose(row, (ahead - behind) / (2 * step), rtol=1e-5, atol=1e-7)
 
 
 def test_screening_follows_a_hidden_species_along_the_curves():
@@ -217,7 +293,8 @@ def test_screening_follows_a_hidden_species_along_the_curves():
     at = {reaction.equation: i for i, reaction in enumerate(library.network.reactions)}
     right = [at["2 A -> Z"], at["Z -> 2 A"], at["A + Z -> B"]]
     wrong = [at["2 A -> B"], at["A -> Z"], at["Z -> A"]]
-    ((networks, logs),) = screen(library, np.array([wrong, right]), track, (2,))
+    once = (Round(2, 6, ((0.0, 0.0), (0.0, 2.3))),)
+    ((networks, logs),) = screen(library, np.array([wrong, right]), track, once)
     assert networks[0].tolist() == right
     # Screening is coarse, and hardly sees how fast Z is: the branching ratio is what it sees.
     k1, back, k2 = np.exp(logs[0]) * track.pace
@@ -253,7 +330,7 @@ def test_a_network_with_a_hidden_species_is_found_in_curves():
 @pytest.mark.slow
 def test_the_stand_in_is_found_in_noisy_curves():
     runs = failure.runs_of(CUBIC, 6, 0.01, default_rng(11))
-    assert search.rank(search.find(runs, threads=1), study.WANTED[CUBIC]) == 1
+    assert search.rank(search.find(runs, threads=1), set(study.WANTED[CUBIC][0])) == 1
 
 
 def test_a_profile_is_closed_below_and_open_above():
@@ -277,16 +354,55 @@ def test_the_study_goes_on_where_it_was_interrupted(tmp_path):
         bound_simulations=1,
         bound_stiffness=(10.0, float("inf")),
     )
-    with pytest.raises(ValueError, match="no pieces"):
+    with pytest.raises(ValueError, match="no pieces in"):
         study.summary(tmp_path, small)
+    with pytest.raises(ValueError, match="serch: no piece begins so"):
+        study.main(tmp_path, small, "serch")
     study.main(tmp_path, small)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
     assert len(before) == len(list(study.pieces(small)))
     study.main(tmp_path, small)
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
-    record = json.loads(json.dumps(study.summary(tmp_path, small), allow_nan=False))
+    with pytest.raises(ValueError, match="search: no pieces, and no earlier record"):
+        study.summary(tmp_path, small)
+    own = json.loads(small.model_dump_json())
+    earlier = {"settings": own, "search": ["as it was"], "made": {"search": {"commit": "old"}}}
+    record = json.loads(json.dumps(study.summary(tmp_path, small, earlier), allow_nan=False))
     assert {entry["L"] for entry in record["bound"]} == {10.0, "inf"}
     assert len(record["failure"]) == 3 and len(record["errors"]) == len(STAND_INS)
+    assert record["search"] == ["as it was"] and record["made"]["search"] == {"commit": "old"}
+    assert set(record["made"]) == set(study.PARTS)
+    earlier["settings"] = own | {"search_runs": 7}
+    with pytest.raises(ValueError, match="search: no pieces, and no earlier record"):
+        study.summary(tmp_path, small, earlier)
+
+
+def test_searches_are_counted_by_name_and_by_law(tmp_path):
+    """Two seeds: the named network fourth behind one of its law, and not there at all."""
+    name = "A + 2 B -> 3 B"
+    law, other = ["2 B -> B + Z", "A + Z -> B + Z", "Z -> B"], ["A -> B", "A -> Z", "Z -> A"]
+    named = list(study.WANTED[name][0])
+    for seed, (networks, place) in enumerate([([law, other, other, named], 4), ([other], None)]):
+        record = {"kind": "search", "truth": name, "noise": 0.0, "places": [place]}
+        record["candidates"] = [
+            {"equations": network, "constants": [], "cost": float((i + 1) ** 2)}
+            for i, network in enumerate(networks)
+        ]
+        record |= {"seconds": 1.0, "creator": "", "commit": "new", "versions": ""}
+        path = tmp_path / "pieces" / f"search-{seed}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(record))
+    settings_ = study.Settings()
+    earlier = {
+        "settings": json.loads(settings_.model_dump_json()),
+        "made": dict.fromkeys(study.PARTS),
+    }
+    earlier |= dict.fromkeys(("errors", "failure", "bound"), [])
+    (entry,) = study.summary(tmp_path, settings_, earlier)["search"]
+    assert entry["places"] == [[4], [None]] and entry["others_off"] == [2.0, None]
+    assert entry["found"]["hits"] == entry["all_found"]["hits"] == 0
+    assert entry["commits"] == ["new"] and list(entry["first"].values()) == [1, 1]
+    assert entry["right_law"]["hits"] == 1 and entry["right_law"]["n"] == 2
 
 
 def test_pieces_have_names_of_their_own_and_shares_are_wilsons():
@@ -308,3 +424,13 @@ def test_the_record_is_that_of_the_study_as_it_is():
     asked = {(truth, noise): n for truth, noise, n in study.Settings().searches}
     done = {(e["truth"], e["noise"]): e["found"]["n"] for e in record["search"]}
     assert done == asked
+    top = study.TOP
+    for entry in record["search"]:
+        hits = sum(any(place and place <= top for place in seed) for seed in entry["places"])
+        assert hits == entry["found"]["hits"]
+    assert record["wanted"] == json.loads(json.dumps(study.WANTED))
+    for name, truth in TRUTHS.items():
+        library = Library(truth.network.species).network.reactions
+        assert [tuple(n) for n in record["same_law"][name]] == networks_of(
+            law_of(truth.network), library
+        )

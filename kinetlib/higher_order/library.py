@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import chain, combinations
+from math import comb
 
 import numpy as np
 from numba import njit
@@ -82,11 +83,18 @@ class Library:
         """Write some reactions, in alphabetical order."""
         return tuple(sorted(self.network.reactions[i].equation for i in which))
 
+    @cached_property
+    def kinds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """What reactions do to observed species: each way once, (K, S), and that of each, (R,)."""
+        ways, kind = np.unique(self.net[:, :-1], axis=0, return_inverse=True)
+        return ways, kind.ravel()
+
     def networks(self, size: int, changes: NDArray[np.float64]) -> NDArray[np.int64]:
         """List the networks of `size` reactions that could have made some changes.
 
-        Left out are those in which a reaction waits for a Z that no other makes, and those whose
-        reactions, at any rates, leave more than a tenth of a change.
+        Left out are those in which a reaction waits for a Z that no other makes, those whose
+        reactions, at any rates, leave more than a tenth of a change, and those in which Z has no
+        part in any change of an observed species: the curves are those of a network without Z.
 
         Parameters
         ----------
@@ -100,29 +108,30 @@ class Library:
         NDArray
             Indices of reactions, shape (N, size).
         """
-        makes = self.net[:, -1] > 0
         needs = self.orders[:, -1] > 0
-        starts = makes & ~needs
-        rows, kind = np.unique(self.net[:, :-1], axis=0, return_inverse=True)
+        starts = (self.net[:, -1] > 0) & ~needs
+        touches = needs | (self.net[:, -1] != 0)
+        acts = needs & self.net[:, :-1].any(1)
+        n = len(self.reactions)
+        each = np.fromiter(
+            chain.from_iterable(combinations(range(n), size)), np.int64, comb(n, size) * size
+        ).reshape(-1, size)
+        each = each[~needs[each].any(1) | starts[each].any(1)]
+        each = each[~touches[each].any(1) | acts[each].any(1)]
+        ways, kind = self.kinds
+        which = np.sort(kind[each], axis=1) @ len(ways) ** np.arange(size)
+        _, first, which = np.unique(which, return_index=True, return_inverse=True)
         directions = changes / np.linalg.norm(changes, axis=1, keepdims=True)
-        known: dict[tuple[int, ...], bool] = {}
+        possible = np.array(
+            [_reached(ways[sorted(set(kind[each[i]].tolist()))], directions) for i in first],
+            dtype=bool,
+        )
+        return each[possible[which.ravel()]]
 
-        def possible(which: tuple[int, ...]) -> bool:
-            key = tuple(sorted({int(kind[i]) for i in which}))
-            if key not in known:
-                sides = rows[list(key)].T.astype(float)
-                known[key] = all(nnls(sides, d)[1] < _DIRECTION for d in directions)
-            return known[key]
 
-        def alive(which: tuple[int, ...]) -> bool:
-            return not any(needs[i] for i in which) or any(starts[i] for i in which)
-
-        found = [
-            which
-            for which in combinations(range(len(self.reactions)), size)
-            if alive(which) and possible(which)
-        ]
-        return np.array(found, dtype=np.int64).reshape(-1, size)
+def _reached(ways: NDArray[np.int64], directions: NDArray[np.float64]) -> bool:
+    """Whether sums of changes, each a row of `ways` at any extent, come near all directions."""
+    return all(nnls(ways.T.astype(float), one)[1] < _DIRECTION for one in directions)
 
 
 @dataclass(frozen=True)
@@ -159,8 +168,39 @@ class Track:
         return float(1 / self.times[np.arange(len(half)), half].mean())
 
 
+@dataclass(frozen=True)
+class Round:
+    """One round of screening.
+
+    Attributes
+    ----------
+    keep
+        Networks that are left after it.
+    steps
+        Levenberg-Marquardt steps from each start.
+    starts
+        Pairs: a factor of the ln k of the round before, 0 at first, and what is added to it where
+        Z reacts.
+    """
+
+    keep: int
+    steps: int
+    starts: tuple[tuple[float, float], ...]
+
+
+#: Three steps tell what is hopeless, and are most of the work; two lose networks with a fast Z.
+ROUNDS = (
+    Round(4000, 3, ((0.0, 0.0), (0.0, 2.3))),
+    Round(1500, 6, ((1.0, 0.0),)),
+    Round(60, 40, ((1.0, 0.0), (0.5, 0.0), (1.0, 1.5))),
+)
+
+
 def screen(
-    library: Library, networks: NDArray[np.int64], track: Track, keep: tuple[int, ...]
+    library: Library,
+    networks: NDArray[np.int64],
+    track: Track,
+    rounds: tuple[Round, ...] = ROUNDS,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     """Fit all networks along the curves, and those that are best at greater length.
 
@@ -168,8 +208,8 @@ def screen(
     ----------
     library, networks, track
         Reactions, indices of those of each network (N, n), curves.
-    keep
-        How many networks are left after each round.
+    rounds
+        What is done, in turn.
 
     Yields
     ------
@@ -180,23 +220,25 @@ def screen(
     monomials = np.stack(
         [(track.value**order).prod(-1) for order in library.orders[:, :-1]]
     )  # (R, n, M)
-    orders, net = library.orders[:, -1].copy(), library.net.astype(float)
-    starts = np.stack([np.zeros(networks.shape), 2.3 * (orders[networks] > 0)])
-    for number, count in enumerate(keep):
-        steps = 6 if number == 0 else 40
-        found = [
-            _fit_all(
-                networks, start, orders, net, monomials, track.times * track.pace, track.value,
-                track.weight, steps, SLOWEST, FASTEST,
+    orders = library.orders[:, -1].copy()
+    net = library.net * np.append(track.weight, 1.0)
+    widths = np.diff(track.times * track.pace)
+    changes = (track.value[:, 1:] - track.value[:, :1]) * track.weight
+    curves = (monomials, widths, np.ascontiguousarray(changes.transpose(0, 2, 1)))
+    logs = np.zeros(networks.shape)
+    for round_ in rounds:
+        starts = [scale * logs + shift * (orders[networks] > 0) for scale, shift in round_.starts]
+        logs, cost = starts[0].copy(), np.full(len(networks), np.inf)
+        for i, start in enumerate(starts):
+            # A start that is faster where Z reacts is the first one where none does.
+            new = np.flatnonzero((start != starts[0]).any(1)) if i else np.arange(len(networks))
+            fitted, costs = _fit_all(
+                networks[new], start[new], orders, net, *curves, round_.steps, SLOWEST, FASTEST
             )
-            for start in starts
-        ]  # fmt: skip
-        cost = np.stack([c for _, c in found])
-        best = cost.argmin(0)
-        logs = np.take_along_axis(np.stack([k for k, _ in found]), best[None, :, None], 0)[0]
-        order = cost.min(0).argsort(kind="stable")[:count]
+            better = costs < cost[new]
+            logs[new[better]], cost[new[better]] = fitted[better], costs[better]
+        order = cost.argsort(kind="stable")[: round_.keep]
         networks, logs = networks[order], logs[order]
-        starts = np.stack([logs, 0.5 * logs, logs + 1.5 * (orders[networks] > 0)])
         yield networks, logs
 
 
@@ -213,85 +255,116 @@ def _nodes(times: NDArray[np.float64], run: NDArray[np.float64]) -> tuple[NDArra
     return at - times[0], course(at)
 
 
-@njit(cache=True)
-def _residuals(which, logs, orders, net, monomials, times, value, weight, out):
-    """Fill `out` with what reactions turned over less what the curves did; False where Z explodes.
+@njit(cache=True, error_model="numpy")
+def _follow(k, orders, net, rates, widths, z, moved):
+    """Fill in Z along one run, and its derivatives by ln k; False where it explodes.
 
-    Between two points Z takes a backward Euler step, a quadratic equation; what the observed
-    species gain is integrated by the trapezoidal rule.
+    Between two points Z takes a backward Euler step, a quadratic equation.
     """
-    n_runs, n_times, n_seen = value.shape
+    z[0], moved[:, 0] = 0.0, 0.0
+    for m in range(len(widths)):
+        a, b, c = 0.0, -1.0, z[m]
+        for i in range(len(k)):
+            made = widths[m] * net[i] * k[i] * rates[i, m + 1]
+            if orders[i] == 0:
+                c += made
+            elif orders[i] == 1:
+                b += made
+            else:
+                a += made
+        inside = b * b - 4 * a * c
+        if inside <= 0 or (b >= 0 and a >= 0):
+            return False
+        root = np.sqrt(inside)
+        now = 2 * c / (-b + root)
+        if not 0 <= now < 1e6:
+            return False
+        z[m + 1] = now
+        for i in range(len(k)):
+            made = widths[m] * net[i] * k[i] * rates[i, m + 1] * _power(now, orders[i])
+            moved[i, m + 1] = (moved[i, m] + made) / root
+    return True
+
+
+@njit(cache=True, error_model="numpy")
+def _turn_over(rate, widths, net, out):
+    """Add to `out` what a reaction gives each species by each time, by the trapezoidal rule.
+
+    Of `net`, Z stands last and is left out; `rate` is overwritten.
+    """
+    turned, last = 0.0, rate[0]
+    for m in range(len(widths)):
+        turned += 0.5 * widths[m] * (rate[m + 1] + last)
+        last = rate[m + 1]
+        rate[m] = turned
+    for s in range(len(net) - 1):
+        if net[s] != 0.0:
+            for m in range(len(widths)):
+                out[s, m] += net[s] * rate[m]
+
+
+@njit(cache=True, error_model="numpy")
+def _residuals(logs, orders, net, rates, widths, changes, out, slopes):
+    """Fill in what reactions turned over less what the curves did; False where Z explodes.
+
+    Of the reactions are given the order in Z, (n,), the net stoichiometry, Z last, (n, S + 1), and
+    the rates but for k and Z, (n, runs, M); of the curves the changes (runs, S, M - 1), in units
+    of which residuals are wanted, as is the stoichiometry. The derivatives by ln k go to `slopes`,
+    (n, runs, S, M - 1).
+    """
+    size, n_runs, n_times = rates.shape
     k = np.exp(logs)
-    rates, before = np.zeros(len(which)), np.zeros(len(which))
-    gained = np.zeros(n_seen)
-    at = 0
+    z, moved_z = np.empty(n_times), np.empty((size, n_times))
+    rate = np.empty(n_times)
+    slopes[:] = 0.0
     for run in range(n_runs):
-        z = 0.0
-        gained[:] = 0.0
-        for i in range(len(which)):
-            r = which[i]
-            before[i] = k[i] * monomials[r, run, 0] if orders[r] == 0 else 0.0
-        for m in range(1, n_times):
-            h = times[run, m] - times[run, m - 1]
-            a, b, c = 0.0, -1.0, z
-            for i in range(len(which)):
-                r = which[i]
-                rates[i] = k[i] * monomials[r, run, m]
-                made = h * net[r, -1] * rates[i]
-                if orders[r] == 0:
-                    c += made
-                elif orders[r] == 1:
-                    b += made
-                else:
-                    a += made
-            inside = b * b - 4 * a * c
-            if inside < 0 or (b >= 0 and a >= 0):
-                return False
-            z = 2 * c / (-b + np.sqrt(inside))
-            if not 0 <= z < 1e6:
-                return False
-            for i in range(len(which)):
-                r = which[i]
-                rates[i] *= z ** orders[r]
-                turned = 0.5 * h * (rates[i] + before[i])
-                before[i] = rates[i]
-                for j in range(n_seen):
-                    gained[j] += net[r, j] * turned
-            for j in range(n_seen):
-                out[at] = (value[run, 0, j] + gained[j] - value[run, m, j]) * weight[j]
-                at += 1
+        if not _follow(k, orders, net[:, -1], rates[:, run], widths[run], z, moved_z):
+            return False
+        for s in range(changes.shape[1]):
+            for m in range(n_times - 1):
+                out[run, s, m] = -changes[run, s, m]
+        for i in range(size):
+            for m in range(n_times):
+                rate[m] = k[i] * rates[i, run, m] * _power(z[m], orders[i])
+            _turn_over(rate, widths[run], net[i], out[run])
+            for j in range(size):
+                if orders[i] == 0 and i != j:
+                    continue
+                for m in range(n_times):
+                    by_z = orders[i] * _power(z[m], orders[i] - 1) * moved_z[j, m]
+                    own = _power(z[m], orders[i]) if i == j else 0.0
+                    rate[m] = k[i] * rates[i, run, m] * (by_z + own)
+                _turn_over(rate, widths[run], net[i], slopes[j, run])
     return True
 
 
 @njit(cache=True)
-def _fit_all(
-    networks, starts, orders, net, monomials, times, value, weight, steps, lowest, highest
-):  # fmt: skip
+def _power(z, order):
+    """Return z to a power of 2 at most; below 0, where it is multiplied by 0, 1."""
+    return z * z if order == 2 else z if order == 1 else 1.0
+
+
+@njit(cache=True, error_model="numpy")
+def _fit_all(networks, starts, orders, net, monomials, widths, changes, steps, lowest, highest):
     """Levenberg-Marquardt for each network by itself, ln k in a box: ln k (N, n) and cost (N,)."""
     n, size = networks.shape
-    length = value.shape[0] * (value.shape[1] - 1) * value.shape[2]
-    residual, tried = np.empty(length), np.empty(length)
-    slopes = np.empty((size, length))
+    residual, tried = np.empty(changes.shape), np.empty(changes.shape)
+    slopes, tried_slopes = np.empty((size, *changes.shape)), np.empty((size, *changes.shape))
     all_logs, all_costs = np.empty((n, size)), np.empty(n)
     for network in range(n):
         which = networks[network]
         logs = np.minimum(np.maximum(starts[network], lowest), highest)
-        arguments = (orders, net, monomials, times, value, weight)
+        arguments = (orders[which], net[which], monomials[which], widths, changes)
         for _ in range(6):  # too fast to be followed: slower
-            fine = _residuals(which, logs, *arguments, residual)
+            fine = _residuals(logs, *arguments, residual, slopes)
             if fine:
                 break
             logs = logs - 1.0
         cost = (residual**2).sum() if fine else np.inf
         damping = 1e-2
         for _ in range(steps if fine else 0):
-            for i in range(size):
-                moved = logs.copy()
-                moved[i] -= 1e-5
-                if not _residuals(which, moved, *arguments, tried):
-                    tried[:] = residual
-                slopes[i] = (residual - tried) / 1e-5
-            normal, gradient = slopes @ slopes.T, slopes @ residual
+            rows = slopes.reshape(size, -1)
+            normal, gradient = rows @ rows.T, rows @ residual.ravel()
             fallen = False
             for _ in range(4):
                 damped = normal.copy()
@@ -300,7 +373,8 @@ def _fit_all(
                 step = np.linalg.solve(damped, -gradient)
                 moved = logs + np.minimum(np.maximum(step, -1.5), 1.5)
                 moved = np.minimum(np.maximum(moved, lowest), highest)
-                if _residuals(which, moved, *arguments, tried) and (tried**2).sum() < cost:
+                fine = _residuals(moved, *arguments, tried, tried_slopes)
+                if fine and (tried**2).sum() < cost:
                     fallen = True
                     break
                 damping *= 6
@@ -309,6 +383,7 @@ def _fit_all(
             before = cost
             cost = (tried**2).sum()
             residual[:] = tried
+            slopes[:] = tried_slopes
             logs = moved
             damping = max(damping / 6, 1e-7)
             if before - cost < 1e-5 * before:

@@ -47,25 +47,28 @@ def limit_law(equations: Iterable[str]) -> Law | None:
     network = parse("; ".join(equations))
     if len(network.reactions) != 3:
         return None
-    for make, back, use in permutations(network.reactions):
-        orders = [reaction.reactants.get(INTERMEDIATE, 0) for reaction in (make, back, use)]
-        made, taken = _net(make, INTERMEDIATE), -_net(back, INTERMEDIATE)
-        if orders[:2] != [0, 1] or not orders[2] or made <= 0 or taken <= 0:
-            continue
-        seen = [name for name in network.species if name != INTERMEDIATE]
-        if any(_net(make, name) * taken + _net(back, name) * made for name in seen):
-            continue
-        exponents = {
-            name: _order(use, name) + orders[2] * (_order(make, name) - _order(back, name))
-            for name in seen
-        }
-        net = {
-            name: _net(use, name) - Fraction(_net(make, name) * _net(use, INTERMEDIATE), made)
-            for name in seen
-        }
-        if any(net.values()):
-            return _law(exponents, net)
-    return None
+    laws = (_limit(*roles) for roles in permutations(network.reactions))
+    return next((law for law in laws if law is not None), None)
+
+
+def networks_of(law: Law, reactions: Iterable[Reaction]) -> list[tuple[str, ...]]:
+    """List all networks of three of some reactions that tend to a law, each in alphabetical order.
+
+    Examples
+    --------
+    >>> few = parse("2 A -> Z; Z -> 2 A; A + Z -> B; A -> B").reactions
+    >>> networks_of(law_of(parse("3 A -> B")), few)
+    [('2 A -> Z', 'A + Z -> B', 'Z -> 2 A')]
+    """
+    reactions = list(reactions)
+    pairs = [(make, back) for make, back in permutations(reactions, 2) if _balanced(make, back)]
+    found = {
+        tuple(sorted(reaction.equation for reaction in (*pair, use)))
+        for pair in pairs
+        for use in reactions
+        if use not in pair and _limit(*pair, use) == law
+    }
+    return sorted(found)
 
 
 def law_of(network: Network) -> Law:
@@ -75,6 +78,35 @@ def law_of(network: Network) -> Law:
         {name: _order(reaction, name) for name in network.species},
         {name: Fraction(_net(reaction, name)) for name in network.species},
     )
+
+
+def _limit(make: Reaction, back: Reaction, use: Reaction) -> Law | None:
+    """Return the law of three reactions in these roles; None where they cannot have them."""
+    order = _order(use, INTERMEDIATE)
+    if not order or not _balanced(make, back):
+        return None
+    seen = _names(make, back, use)
+    exponents = {
+        name: _order(use, name) + order * (_order(make, name) - _order(back, name)) for name in seen
+    }
+    share = Fraction(_net(use, INTERMEDIATE), _net(make, INTERMEDIATE))
+    net = {name: _net(use, name) - _net(make, name) * share for name in seen}
+    return _law(exponents, net) if any(net.values()) else None
+
+
+def _balanced(make: Reaction, back: Reaction) -> bool:
+    """Whether one makes Z of observed species alone, and the other undoes it, at order 1 in Z."""
+    made, taken = _net(make, INTERMEDIATE), -_net(back, INTERMEDIATE)
+    if _order(make, INTERMEDIATE) or _order(back, INTERMEDIATE) != 1 or made <= 0 or taken <= 0:
+        return False
+    return not any(
+        _net(make, name) * taken + _net(back, name) * made for name in _names(make, back)
+    )
+
+
+def _names(*reactions: Reaction) -> set[str]:
+    sides = [side for reaction in reactions for side in (reaction.reactants, reaction.products)]
+    return {name for side in sides for name in side} - {INTERMEDIATE}
 
 
 def _order(reaction: Reaction, name: str) -> int:

@@ -18,7 +18,6 @@ from kinetlib.crnn.runs import Curves, read
 from kinetlib.higher_order.library import FASTEST, SLOWEST, Library, Track, screen
 from kinetlib.integrate import integrate
 
-SCREENED = (3000, 60)  # networks left after each round of screening
 _STEPS = 30  # of the fit of the last ones
 _DIFFERENCE = 1e-3  # of ln k, for derivatives
 _TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}
@@ -61,7 +60,8 @@ def find(
     runs
         As `kinetlib.crnn.discover` takes them, all at the same times, every value measured.
     size
-        Reactions of a network; 3 of two observed species take half a minute, more take long.
+        Reactions of a network; 3 of them take some five seconds for two observed species
+        and a quarter of a minute for three, on one core; more take long.
     threads
         Threads that simulate, by default as many as there are processors; screening uses one.
     progress
@@ -103,7 +103,7 @@ def find(
     progress(f"{len(networks):,} networks could have made the changes")
     if not len(networks):
         return []
-    for round_ in screen(library, networks, track, SCREENED):
+    for round_ in screen(library, networks, track):
         progress(f"{len(round_[0]):,} are left")
     left, logs = round_
     logs, cost = _refined(library, left, logs, curves, value, unit, track.pace, threads)

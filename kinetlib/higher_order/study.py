@@ -1,9 +1,10 @@
 """The counts of chapter 10: ``python -m kinetlib.higher_order.study``.
 
 How often the published recipe fails, how often the second-order network is found in curves, how
-often the lower bound on the stiffness holds. A piece that is done is a file in its folder, so it
-goes on where it was interrupted. ``python -m kinetlib.higher_order.study summary`` writes the
-record that the book shows.
+often the lower bound on the stiffness holds; of these only some, if told how the names of pieces
+begin, such as ``search`` or ``search-3A``. A piece that is done is a file in its folder, so it goes
+on where it was interrupted. ``python -m kinetlib.higher_order.study summary`` writes the record
+that the book shows; parts without pieces in the folder are taken from the record as it is.
 """
 
 from __future__ import annotations
@@ -28,17 +29,20 @@ from kinetlib.evaluate import wilson
 from kinetlib.files import write_text
 from kinetlib.higher_order import bound, failure, search
 from kinetlib.higher_order.fit import best
-from kinetlib.higher_order.limit_law import law_of, limit_law
+from kinetlib.higher_order.library import Library
+from kinetlib.higher_order.limit_law import law_of, limit_law, networks_of
 from kinetlib.higher_order.stand_ins import STAND_INS, TRUTHS, errors
 
 console = Console()
 
-CUBIC, AUTOCATALYTIC = "3 A -> B", "A + 2 B -> 3 B"
-#: The network that stands in for a reaction, as the search has to find it.
-WANTED = {
-    CUBIC: {"2 A -> Z", "Z -> 2 A", "A + Z -> B"},
-    AUTOCATALYTIC: {"2 B -> Z", "Z -> 2 B", "A + Z -> B + Z"},
+CUBIC, MIXED, AUTOCATALYTIC = TRUTHS
+#: The networks that stand in for a reaction, as the search has to find them: any one will do.
+WANTED: dict[str, tuple[tuple[str, ...], ...]] = {
+    CUBIC: (("2 A -> Z", "A + Z -> B", "Z -> 2 A"),),
+    MIXED: (("2 A -> Z", "B + Z -> C", "Z -> 2 A"), ("A + B -> Z", "A + Z -> C", "Z -> A + B")),
+    AUTOCATALYTIC: (("2 B -> Z", "A + Z -> B + Z", "Z -> 2 B"),),
 }
+RECORD = Path("data/studies/higher_order.json")
 TOP = 3  # places that count as found
 
 
@@ -69,8 +73,10 @@ class Settings(BaseModel):
     searches: tuple[tuple[str, float, int], ...] = (
         (CUBIC, 0.01, 20),
         (CUBIC, 0.0, 20),
-        (AUTOCATALYTIC, 0.0, 5),
-        (AUTOCATALYTIC, 0.01, 5),
+        (MIXED, 0.01, 20),
+        (MIXED, 0.0, 20),
+        (AUTOCATALYTIC, 0.01, 20),
+        (AUTOCATALYTIC, 0.0, 20),
     )
     bound_noise: float = 0.05
     bound_runs: int = 5
@@ -78,9 +84,15 @@ class Settings(BaseModel):
     bound_stiffness: tuple[float, ...] = (10.0, 100.0, 1000.0, math.inf)
 
 
-def main(folder: Path, settings: Settings) -> None:
-    """Run what has not been run yet."""
-    for name, work in pieces(settings):
+def main(folder: Path, settings: Settings, *parts: str) -> None:
+    """Run what has not been run yet, of all or of those pieces whose names begin so."""
+    chosen = [(name, work) for name, work in pieces(settings) if name.startswith(parts or "")]
+    if not chosen:
+        raise ValueError(
+            f"{', '.join(parts)}: no piece begins so; expected the beginning of a name such as "
+            f"{next(pieces(settings))[0]}, or {', '.join(PARTS)}"
+        )
+    for name, work in chosen:
         path = folder / "pieces" / f"{name}.json"
         if not path.exists():
             console.print(name)
@@ -183,8 +195,8 @@ def searched(truth: str, noise: float, seed: int, settings: Settings) -> dict[st
         "kind": "search",
         "truth": truth,
         "noise": noise,
-        "rank": search.rank(found, WANTED[truth]),
-        "best": [vars(candidate) for candidate in found[:TOP]],
+        "places": [search.rank(found, set(network)) for network in WANTED[truth]],
+        "candidates": [vars(candidate) for candidate in found],
     }
 
 
@@ -202,25 +214,37 @@ def bounded(stiffness: float, seed: int, settings: Settings) -> dict[str, Any]:
     }
 
 
-def summary(folder: Path, settings: Settings) -> dict[str, Any]:
+def summary(folder: Path, settings: Settings, before: dict[str, Any] | None = None) -> dict:
     """Collect all pieces, with Wilson's intervals for counts.
+
+    Parameters
+    ----------
+    folder, settings
+        As for `main`.
+    before
+        An earlier record; parts without pieces in the folder are taken from it.
 
     Returns
     -------
     dict
         ``errors`` as they are; ``failure`` a row for each trained network; ``search`` for each
-        reaction and noise the ranks, the share found and the share whose first network tends to
-        the true law; ``bound`` for each stiffness the bounds,
-        and the share of them that hold; what the study was made of.
+        reaction and noise, see `_search_summary`; ``same_law`` for each reaction all networks of
+        the library that tend to it; ``bound`` for each stiffness the bounds, and the share of them
+        that hold; ``made``, what each part was made with.
+
+    Raises
+    ------
+    ValueError
+        Where there are no pieces, or the earlier record lacks a part that has none or was made by
+        other settings.
     """
     records = [json.loads(p.read_text("utf-8")) for p in sorted((folder / "pieces").glob("*.json"))]
     if not records:
         raise ValueError(
             f"no pieces in {folder}: run `python -m kinetlib.higher_order.study` first"
         )
-    of = {kind: [r for r in records if r["kind"] == kind] for kind in _KINDS}
-    made = {key: of["errors"][0][key] for key in provenance.attributes()} if of["errors"] else {}
-    return {
+    of = {kind: [r for r in records if r["kind"] == kind] for kind in PARTS}
+    found: dict[str, Any] = {
         "errors": [_only(r, ("name", "catalytic", "rows")) for r in of["errors"]],
         "failure": [_without(r) for r in of["failure"]],
         "search": [_search_summary(of["search"], *key) for key in _keys(of["search"])],
@@ -228,36 +252,95 @@ def summary(folder: Path, settings: Settings) -> dict[str, Any]:
             _bound_summary(of["bound"], stiffness)
             for stiffness in dict.fromkeys(r["L"] for r in of["bound"])
         ],
-        "wanted": {truth: sorted(network) for truth, network in WANTED.items()},
+    }
+    made = {part: _made(of[part]) for part in PARTS if of[part]}
+    for part in PARTS:
+        if not of[part]:
+            found[part], made[part] = _kept(part, before, settings)
+    return {
+        **found,
+        "wanted": WANTED,
+        "same_law": {
+            name: networks_of(
+                law_of(truth.network), Library(truth.network.species).network.reactions
+            )
+            for name, truth in TRUTHS.items()
+        },
         "settings": json.loads(settings.model_dump_json()),
-        "processor": provenance.processor(),
-        **made,
+        "made": made,
     }
 
 
-_KINDS = ("errors", "failure", "search", "bound")
+PARTS = ("errors", "failure", "search", "bound")
+
+
+def _made(records: list[dict]) -> dict[str, Any]:
+    """Return what some pieces were made with: that of the first, and all commits."""
+    commits = sorted({r["commit"] for r in records})
+    made = {key: records[0][key] for key in provenance.attributes()}
+    return made | {"commit": ", ".join(commits), "processor": provenance.processor()}
+
+
+def _kept(part: str, before: dict[str, Any] | None, settings: Settings) -> tuple[list, dict]:
+    """Take a part, and what it was made with, from an earlier record."""
+    own = {
+        name: value
+        for name, value in json.loads(settings.model_dump_json()).items()
+        if not name.startswith(tuple(other for other in PARTS if other != part))
+    }
+    if before is None or {name: before["settings"].get(name) for name in own} != own:
+        raise ValueError(
+            f"{part}: no pieces, and no earlier record by these settings: run "
+            f"`python -m kinetlib.higher_order.study {part}` first"
+        )
+    return before[part], before["made"][part]
 
 
 def _keys(records: list[dict]) -> list[tuple[str, float]]:
-    return list(dict.fromkeys((r["truth"], r["noise"]) for r in records))
+    order = list(TRUTHS)
+    keys = {(r["truth"], r["noise"]) for r in records}
+    return sorted(keys, key=lambda key: (order.index(key[0]), -key[1]))
 
 
 def _search_summary(records: list[dict], truth: str, noise: float) -> dict[str, Any]:
+    """Count what searches found.
+
+    ``places``, of each wanted network, one a seed; ``found``, one of them in the first three;
+    ``all_found``, each of them; ``right_law``, the first network tends to the true law;
+    ``others_off``, by which factor the error of the best network of another law exceeds that of
+    the first of the true law, one a seed.
+    """
     here = [r for r in records if (r["truth"], r["noise"]) == (truth, noise)]
-    ranks = [r["rank"] for r in here]
+    places = [[place or math.inf for place in r["places"]] for r in here]
     true = law_of(TRUTHS[truth].network)
-    right = sum(limit_law(r["best"][0]["equations"]) == true for r in here)
-    winners = [" ; ".join(r["best"][0]["equations"]) for r in here]
+    right = [[limit_law(one["equations"]) == true for one in r["candidates"]] for r in here]
+    winners = [" ; ".join(r["candidates"][0]["equations"]) for r in here]
     return {
         "truth": truth,
         "noise": noise,
-        "ranks": ranks,
-        "found": share(sum(place is not None and place <= TOP for place in ranks), len(ranks)),
-        "right_law": share(right, len(ranks)),
+        "places": [r["places"] for r in here],
+        "found": share(sum(min(each) <= TOP for each in places), len(here)),
+        "all_found": share(sum(max(each) <= TOP for each in places), len(here)),
+        "right_law": share(sum(each[0] for each in right), len(here)),
+        "others_off": [
+            _others_off(r["candidates"], each) for r, each in zip(here, right, strict=True)
+        ],
         "first": {name: winners.count(name) for name in sorted(set(winners))},
         "seconds": float(np.median([r["seconds"] for r in here])),
         "longest_seconds": max(r["seconds"] for r in here),
+        "commits": sorted({r["commit"] for r in here}),
     }
+
+
+def _others_off(candidates: list[dict], right: list[bool]) -> float | None:
+    """Return the least error of another law over that of the true one; None where one is absent."""
+    costs = {
+        law: [c["cost"] for c, r in zip(candidates, right, strict=True) if r == law]
+        for law in (True, False)
+    }
+    if not all(costs.values()):
+        return None
+    return math.sqrt(min(costs[False]) / min(costs[True]))
 
 
 def _bound_summary(records: list[dict], stiffness: float | str) -> dict[str, Any]:
@@ -305,7 +388,8 @@ def _slug(name: str) -> str:
 if __name__ == "__main__":
     _folder, _settings = Path("results/higher_order"), Settings()
     if sys.argv[1:] == ["summary"]:
-        _text = json.dumps(summary(_folder, _settings), indent=1)
+        _before = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else None
+        _text = json.dumps(summary(_folder, _settings, _before), indent=1)
         write_text(_folder / "summary.json", _text + "\n")
     else:
-        main(_folder, _settings)
+        main(_folder, _settings, *sys.argv[1:])
