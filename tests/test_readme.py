@@ -94,3 +94,19 @@ def test_how_often_reactions_are_found(text):
     recipe = made("B1", "published recipe")
     hits = round(recipe["exact"]["value"] * recipe["seeds"])
     assert f"published training, rounded, in {hits} of {recipe['seeds']}." in text
+
+
+def test_which_stand_ins_are_found(text):
+    searches = {one["truth"]: one for one in record("higher_order")["search"] if one["noise"]}
+    for truth in ("3 A -> B", "2 A + B -> C"):
+        assert [min(places) for places in searches[truth]["places"]] == [1] * 20
+        assert (
+            f"in 20 of 20 sets of curves with 1 % noise each {share(searches[truth]['found'])}"
+            in text
+        )
+        assert searches[truth]["seconds"] < 31
+    missed = searches["A + 2 B -> 3 B"]
+    assert missed["right_law"]["value"] == 1
+    assert (
+        f"among the first three in {missed['found']['hits']} of {missed['found']['n']} only" in text
+    )
