@@ -353,3 +353,11 @@ def test_a_seed_draws_one_network():
     assert (str(first.network), first.constants) == (str(again.network), again.constants)
     np.testing.assert_array_equal(first.runs(1).concentration, again.runs(1).concentration)
     assert str(drawn.drawn(3).network) != str(drawn.drawn(4).network)
+
+
+@pytest.mark.slow
+def test_two_starts_that_agree_on_what_the_noise_rejects_are_not_the_end():
+    task = SETTINGS["B1"].task(23)  # found by the third start alone
+    found = discover(task.runs, task.n_reactions, seed=task.seed)
+    assert found.chi_squared < 2 and found.agreeing < 0.5
+    assert equivalent(Law.of(found.to_network(), found.rate_constants), TRUTH, 0.1)

@@ -25,6 +25,7 @@ from kinetlib.network import Network, Reaction
 
 _LOSSES = ("likelihood", "absolute")
 _AGREED = 2  # starts that end at the same reactions, and no more are needed
+_MORE = 2.0  # times the noise's variance: what leaves more does not explain the curves
 _LESS = 0.5  # of the noise's variance: where fits leave less, it was not that large
 _NEARLY = 10.0  # of the criterion: what is worse by more is not told
 _NOTHING = (
@@ -257,7 +258,8 @@ def _searched(
 ) -> tuple[list[tuple[int, ...]], bool]:
     """Search from several starts, until two agree; tell where each ended, and whether all did.
 
-    Interrupted, the best so far counts.
+    What leaves much more than the noise is not the end, whoever agrees. Interrupted, the best so
+    far counts.
     """
     curves, noise, ends = search.curves, search.noise, []
     slope = curves.arrhenius
@@ -276,7 +278,7 @@ def _searched(
             end = _descended(search, effects[own], begun)
             if end is not None:
                 ends.append(end.members)
-            if search.as_good(ends) >= _AGREED:
+            if search.as_good(ends) >= _AGREED and not search.rest > _MORE:
                 break
         if curves.hidden.any() and search.best is not None:
             for other, begun in in_other_units(curves, search.best):
@@ -293,7 +295,7 @@ def _less_noise(search: Search, given: float | None) -> tuple[Curves, float] | N
 
     Curves that bend between their points look noisier than they are.
     """
-    if search.rest > _LESS:
+    if not search.rest <= _LESS:
         return None
     curves, best = search.curves, search.best
     fitted = best.problem.simulated(best.fit.unknowns)

@@ -87,13 +87,13 @@ class Search:
     def rest(self) -> float:
         """Squared residuals that the best leaves, over their number less that of constants.
 
-        Infinite without a best, and where too few are left to tell the noise by.
+        NaN without a best, and where too few are left to tell the noise by.
         """
         if self.best is None:
-            return np.inf
+            return np.nan
         fit = self.best.fit
         free = fit.n_values - len(fit.information)
-        return fit.chi_squared / free if free >= _TELLING else np.inf
+        return fit.chi_squared / free if free >= _TELLING else np.nan
 
     def finish(self) -> tuple[Candidate | None, bool]:
         """Fit well what is nearly the best; return the best, and whether nobody interrupted."""
