@@ -23,6 +23,7 @@ PRESENTATION = {
     "parameters",
     "chapters",
     "quiet",
+    "rebuild",
 }
 
 
