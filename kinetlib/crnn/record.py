@@ -32,14 +32,18 @@ def row(method: str, made: Mapping[str, Any]) -> dict[str, str]:
     return {
         "seeds": f"{made['seeds']}",
         "found / %": percent(found(method, made)),
-        "error of k, median / %": f"{100 * errors['median']:.2f}" if errors else "",
-        "largest / %": f"{100 * errors['largest']:.2f}" if errors else "",
+        "error of k, median; largest / %": _both(errors) if errors else "",
         "error of E, largest / %": f"{100 * energies['largest']:.2f}" if energies else "",
         "held-out error over oracle's, median": f"{over['median']:.3f}" if over else "",
         "not to be simulated": f"{lost}" if lost else "",
-        "seconds, median": f"{made['seconds']['median']:.2g}",
-        "of processors": f"{used['median']:.2g}" if used else "",
+        "seconds; of processors": f"{made['seconds']['median']:.2g}"
+        + (f"; {used['median']:.2g}" if used else ""),
     }
+
+
+def _both(shares: Mapping[str, float]) -> str:
+    """Write median and largest in percent."""
+    return f"{100 * shares['median']:.2f}; {100 * shares['largest']:.2f}"
 
 
 def equivalent_row(made: Mapping[str, Any]) -> dict[str, str]:
