@@ -92,7 +92,7 @@ def test_how_often_reactions_are_found(text):
     drawn = round(random["equivalent"]["value"] * random["seeds"])
     assert f"of {random['seeds']} networks drawn at random {drawn}, up to" in text
     assert f"equal curves {share(random['equivalent'])}" in text
-    assert f"right terms in {100 * sindy['same_terms']['value']:.0f} %" in text
+    assert f"in {100 * sindy['same_terms']['value']:.0f} % of the first {sindy['seeds']}." in text
     recipe = made("B1", "published recipe")
     hits = round(recipe["exact"]["value"] * recipe["seeds"])
     assert f"published training, rounded, in {hits} of {recipe['seeds']}." in text
@@ -106,7 +106,7 @@ def test_which_stand_ins_are_found(text):
             f"in 20 of 20 sets of curves with 1 % noise each {share(searches[truth]['found'])}"
             in text
         )
-        assert searches[truth]["seconds"] < 31
+        assert f"in {searches[truth]['seconds']:.0f} s in the median" in text
     missed = searches["A + 2 B -> 3 B"]
     assert missed["right_law"]["value"] == 1
     assert (

@@ -93,7 +93,7 @@ def place(results: str | Path, repository: str | Path = ".") -> Path:
     return Path(results) / "09_discovery" / f"cases-{digest.hexdigest()[:12]}"
 
 
-def blocks(seeds: int, size: int = 10) -> list[tuple[str, int, int]]:
+def blocks(seeds: int, size: int) -> list[tuple[str, int, int]]:
     """Divide the study into jobs.
 
     Parameters
