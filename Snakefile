@@ -8,7 +8,7 @@ or change this: `kinetlib run` executes a chapter, `kinetlib book` renders the b
 import fcntl
 from pathlib import Path
 
-from kinetlib import profiles, rebuild
+from kinetlib.chapters import profiles, rebuild
 
 PROFILE = profiles.load(config.get("profile", profiles.DEFAULT))
 RESULTS = PROFILE.results

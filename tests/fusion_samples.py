@@ -9,8 +9,8 @@ import xarray as xr
 from keras import layers
 from numpy.random import default_rng
 
-from kinetlib.campaign import Runs
 from kinetlib.fusion import Curves, Recipe, features
+from kinetlib.runs.laboratory import Runs
 
 CLASSES = ["slow", "fast"]
 RECIPE = Recipe(fusion="hadamard", seed=3, sample_passes=300_000, batch_size=64, max_points=6)

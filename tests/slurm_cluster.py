@@ -27,7 +27,7 @@ import xarray as xr
 import yaml
 from rich.console import Console
 
-from kinetlib import dataset, shards
+from kinetlib.runs import dataset, shards
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.random import default_rng
 from rich.console import Console
 
-from kinetlib import mechanisms
-from kinetlib.integrate import Status, integrate
-from kinetlib.mechanisms import Mechanism
+from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics.integrate import Status, integrate
+from kinetlib.kinetics.mechanisms import Mechanism
 
 CHUNK = 20_000  # trajectories held at a time: memory does not grow with their number
 TIMES = np.linspace(0.0, 100.0, 21)

@@ -10,16 +10,17 @@ from click.testing import CliRunner
 from numpy.random import default_rng
 
 import kinetlib
-from kinetlib import advice, advice_trial, next_run
-from kinetlib.advice import Wanted
-from kinetlib.classification import reader
 from kinetlib.cli import main
-from kinetlib.likelihood import Likelihood
-from kinetlib.mechanisms import catalogue, get
-from kinetlib.plausible import Effort, fitted, plausible
+from kinetlib.experiments import gain, next_run
+from kinetlib.experiments.next_run import Wanted
+from kinetlib.fusion.classify import reader
+from kinetlib.inference.likelihood import Likelihood
+from kinetlib.inference.posterior import Effort, fitted, plausible
+from kinetlib.inference.prior import UnanchoredPrior, draw_prior
+from kinetlib.kinetics.mechanisms import catalogue, get
 from kinetlib.plot import next_run as drawn
-from kinetlib.prior import UnanchoredPrior, draw_prior
-from kinetlib.sample import TRAIN
+from kinetlib.runs.sample import TRAIN
+from studies.experiment_design import trial
 
 REAL = Path(__file__).resolve().parents[1].parent / "shared" / "lab"
 SMALL = Effort(bank=400, starts=16, steps=10, kernels=60, draws=500, rounds=5, kept=60)
@@ -66,7 +67,7 @@ def _probabilities(values):
 
 
 def test_constants_that_agree_with_the_runs_surround_the_truth(runs):
-    known, unit = advice.measured(runs)
+    known, unit = next_run.measured(runs)
     rng = default_rng(2)
     found = plausible(fitted(known, "M1", 0.01, 0.002, rng, SMALL), 0.01, 0.002, rng, SMALL)
     assert found.weights.sum() == pytest.approx(1)
@@ -90,7 +91,7 @@ def test_the_prior_without_a_horizon_knows_no_unit_of_time():
 
 
 def test_noise_of_small_values_has_a_floor(runs):
-    known, _ = advice.measured(runs)
+    known, _ = next_run.measured(runs)
     prior = draw_prior("M1", 50, TRAIN, default_rng(3), threads=1)
     target = Likelihood(known, prior, 0.02, floor=0.01)
     values = np.array([0.0, 1e-4, 0.01, 0.5, 1.0])
@@ -102,7 +103,9 @@ def test_noise_of_small_values_has_a_floor(runs):
 
 
 def test_what_is_in_question():
-    names, now, left_out = advice.in_question(_probabilities({"M1": 0.6, "M2": 0.395, "M3": 0.005}))
+    names, now, left_out = next_run.in_question(
+        _probabilities({"M1": 0.6, "M2": 0.395, "M3": 0.005})
+    )
     assert names == ["M1", "M2"]
     assert now.sum() == pytest.approx(1)
     assert left_out == pytest.approx(0.005)
@@ -115,7 +118,7 @@ def test_advice_holds_together_and_does_not_depend_on_the_unit_of_time(runs, ask
         scaled = runs.assign_coords(time=runs.time * factor)
         wanted = Wanted.like(scaled)
         found.append(
-            advice.advise(scaled, said, wanted, ask, default_rng(4), noise=0.01, effort=SMALL)
+            next_run.advise(scaled, said, wanted, ask, default_rng(4), noise=0.01, effort=SMALL)
         )
     one, other = found
     assert one.mechanisms == ["M1", "M6"]
@@ -126,12 +129,12 @@ def test_advice_holds_together_and_does_not_depend_on_the_unit_of_time(runs, ask
     assert ((one.times >= 0) & (one.times <= 3.0 + 1e-9)).all()
     assert other.times == pytest.approx(60 * one.times)
     assert other.gain.information == pytest.approx(one.gain.information, abs=1e-3)
-    assert any("Effective draws" in line for line in advice.limits(one, wanted, 0.01))
+    assert any("Effective draws" in line for line in next_run.limits(one, wanted, 0.01))
     assert drawn(one, "s").axes
 
 
 def test_where_one_mechanism_is_left_there_is_nothing_to_decide(runs, ask):
-    found = advice.advise(
+    found = next_run.advise(
         runs,
         _probabilities({"M1": 1.0}),
         Wanted.like(runs),
@@ -220,7 +223,7 @@ def test_the_advised_run_decides_more_than_a_random_one(ask):
     """
     names = list(catalogue())
     tried = [
-        advice_trial.trial(
+        trial.trial(
             get(names[i % 20]), ask, default_rng([9, i]), noise=0.01, effort=SMALL
         ).measures()
         for i in range(40)
@@ -233,7 +236,7 @@ def test_the_advised_run_decides_more_than_a_random_one(ask):
 
 
 def test_a_trial_does_the_same_reaction_thrice(ask):
-    found = advice_trial.trial(get("M1"), ask, default_rng(12), noise=0.01, effort=SMALL)
+    found = trial.trial(get("M1"), ask, default_rng(12), noise=0.01, effort=SMALL)
     measures = found.measures()
     assert set(measures) == {
         *(
@@ -249,10 +252,8 @@ def test_a_trial_does_the_same_reaction_thrice(ask):
 
 def test_the_ranking_is_that_of_the_gains(runs):
     """A candidate that repeats what was done tells less than one at another loading, or as much."""
-    draws = next_run.Draws(np.array([0, 0, 1, 1]), np.full(4, 0.5), np.array([0.5, 0.5]))
+    draws = gain.Draws(np.array([0, 0, 1, 1]), np.full(4, 0.5), np.array([0.5, 0.5]))
     near = np.array([[0.0], [0.1], [0.2], [0.1]])
     far = np.array([[0.0], [0.1], [9.0], [9.1]])
     noise = default_rng(1).standard_normal((4, 1))
-    assert (
-        next_run.gain(far, noise, draws).information > next_run.gain(near, noise, draws).information
-    )
+    assert gain.gain(far, noise, draws).information > gain.gain(near, noise, draws).information

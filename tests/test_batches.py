@@ -5,10 +5,12 @@ import pytest
 from fusion_samples import RECIPE, curves, laboratory, same
 from pydantic import ValidationError
 
-from kinetlib import fusion, mechanisms, release
+from kinetlib import fusion
 from kinetlib.fusion import Batches, Recipe, RunBatches, features, runs
 from kinetlib.fusion.stream import PUBLISHED, RUNS, Stream, Supply
-from kinetlib.sample import TEST
+from kinetlib.kinetics import mechanisms
+from kinetlib.runs.sample import TEST
+from studies import release
 
 FEW = ("M1", "M2", "M6")
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kinetlib import book, catalogue_page, mechanisms
+from kinetlib.chapters import book, pages
+from kinetlib.kinetics import mechanisms
 
 ROOT = Path(__file__).parents[1]
 
@@ -100,7 +101,7 @@ def test_warning_fails_the_build_and_keeps_the_old_book(tmp_path):
 
 
 def test_catalogue_page_has_every_mechanism_in_full():
-    page = catalogue_page.render()
+    page = pages.render()
     for name, mechanism in mechanisms.catalogue().items():
         section = page.split(f"### {name}: {mechanism.name}")[1].split("###")[0]
         for reaction in mechanism.network.latex_reactions():

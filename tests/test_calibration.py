@@ -11,7 +11,7 @@ from scipy.special import softmax
 from scipy.stats import binom
 
 from kinetlib import evaluate
-from kinetlib.calibration import (
+from kinetlib.evaluate.calibration import (
     ConformalSets,
     at_temperature,
     expected_calibration_error,

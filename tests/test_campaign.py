@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from pydantic import ValidationError
 
-from kinetlib import mechanisms, simulate
-from kinetlib.campaign import Campaign, _starts, _times, draw_runs
-from kinetlib.sample import TRAIN, accepted_sets
+from kinetlib import simulate
+from kinetlib.kinetics import mechanisms
+from kinetlib.runs.laboratory import Campaign, _starts, _times, draw_runs
+from kinetlib.runs.sample import TRAIN, accepted_sets
 
 CAMPAIGN = Campaign()
 N_POINTS = 24

@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
-from kinetlib import card, dataset, mechanisms, shards
-from kinetlib.shards import Plan
+from kinetlib.kinetics import mechanisms
+from kinetlib.runs import card, dataset, shards
+from kinetlib.runs.shards import Plan
 
 FEW = [mechanisms.get(name) for name in ("M1", "M9")]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from kinetlib import chapters, provenance, repository
-from kinetlib.profiles import Run, load
+from kinetlib.chapters import execute
+from kinetlib.chapters.profiles import Run, load
+from kinetlib.records import provenance, repository
 
 PARAMETERS = (
     'seed: int = 2\nresults: str = "results/laptop"\nloading: float = 0.05\nn_curves: int = 12'
@@ -49,7 +50,7 @@ def test_run_writes_one_notebook_that_carries_what_it_was_run_with(compendium, m
     monkeypatch.chdir(home / "notebooks")
     handlers = list(logging.getLogger("papermill").handlers)
 
-    path = chapters.run("02", "tiny", {"loading": "1e-2"})
+    path = execute.run("02", "tiny", {"loading": "1e-2"})
 
     assert path == home / "results" / "tiny" / "chapters" / "02_mechanisms.ipynb"
     assert _files(path.parent) == ["02_mechanisms.ipynb"]
@@ -84,8 +85,8 @@ def test_failing_cell_is_named_and_its_notebook_kept(compendium):
     good = home / "results" / "tiny" / "chapters" / "02_mechanisms.ipynb"
     good.parent.mkdir(parents=True)
     good.write_text("an earlier run")
-    with pytest.raises(chapters.ChapterFailed) as raised:
-        chapters.run("02", "tiny")
+    with pytest.raises(execute.ChapterFailed) as raised:
+        execute.run("02", "tiny")
     message = str(raised.value)
     assert "chapter 02_mechanisms failed in cell 3 of notebooks/02_mechanisms.ipynb" in message
     assert "begins `n = 1`" in message
@@ -102,10 +103,8 @@ def test_failing_cell_is_named_and_its_notebook_kept(compendium):
 
 def test_death_of_the_kernel_is_a_failure_of_its_cell(compendium):
     compendium("import os", "os._exit(1)", "print('never')")
-    with pytest.raises(
-        chapters.ChapterFailed, match=r"cell 4 of .* begins `os._exit\(1\)`\n.*died"
-    ):
-        chapters.run("02", "tiny")
+    with pytest.raises(execute.ChapterFailed, match=r"cell 4 of .* begins `os._exit\(1\)`\n.*died"):
+        execute.run("02", "tiny")
 
 
 @pytest.mark.parametrize(
@@ -115,14 +114,14 @@ def test_death_of_the_kernel_is_a_failure_of_its_cell(compendium):
 def test_wrong_parameter_stops_before_anything_runs(compendium, overrides, words):
     home = compendium("1/0")
     with pytest.raises(ValueError, match=words):
-        chapters.run("02", "tiny", overrides)
+        execute.run("02", "tiny", overrides)
     assert not (home / "results").exists()
 
 
 def test_missing_notebook_and_missing_repository_are_named(compendium, monkeypatch, tmp_path):
     compendium()
     with pytest.raises(ValueError, match="no notebook notebooks/03_dataset_generation.ipynb"):
-        chapters.run("03", "tiny")
+        execute.run("03", "tiny")
     monkeypatch.chdir(tmp_path.parent)
     with pytest.raises(ValueError, match="need a checkout of the repository"):
         repository.root()
@@ -135,9 +134,9 @@ def test_an_interrupted_run_leaves_no_notebook(compendium, monkeypatch):
         output.write_text("half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(chapters, "_execute", interrupted)
+    monkeypatch.setattr(execute, "_execute", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        chapters.run("02", "tiny")
+        execute.run("02", "tiny")
     assert _files(home / "results" / "tiny" / "chapters") == []
 
 
@@ -146,13 +145,13 @@ def test_a_chapter_with_variants_runs_all_unless_one_is_picked(compendium):
     tiny, name = load("tiny"), "06_fusion_training"
     networks = ["average", "attention", "gate", "hadamard", "runset"]
     every = [Run(name, network) for network in networks]
-    assert chapters.runs("06", tiny) == every
-    assert chapters.runs("06", tiny, {"batch_size": "8"}) == every
-    assert chapters.runs("06", tiny, {"network": "runset"}) == every[4:]
-    assert chapters.runs("06", tiny, variant="average") == every[:1]
-    assert chapters.runs("02", tiny) == [Run("02_mechanisms")]
+    assert execute.runs("06", tiny) == every
+    assert execute.runs("06", tiny, {"batch_size": "8"}) == every
+    assert execute.runs("06", tiny, {"network": "runset"}) == every[4:]
+    assert execute.runs("06", tiny, variant="average") == every[:1]
+    assert execute.runs("02", tiny) == [Run("02_mechanisms")]
     with pytest.raises(ValueError, match="no variant of 06_fusion_training has network 'sum'"):
-        chapters.runs("06", tiny, {"network": "sum"})
+        execute.runs("06", tiny, {"network": "sum"})
 
 
 def test_attributes_hold_neither_paths_nor_time(tmp_path, monkeypatch):

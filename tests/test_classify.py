@@ -5,8 +5,10 @@ import pytest
 import xarray as xr
 
 import kinetlib
-from kinetlib import dataset, evaluate, foreign, mechanisms, shards
-from kinetlib.classification import open_network, released
+from kinetlib import evaluate
+from kinetlib.fusion.classify import open_network, released
+from kinetlib.kinetics import foreign, mechanisms
+from kinetlib.runs import dataset, shards
 
 FEW = [mechanisms.get(name) for name in ("M1", "M6", "M13")]
 
@@ -103,6 +105,6 @@ def test_runs_without_loadings_are_refused(runs):
 
 
 def test_the_public_call_stays_a_function_however_it_is_imported():
-    import kinetlib.classification
+    import kinetlib.fusion.classify
 
-    assert kinetlib.classify is kinetlib.classification.classify
+    assert kinetlib.classify is kinetlib.fusion.classify.classify

@@ -11,8 +11,10 @@ import pytest
 import xarray as xr
 from click.testing import CliRunner
 
-from kinetlib import chapters, lab, mechanisms, profiles
+from kinetlib import lab
+from kinetlib.chapters import execute, profiles
 from kinetlib.cli import main
+from kinetlib.kinetics import mechanisms
 
 PROBABILITIES = {"M1": 0.2, "M2": 0.7, "M3": 0.1}
 COLUMNS = ["--substrate", "A", "--catalyst", "Cat"]
@@ -38,7 +40,7 @@ def executed(monkeypatch, tmp_path):
         calls.append((profiles.Run(chapter, variant).name, profile.name, dict(overrides)))
         return tmp_path / "results" / f"{chapter}.ipynb"
 
-    monkeypatch.setattr(chapters, "run", record)
+    monkeypatch.setattr(execute, "run", record)
     return calls
 
 
@@ -112,9 +114,9 @@ def test_wrong_input_is_one_message_and_exit_code_2(executed, arguments, words):
 
 def test_failed_chapter_ends_with_exit_code_1(monkeypatch):
     def fail(*arguments):
-        raise chapters.ChapterFailed("chapter 02_mechanisms failed in cell 3")
+        raise execute.ChapterFailed("chapter 02_mechanisms failed in cell 3")
 
-    monkeypatch.setattr(chapters, "run", fail)
+    monkeypatch.setattr(execute, "run", fail)
     answer = _call("run", "02")
     assert answer.exit_code == 1
     assert answer.stderr.endswith("error: chapter 02_mechanisms failed in cell 3\n")
@@ -161,7 +163,7 @@ def classified(monkeypatch, tmp_path):
         )
 
     monkeypatch.setattr(lab, "read", read)
-    monkeypatch.setitem(sys.modules, "kinetlib.classification", SimpleNamespace(classify=ask))
+    monkeypatch.setitem(sys.modules, "kinetlib.fusion.classify", SimpleNamespace(classify=ask))
     (tmp_path / "data.xlsx").write_text("")
     return calls
 

@@ -12,11 +12,11 @@ import xarray as xr
 import yaml
 from click.testing import CliRunner
 
-from kinetlib import dataset, shards
+from kinetlib.chapters.parameters import DatasetGeneration
 from kinetlib.cli import main
-from kinetlib.crnn import cases_study
-from kinetlib.crnn.settings import SETTINGS
-from kinetlib.parameters import DatasetGeneration
+from kinetlib.runs import dataset, shards
+from studies.discovery import study
+from studies.discovery.settings import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 SIZE = {"sets_per_mechanism": 1, "samples_per_set": 2}
@@ -178,7 +178,7 @@ def test_the_tables_of_chapter_9_are_jobs_where_a_profile_has_seeds(workflow):
     snakemake, home = workflow
     asked = {"chapters": {"09_discovery": {"seeds": 1}}}
     (home / "profiles" / "tiny.yaml").write_text(yaml.safe_dump(asked))
-    place = cases_study.place("results/tiny", home)
+    place = study.place("results/tiny", home)
     jobs = snakemake("--dry-run", target="all")
     assert jobs.count("rule case:") == len(SETTINGS) and f"{place}/jobs/B1few-0-1" in jobs
 
@@ -188,6 +188,6 @@ def test_the_tables_of_chapter_9_are_jobs_where_a_profile_has_seeds(workflow):
             "SETTINGS = {'B1few': SETTINGS['B1few'].model_copy(update={'seeds': {'oracle': 3}})}\n"
         )
     snakemake(target="cases")
-    place = home / cases_study.place("results/tiny", home)
+    place = home / study.place("results/tiny", home)
     assert [path.name for path in (place / "B1few").iterdir()] == ["oracle-0.json"]
     assert [path.name for path in (place / "jobs").iterdir()] == ["B1few-0-1"]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib import coverage, mechanisms, sample, shards
-from kinetlib.sample import TRAIN, Design
+from kinetlib.kinetics import mechanisms
+from kinetlib.runs import overlap, sample, shards
+from kinetlib.runs.sample import TRAIN, Design
 
 FEW = [mechanisms.get(name) for name in ("M1", "M9", "M10")]
 
@@ -20,13 +21,13 @@ def sets():
 
 @pytest.fixture(scope="module")
 def curves(sets):
-    return {m.id: coverage.curves(m, sets[m.id], TRAIN) for m in FEW}
+    return {m.id: overlap.curves(m, sets[m.id], TRAIN) for m in FEW}
 
 
 def test_parameter_sets_are_those_of_the_dataset(sets):
     plan = shards.Plan("train", 1, 5, 3, catalogue=FEW)
     runs = shards.build(plan, 0)
-    found = coverage.parameter_sets(runs, FEW)
+    found = overlap.parameter_sets(runs, FEW)
     assert {name: rows.shape for name, rows in found.items()} == {
         "M1": (5, 4),
         "M9": (5, 5),
@@ -49,7 +50,7 @@ def test_the_standard_design_ends_where_it_says(curves):
 def test_curves_do_not_depend_on_the_unit_of_time(sets, curves):
     """Constants a million times as large, from a range as much higher, give the same curves."""
     faster = Design(constants=(1e3, 1e9))
-    scaled = coverage.curves(FEW[1], 1e6 * sets["M9"], faster)
+    scaled = overlap.curves(FEW[1], 1e6 * sets["M9"], faster)
     assert np.allclose(scaled, curves["M9"], atol=1e-4)
 
 
@@ -57,24 +58,24 @@ def test_distance_is_counted_in_noise():
     """Between exact curves and measured ones it is the root of the number of values."""
     rng = default_rng(2)
     exact = rng.uniform(0.0, 1.0, (200, 2, 4, 20))
-    deviation = np.hypot(coverage.NOISE * exact, coverage.FLOOR)
+    deviation = np.hypot(overlap.NOISE * exact, overlap.FLOOR)
     measured = exact + deviation * rng.standard_normal(exact.shape)
-    apart = np.linalg.norm(coverage.in_noise(measured) - coverage.in_noise(exact), axis=1)
-    assert apart.mean() == pytest.approx(np.sqrt(coverage.N_POINTS), rel=0.02)
+    apart = np.linalg.norm(overlap.in_noise(measured) - overlap.in_noise(exact), axis=1)
+    assert apart.mean() == pytest.approx(np.sqrt(overlap.N_POINTS), rel=0.02)
 
 
 def test_nearest_and_neighbours_agree_with_all_pairs(curves):
-    scaled = {name: coverage.in_noise(values) for name, values in curves.items()}
+    scaled = {name: overlap.in_noise(values) for name, values in curves.items()}
     queries = {"M9": scaled["M9"][:7]}
-    distance = coverage.nearest(queries, scaled)
+    distance = overlap.nearest(queries, scaled)
     pairs = np.linalg.norm(scaled["M9"][:7, None] - scaled["M10"][None], axis=-1)
     assert np.allclose(distance.sel(nearest="M10"), pairs.min(1), rtol=1e-5)
     assert np.allclose(distance.sel(nearest="M9"), 0.0, atol=1e-3)
     within = np.linalg.norm(scaled["M9"][:, None] - scaled["M9"][None], axis=-1)
     np.fill_diagonal(within, np.inf)
-    found = coverage.neighbours(scaled["M9"], scaled["M9"])
+    found = overlap.neighbours(scaled["M9"], scaled["M9"])
     assert np.allclose(found, within.min(1), rtol=1e-5, atol=1e-3)
-    rivals = coverage.others(distance)
+    rivals = overlap.others(distance)
     assert rivals.sel(nearest="M9").isnull().all() and rivals.sel(nearest="M1").notnull().all()
 
 
@@ -84,11 +85,11 @@ def test_least_error_is_that_of_the_likelihood_ratio():
         second = rng.integers(0, 2, 200_000)
         seen = rng.standard_normal(200_000) + d * second
         wrong = (seen > d / 2) != second
-        assert wrong.mean() == pytest.approx(coverage.least_error(d), abs=0.005)
+        assert wrong.mean() == pytest.approx(overlap.least_error(d), abs=0.005)
 
 
 def test_narrowing_gives_quantiles_of_the_sets(sets):
-    table = coverage.narrowing(sets, FEW)
+    table = overlap.narrowing(sets, FEW)
     assert table.dims == ("mechanism", "constant", "quantile")
     assert list(table.constant.values) == ["k1", "k-1", "k2", "k-2", "k3"]
     assert table.sel(mechanism="M1", constant="k3").isnull().all()

@@ -19,8 +19,8 @@ from kinetlib.crnn.library import Library
 from kinetlib.crnn.linear import linearised
 from kinetlib.crnn.prune import leaving
 from kinetlib.crnn.runs import GAS_CONSTANT, read
-from kinetlib.integrate import integrate
-from kinetlib.network import parse
+from kinetlib.kinetics.integrate import integrate
+from kinetlib.kinetics.network import parse
 
 CASE_1 = "2 A -> B (k1); A -> C (k2); C -> D (k3); B + D -> E (k4)"
 CONSTANTS_1 = (0.1, 0.2, 0.13, 0.3)

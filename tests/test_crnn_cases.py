@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from scipy.integrate import solve_ivp
 
-from kinetlib.crnn import cases_study, discover, drawn, scores
-from kinetlib.crnn.answers import METHODS, Task, judged, threshold
-from kinetlib.crnn.baselines import derivative_matching, weak_sindy
-from kinetlib.crnn.cases import CASES, cramer_rao
+from kinetlib.crnn import discover
 from kinetlib.crnn.runs import FLOOR
-from kinetlib.crnn.scores import Law, equivalent
-from kinetlib.crnn.settings import COLD, NOISE, SETTINGS, Setting
-from kinetlib.network import parse
+from kinetlib.kinetics.network import parse
+from studies.discovery import drawn, scores, study
+from studies.discovery.answers import METHODS, Task, judged, threshold
+from studies.discovery.baselines import derivative_matching, weak_sindy
+from studies.discovery.cases import CASES, cramer_rao
+from studies.discovery.scores import Law, equivalent
+from studies.discovery.settings import COLD, NOISE, SETTINGS, Setting
 
 CASE_1 = CASES["case 1"]
 TRUTH = Law.of(CASE_1.network, CASE_1.constants)
@@ -231,15 +232,15 @@ SMALL = Setting(
 
 
 def test_the_study_goes_on_where_it_was_and_is_summed_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(cases_study, "SETTINGS", {"B1": SMALL})
-    cases_study.main(tmp_path, ["B1"], ["oracle"])
+    monkeypatch.setattr(study, "SETTINGS", {"B1": SMALL})
+    study.main(tmp_path, ["B1"], ["oracle"])
     pieces = sorted((tmp_path / "B1").glob("oracle-*.json"))
     assert len(pieces) == 2
     marked = json.loads(pieces[0].read_text()) | {"seconds": 77.0}
     pieces[0].write_text(json.dumps(marked))
-    cases_study.main(tmp_path, ["B1"], ["oracle", "derivative matching"])
+    study.main(tmp_path, ["B1"], ["oracle", "derivative matching"])
     assert json.loads(pieces[0].read_text())["seconds"] == 77.0
-    record = json.loads(json.dumps(cases_study.summary(tmp_path)))["settings"]["B1"]
+    record = json.loads(json.dumps(study.summary(tmp_path)))["settings"]["B1"]
     oracle, other = (record["methods"][name] for name in ("oracle", "derivative matching"))
     assert oracle["exact"]["value"] == 1.0 and oracle["exact"]["low"] < 0.5
     assert oracle["seconds"]["largest"] == 77.0
@@ -249,9 +250,9 @@ def test_the_study_goes_on_where_it_was_and_is_summed_up(tmp_path, monkeypatch):
 
 
 def test_a_part_of_the_seeds_is_run_where_it_was_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(cases_study, "SETTINGS", {"B1": SMALL})
+    monkeypatch.setattr(study, "SETTINGS", {"B1": SMALL})
     told = []
-    cases_study.main(tmp_path, ["B1"], ["oracle"], first=1, most=5, progress=told.append)
+    study.main(tmp_path, ["B1"], ["oracle"], first=1, most=5, progress=told.append)
     assert [path.name for path in (tmp_path / "B1").iterdir()] == ["oracle-1.json"]
     assert len(told) == 1 and told[0].startswith("B1, seed 1, oracle: exact")
 
@@ -260,9 +261,9 @@ def test_tables_are_the_record_or_made_anew(tmp_path, monkeypatch):
     root = Path(__file__).parents[1]
     monkeypatch.chdir(root)
     study = json.loads((root / "data/studies/crnn.json").read_text(encoding="utf-8"))
-    assert cases_study.tables(tmp_path, 0) == study["settings"]
-    monkeypatch.setattr(cases_study, "SETTINGS", {"B1": SMALL})
-    made = cases_study.tables(tmp_path, 1)["B1"]["methods"]
+    assert study.tables(tmp_path, 0) == study["settings"]
+    monkeypatch.setattr(study, "SETTINGS", {"B1": SMALL})
+    made = study.tables(tmp_path, 1)["B1"]["methods"]
     assert {name: found["seeds"] for name, found in made.items()} == dict.fromkeys(SMALL.seeds, 1)
 
 
@@ -273,7 +274,7 @@ def test_jobs_divide_the_seeds(seeds, size):
     ]
     given_out = [
         (name, seed)
-        for name, first, most in cases_study.blocks(seeds, size)
+        for name, first, most in study.blocks(seeds, size)
         for seed in range(first, first + most)
         if most <= size
     ]
@@ -283,24 +284,24 @@ def test_jobs_divide_the_seeds(seeds, size):
 def test_pieces_of_other_code_are_elsewhere(tmp_path):
     root = Path(__file__).parents[1]
     shutil.copytree(root / "kinetlib", tmp_path / "kinetlib")
-    before = cases_study.place("results", tmp_path)
-    assert before == cases_study.place("results", root)
+    before = study.place("results", tmp_path)
+    assert before == study.place("results", root)
     with open(tmp_path / "kinetlib/plot/__init__.py", "a") as figure:
         figure.write("# another colour\n")
-    assert cases_study.place("results", tmp_path) == before
+    assert study.place("results", tmp_path) == before
     with open(tmp_path / "kinetlib/crnn/fit.py", "a") as method:
         method.write("# another method\n")
-    assert cases_study.place("results", tmp_path) != before
+    assert study.place("results", tmp_path) != before
 
 
 def test_settings_and_methods_are_chosen_by_name():
-    names, methods = cases_study.chosen(["B1noise", "oracle"])
+    names, methods = study.chosen(["B1noise", "oracle"])
     assert names == [f"B1noise-{level:g}" for level in NOISE]
     assert methods == ["oracle"]
-    names, methods = cases_study.chosen([])
+    names, methods = study.chosen([])
     assert names == list(SETTINGS) and {*METHODS} < {*methods}
     with pytest.raises(ValueError, match="unknown setting or method 'B9'"):
-        cases_study.chosen(["B9"])
+        study.chosen(["B9"])
 
 
 @pytest.mark.parametrize("name", SETTINGS)

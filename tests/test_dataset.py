@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from kinetlib import dataset, mechanisms, shards
+from kinetlib.kinetics import mechanisms
+from kinetlib.runs import dataset, shards
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib import discrimination, experiment, mechanisms
-from kinetlib.discrimination import Bound, NearestRival, Search, Told, information
-from kinetlib.experiment import Candidates, Experiment
+from kinetlib.experiments import bank, discrimination
+from kinetlib.experiments.bank import Candidates, Experiment
+from kinetlib.experiments.discrimination import Bound, NearestRival, Search, Told, information
+from kinetlib.kinetics import mechanisms
 
 FEW = [mechanisms.get(name) for name in ("M1", "M6", "M13")]
 CANDIDATES = Candidates(
@@ -18,7 +19,7 @@ CANDIDATES = Candidates(
 
 @pytest.fixture(scope="module")
 def bank():
-    return experiment.simulate(FEW, 10, CANDIDATES, 3, threads=1)[0]
+    return bank.simulate(FEW, 10, CANDIDATES, 3, threads=1)[0]
 
 
 def test_information_is_the_entropy_for_a_classifier_that_knows_and_nothing_for_a_guess():

@@ -9,8 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.random import default_rng
 
-from kinetlib import mechanisms
-from kinetlib.estimation import (
+from kinetlib.experiments.bank import Candidates, Experiment
+from kinetlib.experiments.bound import bound, branched
+from kinetlib.experiments.d_optimal import d_optimal, unplanned
+from kinetlib.experiments.information import (
     Information,
     curves,
     information,
@@ -20,12 +22,10 @@ from kinetlib.estimation import (
     shown,
     values_of,
 )
-from kinetlib.estimation_bound import bound, branched
-from kinetlib.estimation_design import d_optimal, unplanned
-from kinetlib.estimation_fit import estimate
-from kinetlib.experiment import Candidates, Experiment
-from kinetlib.prior import Prior, draw_prior
-from kinetlib.sample import TRAIN
+from kinetlib.inference.estimate import estimate
+from kinetlib.inference.prior import Prior, draw_prior
+from kinetlib.kinetics import mechanisms
+from kinetlib.runs.sample import TRAIN
 
 NOISE = 0.02
 CANDIDATES = Candidates(

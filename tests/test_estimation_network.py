@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib.estimation_errors import errors, median_error, plan, ratio_of_errors
-from kinetlib.estimation_network import surprise, train
-from kinetlib.experiment import Candidates, Experiment
+from kinetlib.experiments.bank import Candidates, Experiment
+from studies.estimation_design.errors import errors, median_error, plan, ratio_of_errors
+from studies.estimation_design.network import surprise, train
 
 NOISE = 0.02
 

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from kinetlib import estimation_study, experiment, mechanisms, profiles, repository
-from kinetlib.estimation_study import Settings
+from kinetlib.chapters import profiles
+from kinetlib.experiments import bank
+from kinetlib.kinetics import mechanisms
+from kinetlib.records import repository
+from studies.estimation_design import study
+from studies.estimation_design.study import Settings
 
 SMALL = Settings(bank=40, draws=3, n_runs=2, n_times=2, candidate_times=4, parts=2, fresh=4)
 FEW = ("M1", "M2")
@@ -16,7 +20,7 @@ FEW = ("M1", "M2")
 def few(monkeypatch):
     chosen = {name: mechanisms.get(name) for name in FEW}
     monkeypatch.setattr(mechanisms, "catalogue", lambda: chosen)
-    monkeypatch.setattr(estimation_study.console, "quiet", True)
+    monkeypatch.setattr(study.console, "quiet", True)
 
 
 @pytest.fixture(scope="module")
@@ -27,19 +31,19 @@ def record():
 
 def test_the_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="no plan for M1, M2"):
-        estimation_study.summary(tmp_path, SMALL)
-    estimation_study.main(tmp_path, SMALL, ["M1"])
+        study.summary(tmp_path, SMALL)
+    study.main(tmp_path, SMALL, ["M1"])
     first = (tmp_path / "pieces" / "M1.json").read_bytes()
     with pytest.raises(ValueError, match="no plan for M2"):
-        estimation_study.summary(tmp_path, SMALL)
-    done, work = [], estimation_study.piece
+        study.summary(tmp_path, SMALL)
+    done, work = [], study.piece
     monkeypatch.setattr(
-        estimation_study, "piece", lambda name, settings: done.append(name) or work(name, settings)
+        study, "piece", lambda name, settings: done.append(name) or work(name, settings)
     )
-    estimation_study.main(tmp_path, SMALL)
+    study.main(tmp_path, SMALL)
     assert done == ["M2"]
     assert (tmp_path / "pieces" / "M1.json").read_bytes() == first
-    found = json.loads(json.dumps(estimation_study.summary(tmp_path, SMALL), allow_nan=False))
+    found = json.loads(json.dumps(study.summary(tmp_path, SMALL), allow_nan=False))
     assert list(found["mechanisms"]) == list(FEW)
     # The same random numbers, whether the other mechanism was planned for before or not.
     again = work("M2", SMALL)
@@ -48,9 +52,9 @@ def test_the_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
 
 
 def test_pieces_of_other_settings_are_refused(few, tmp_path):
-    estimation_study.main(tmp_path, SMALL)
+    study.main(tmp_path, SMALL)
     other = SMALL.model_copy(update={"noise": 0.03})
-    for work in (estimation_study.main, estimation_study.summary):
+    for work in (study.main, study.summary):
         with pytest.raises(ValueError, match=r"M1\.json was made with other settings"):
             work(tmp_path, other)
 
@@ -67,9 +71,9 @@ def test_the_record_is_that_of_the_study_as_it_is(record):
     settings = Settings()
     assert record["settings"] == settings.model_dump(mode="json")
     assert list(record["mechanisms"]) == list(mechanisms.catalogue())
-    candidates = experiment.even_grid(settings.candidate_times)
+    candidates = bank.even_grid(settings.candidate_times)
     for name, found in record["mechanisms"].items():
-        planned = experiment.read(found, candidates)
+        planned = bank.read(found, candidates)
         assert (len(planned.runs), planned.points) == (settings.n_runs, settings.n_times)
         assert found["relaxed"]["efficiency"] <= found["branched"]["efficiency"] <= 1, name
         assert found["criterion"] <= found["relaxed"]["criterion"]
@@ -79,9 +83,9 @@ def test_the_record_is_that_of_the_study_as_it_is(record):
 
 def test_a_mechanism_planned_anew_agrees_with_the_record(record):
     found = record["mechanisms"]["M1"]
-    again = estimation_study.planned("M1", Settings())
+    again = study.planned("M1", Settings())
     candidates = again.told.candidates
-    recorded = experiment.read(found, candidates)
+    recorded = bank.read(found, candidates)
     # Another processor may round an exchange the other way, to an experiment as good.
     assert again.told.criterion(recorded) == pytest.approx(found["criterion"], abs=1e-3)
     assert again.told.criterion(again.experiment) == pytest.approx(found["criterion"], abs=1e-2)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import kinetlib
-from kinetlib import experiment, mechanisms
-from kinetlib.experiment import Candidates, Experiment
+from kinetlib.experiments import bank
+from kinetlib.experiments.bank import Candidates, Experiment
 from kinetlib.fusion import runs as runs_of
+from kinetlib.kinetics import mechanisms
 
 FEW = [mechanisms.get(name) for name in ("M1", "M6", "M10")]
 
@@ -18,7 +19,7 @@ def candidates():
 
 @pytest.fixture(scope="module")
 def made(candidates):
-    return experiment.simulate(FEW, 8, candidates, 5, unplanned=2, threads=1)
+    return bank.simulate(FEW, 8, candidates, 5, unplanned=2, threads=1)
 
 
 def test_a_bank_holds_every_candidate_of_every_parameter_set(made):
@@ -34,11 +35,11 @@ def test_a_bank_holds_every_candidate_of_every_parameter_set(made):
 def test_values_are_those_of_a_simulation(candidates):
     """One parameter set of M1 by the public call, its horizon read off the reference run."""
     rng = np.random.default_rng(np.random.SeedSequence(5, spawn_key=(0,)))
-    from kinetlib.sample import TRAIN, accepted_sets, draw_samples
+    from kinetlib.runs.sample import TRAIN, accepted_sets, draw_samples
 
     sets = accepted_sets(FEW[0], 8, TRAIN, rng, threads=1)
     horizon = draw_samples(FEW[0], sets, 2, TRAIN, rng, threads=1).horizon[::2]
-    bank, _ = experiment.simulate(FEW, 8, candidates, 5, unplanned=2, threads=1)
+    bank, _ = bank.simulate(FEW, 8, candidates, 5, unplanned=2, threads=1)
     constants = dict(zip(FEW[0].network.constants, sets.rate_constants[3], strict=True))
     run = kinetlib.simulate(
         "M1", constants, {"S": 0.7, "P": 0.3, "cat": 0.05}, horizon[3] * candidates.times
@@ -68,23 +69,23 @@ def test_the_network_reads_what_is_measured(made):
 
 
 def test_threads_and_seeds(candidates, made):
-    again, free = experiment.simulate(FEW, 8, candidates, 5, unplanned=2, threads=2)
+    again, free = bank.simulate(FEW, 8, candidates, 5, unplanned=2, threads=2)
     assert (again.substrate == made[0].substrate).all() and (again.noise == made[0].noise).all()
     assert (free.substrate == made[1].substrate).all()
-    other, _ = experiment.simulate(FEW, 8, candidates, 6, threads=1)
+    other, _ = bank.simulate(FEW, 8, candidates, 6, threads=1)
     assert (other.substrate != made[0].substrate).any()
 
 
 def test_the_grid_of_the_book():
-    candidates = experiment.grid()
-    assert len(candidates) == len(experiment.LOADINGS) * len(experiment.COMPOSITIONS)
+    candidates = bank.grid()
+    assert len(candidates) == len(bank.LOADINGS) * len(bank.COMPOSITIONS)
     assert candidates.substrate_0 + candidates.product_0 == pytest.approx(np.ones(len(candidates)))
     on_grid = candidates.times * 100
     assert on_grid == pytest.approx(np.round(on_grid), abs=1e-9)
-    for name, times in experiment.schemes(6).items():
+    for name, times in bank.schemes(6).items():
         assert len(times) == 6 and (np.diff(times) > 0).all(), name
         assert len(candidates.nearest(times)) == 6
-    assert experiment.schemes(20)[experiment.EVEN] == pytest.approx(np.arange(1, 21) / 20)
+    assert bank.schemes(20)[bank.EVEN] == pytest.approx(np.arange(1, 21) / 20)
 
 
 @pytest.mark.parametrize(

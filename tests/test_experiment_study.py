@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinetlib import discrimination, experiment, experiment_study, mechanisms, repository
-from kinetlib.experiment import Experiment
-from kinetlib.experiment_study import BASELINE, CEILING, FEWER, PLANNED, RANDOM, T_OPTIMAL
+from kinetlib.experiments import bank, discrimination
+from kinetlib.experiments.bank import Experiment
+from kinetlib.kinetics import mechanisms
+from kinetlib.records import repository
+from studies.experiment_design import study
+from studies.experiment_design.study import BASELINE, CEILING, FEWER, PLANNED, RANDOM, T_OPTIMAL
 
-CANDIDATES = experiment.grid()
+CANDIDATES = bank.grid()
 
 
 def _guess(runs):
@@ -21,33 +24,33 @@ def _guess(runs):
 
 
 def test_what_is_described_is_read_back():
-    rows = discrimination.rows_of(CANDIDATES, experiment.schemes(6))
+    rows = discrimination.rows_of(CANDIDATES, bank.schemes(6))
     one = Experiment(
         (3, 30, 17), (rows["to 1, bend 1"], rows["to 0.4, bend 2"], rows["to 1, bend 3"])
     )
-    record = json.loads(json.dumps(experiment.described(one, CANDIDATES)))
-    assert experiment.read(record, CANDIDATES) == one
+    record = json.loads(json.dumps(bank.described(one, CANDIDATES)))
+    assert bank.read(record, CANDIDATES) == one
     assert len(record["runs"][0]["times"]) == 7
 
 
 @pytest.mark.parametrize(("key", "value"), [("loading", 0.5), ("times", [0.0, 0.002])])
 def test_a_record_of_other_candidates_is_refused(key, value):
-    rows = discrimination.rows_of(CANDIDATES, experiment.schemes(6))
-    record = experiment.described(Experiment.common((1,), rows["to 1, bend 1"]), CANDIDATES)
+    rows = discrimination.rows_of(CANDIDATES, bank.schemes(6))
+    record = bank.described(Experiment.common((1,), rows["to 1, bend 1"]), CANDIDATES)
     record["runs"][0][key] = value
     with pytest.raises(ValueError, match="of other candidates"):
-        experiment.read(record, CANDIDATES)
+        bank.read(record, CANDIDATES)
 
 
 def test_every_kind_is_judged_on_the_same_parameter_sets_at_each_level():
-    rows = discrimination.rows_of(CANDIDATES, experiment.schemes(6))
+    rows = discrimination.rows_of(CANDIDATES, bank.schemes(6))
     chosen = {
         PLANNED: Experiment.common((0, 9, 20, 33), rows["to 1, bend 1"]),
         CEILING: Experiment.common(tuple(range(8)), rows["to 1, bend 1"]),
     }
-    told, labels = experiment_study.judge(chosen, _guess, sets=2, calibrating=2, seed=1)
+    told, labels = study.judge(chosen, _guess, sets=2, calibrating=2, seed=1)
     assert labels.tolist() == np.repeat(np.arange(20), 2).tolist()
-    assert set(told) == set(experiment_study.NOISE)
+    assert set(told) == set(study.NOISE)
     for kinds in told.values():
         assert set(kinds) == {BASELINE, FEWER, RANDOM, PLANNED, CEILING}
         for one in kinds.values():
@@ -59,11 +62,11 @@ def test_every_kind_is_judged_on_the_same_parameter_sets_at_each_level():
 
 def test_the_choice_by_distance_beats_what_it_starts_from():
     known = list(mechanisms.catalogue().values())
-    bank, _ = experiment.simulate(known, 3, CANDIDATES, 8)
-    one, more = experiment_study.t_optimal(bank, 0.015, 3)
+    bank, _ = bank.simulate(known, 3, CANDIDATES, 8)
+    one, more = study.t_optimal(bank, 0.015, 3)
     course = more["criterion"]
     assert course["greedy"] <= course["common times"] <= course["exchange"]
-    assert len(one.runs) == experiment_study.RUNS and one.points == experiment_study.POINTS
+    assert len(one.runs) == study.RUNS and one.points == study.POINTS
     assert one.times[0][0] == 0
 
 
@@ -73,7 +76,7 @@ def test_the_record_of_the_book_is_whole():
     assert study["candidates"] == len(CANDIDATES)
     for record in study["networks"].values():
         for name, points in ((PLANNED, 7), (T_OPTIMAL, 7), (CEILING, 21)):
-            one = experiment.read(record["experiments"][name], CANDIDATES)
+            one = bank.read(record["experiments"][name], CANDIDATES)
             assert one.points == points
         for table in record["comparison"].values():
             for measures in table.values():
@@ -87,7 +90,7 @@ def test_a_network_goes_on_learning_where_it_was_interrupted(tmp_path):
     from dataclasses import replace
 
     from kinetlib import fusion
-    from kinetlib.experiment_network import Lessons, learn_on
+    from studies.experiment_design.network import Lessons, learn_on
 
     lessons = Lessons(sets_per_mechanism=2, pools=2, batches=4, batch_size=16)
     whole = learn_on(fusion.build("runset", 20, 3), lessons, tmp_path / "whole")

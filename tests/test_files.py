@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from kinetlib.files import replacing, sweep, unfinished, write_text
+from kinetlib.records.files import replacing, sweep, unfinished, write_text
 
 
 def test_a_file_that_fails_leaves_the_old_one_and_nothing_else(tmp_path):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib import foreign, mechanisms, shards
-from kinetlib.integrate import integrate
-from kinetlib.sample import TEST, accepted_sets, reference_runs, reference_times
+from kinetlib.kinetics import foreign, mechanisms
+from kinetlib.kinetics.integrate import integrate
+from kinetlib.runs import shards
+from kinetlib.runs.sample import TEST, accepted_sets, reference_runs, reference_times
 
 NAMES = list(foreign.reactions())
 

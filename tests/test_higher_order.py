@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import default_rng
 
-from kinetlib.crnn.published_recipe import Trained
-from kinetlib.higher_order import bound, failure, search, study
-from kinetlib.higher_order.exact import EXACT
-from kinetlib.higher_order.fit import best, curves_and_slopes, fit, slope
-from kinetlib.higher_order.library import Library, Round, Track, _residuals, screen
-from kinetlib.higher_order.limit_law import Law, law_of, limit_law, networks_of
-from kinetlib.higher_order.stand_ins import STAND_INS, TRUTHS, errors, from_scales, to_scales
-from kinetlib.integrate import integrate
-from kinetlib.network import parse
+from kinetlib.kinetics.integrate import integrate
+from kinetlib.kinetics.network import parse
+from studies.discovery.published_recipe import Trained
+from studies.higher_order import bound, failure, search, study
+from studies.higher_order.exact import EXACT
+from studies.higher_order.fit import best, curves_and_slopes, fit, slope
+from studies.higher_order.library import Library, Round, Track, _residuals, screen
+from studies.higher_order.limit_law import Law, law_of, limit_law, networks_of
+from studies.higher_order.stand_ins import STAND_INS, TRUTHS, errors, from_scales, to_scales
 
 CUBIC, CONSUMED = "3 A -> B", "3 A, consumed"
 positive = st.floats(1e-3, 1e3)

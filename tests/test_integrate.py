@@ -6,9 +6,10 @@ import reference_kinetics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinetlib import _rodas, mechanisms, simulate
-from kinetlib.integrate import Status, _tables, integrate
-from kinetlib.network import parse
+from kinetlib import simulate
+from kinetlib.kinetics import mechanisms, rodas
+from kinetlib.kinetics.integrate import Status, _tables, integrate
+from kinetlib.kinetics.network import parse
 
 TIMES = np.concatenate([[0.0], np.geomspace(1e-4, 100.0, 30)])
 ALL = list(reference_kinetics.MECHANISMS)
@@ -117,11 +118,11 @@ def fixed_steps(n, end=1.0):
     stages, lu, pivots = np.empty((6, size)), np.empty((size, size)), np.empty(size, dtype=np.int64)
     middle = np.empty(size)
     for step in range(n):
-        _rodas._iteration_matrix(*tables, SMOOTH_CONSTANTS, y, 1.0 / (_rodas.GAMMA * h), lu)
-        assert _rodas._factorise(lu, pivots)
-        _rodas._stages(*tables, SMOOTH_CONSTANTS, y, h, lu, pivots, stages, y_new, work)
+        rodas._iteration_matrix(*tables, SMOOTH_CONSTANTS, y, 1.0 / (rodas.GAMMA * h), lu)
+        assert rodas._factorise(lu, pivots)
+        rodas._stages(*tables, SMOOTH_CONSTANTS, y, h, lu, pivots, stages, y_new, work)
         if step == 0:
-            _rodas._dense_output(0.5, y, y_new, stages, middle)
+            rodas._dense_output(0.5, y, y_new, stages, middle)
             embedded = np.abs(stages[5]).max()
         y[:] = y_new
     return y, embedded, middle
@@ -174,16 +175,16 @@ def test_compiled_jacobian_is_the_derivative_of_the_compiled_rate_law(state):
     network = parse("A + B -> C (k1); 2 A -> B (k2); A + B + C -> 0 (k3); C -> A (k4)")
     tables, k = _tables(network), np.array([2.0, 3.0, 5.0, 7.0])
     matrix, plus, minus = np.empty((3, 3)), np.empty(3), np.empty(3)
-    _rodas._iteration_matrix(*tables, k, y, 0.0, matrix)
+    rodas._iteration_matrix(*tables, k, y, 0.0, matrix)
     for j in range(3):
         step = np.zeros(3)
         step[j] = 1e-3
-        _rodas._rhs(*tables, k, y + step, plus)
-        _rodas._rhs(*tables, k, y - step, minus)
+        rodas._rhs(*tables, k, y + step, plus)
+        rodas._rhs(*tables, k, y - step, minus)
         np.testing.assert_allclose(-matrix[:, j], (plus - minus) / 2e-3, rtol=0, atol=1e-9)
     if (y > 0).all():
         np.testing.assert_allclose(-matrix, network.jacobian(y, k), rtol=0, atol=1e-12)
-        _rodas._rhs(*tables, k, y, plus)
+        rodas._rhs(*tables, k, y, plus)
         np.testing.assert_allclose(plus, network.rhs(y, k), rtol=0, atol=1e-12)
 
 

@@ -5,9 +5,9 @@ import pytest
 import roadrunner
 from numpy.random import default_rng
 
-from kinetlib import interchange, mechanisms
-from kinetlib.integrate import integrate
-from kinetlib.network import parse
+from kinetlib.kinetics import interchange, mechanisms
+from kinetlib.kinetics.integrate import integrate
+from kinetlib.kinetics.network import parse
 
 CATALOGUE = mechanisms.catalogue()
 

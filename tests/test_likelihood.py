@@ -7,10 +7,11 @@ import pytest
 from numpy.random import default_rng
 from scipy.stats import norm
 
-from kinetlib import dataset, shards, simulate
-from kinetlib.likelihood import Likelihood, Runs
-from kinetlib.prior import draw_prior
-from kinetlib.sample import TEST
+from kinetlib import simulate
+from kinetlib.inference.likelihood import Likelihood, Runs
+from kinetlib.inference.prior import draw_prior
+from kinetlib.runs import dataset, shards
+from kinetlib.runs.sample import TEST
 
 TIMES = np.array([0.0, 0.1, 0.3, 0.35, 0.8, 1.0])
 LOADING = np.array([0.02, 0.05, 0.09])

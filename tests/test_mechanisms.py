@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import reference_kinetics
 
-from kinetlib import mechanisms, simulate
-from kinetlib.mechanisms import Mechanism, at_conversion
+from kinetlib import simulate
+from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics.mechanisms import Mechanism, at_conversion
 
 CONVERSION = np.linspace(0.0, 1.0, 101)
 ALL = list(reference_kinetics.MECHANISMS)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib import _native, mechanisms
-from kinetlib.integrate import Status, integrate
-from kinetlib.network import parse
+from kinetlib.kinetics import mechanisms, native
+from kinetlib.kinetics.integrate import Status, integrate
+from kinetlib.kinetics.network import parse
 
 OTHERS = {
     "autocatalysis": "A + B -> 2 B (k1); B -> C (k2)",
@@ -29,15 +29,15 @@ NETWORKS = {m.id: m.network for m in mechanisms.catalogue().values()} | {
 
 @pytest.fixture(autouse=True)
 def compiler():
-    if _native._compiler() is None:
+    if native._compiler() is None:
         pytest.skip("no C++ compiler at hand")
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty place on disk, and nothing loaded yet."""
-    monkeypatch.setattr(_native, "_folder", lambda: tmp_path)
-    monkeypatch.setattr(_native, "_loaded", {})
+    monkeypatch.setattr(native, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(native, "_loaded", {})
     return tmp_path
 
 
@@ -53,8 +53,8 @@ def problem(network, n=200, seed=0):
 def test_agrees_with_the_general_kernel_which_pivots(name, monkeypatch):
     network = NETWORKS[name]
     native = integrate(network, *problem(network))
-    assert _native.kernel(network) is not None
-    monkeypatch.setattr(_native, "kernel", lambda network: None)
+    assert native.kernel(network) is not None
+    monkeypatch.setattr(native, "kernel", lambda network: None)
     general = integrate(network, *problem(network))
     assert np.array_equal(native.status, general.status)
     assert np.all(native.status == Status.SUCCESS)
@@ -92,9 +92,9 @@ def test_a_pivot_that_vanishes_costs_a_step_and_nothing_else():
 def test_values_do_not_depend_on_the_width_of_registers(registers, folder, monkeypatch):
     network = NETWORKS["M20"]
     widest = integrate(network, *problem(network))
-    monkeypatch.setattr(_native, "_loaded", {})
-    monkeypatch.setattr(_native, "_FOR_THIS_PROCESSOR", (registers,))
-    monkeypatch.setattr(_native, "_processor", lambda: registers)
+    monkeypatch.setattr(native, "_loaded", {})
+    monkeypatch.setattr(native, "_FOR_THIS_PROCESSOR", (registers,))
+    monkeypatch.setattr(native, "_processor", lambda: registers)
     other = integrate(network, *problem(network))
     assert len(list(folder.iterdir())) == 2
     assert np.array_equal(other.concentration, widest.concentration)
@@ -103,37 +103,37 @@ def test_values_do_not_depend_on_the_width_of_registers(registers, folder, monke
 
 def test_is_built_once_and_found_again(folder, monkeypatch):
     network = NETWORKS["M3"]
-    first = _native.kernel(network)
+    first = native.kernel(network)
     (built,) = folder.iterdir()
-    assert _native.kernel(network) is first
-    monkeypatch.setattr(_native, "_loaded", {})
-    monkeypatch.setattr(_native, "_build", None)  # calling it would raise
-    assert _native.kernel(network) is not None
+    assert native.kernel(network) is first
+    monkeypatch.setattr(native, "_loaded", {})
+    monkeypatch.setattr(native, "_build", None)  # calling it would raise
+    assert native.kernel(network) is not None
     assert list(folder.iterdir()) == [built]
 
 
 def test_another_network_is_another_file(folder):
-    _native.kernel(NETWORKS["M3"])
-    _native.kernel(NETWORKS["M4"])
+    native.kernel(NETWORKS["M3"])
+    native.kernel(NETWORKS["M4"])
     assert len(list(folder.iterdir())) == 2
 
 
 def test_a_damaged_file_is_built_again(folder, monkeypatch):
     network = NETWORKS["M3"]
-    _native.kernel(network)
+    native.kernel(network)
     (built,) = folder.iterdir()
     other = folder / "other"  # the system remembers a library it has loaded from one place
     other.mkdir()
     (other / built.name).write_bytes(b"half a library")
-    monkeypatch.setattr(_native, "_folder", lambda: other)
-    monkeypatch.setattr(_native, "_loaded", {})
-    assert _native.kernel(network) is not None
+    monkeypatch.setattr(native, "_folder", lambda: other)
+    monkeypatch.setattr(native, "_loaded", {})
+    assert native.kernel(network) is not None
     assert (other / built.name).stat().st_size == built.stat().st_size
 
 
 def test_processes_may_build_at_once(tmp_path):
     script = (
-        "from kinetlib import mechanisms; from kinetlib.integrate import integrate\n"
+        "from kinetlib.kinetics import mechanisms; from kinetlib.kinetics.integrate import integrate\n"
         "m = mechanisms.get('M5').network\n"
         "r = integrate(m, [1.0] * 6, [[1, 0.05, 0, 0, 0]], [1.0])\n"
         "print(repr(r.concentration.tolist()))\n"
@@ -150,16 +150,16 @@ def test_processes_may_build_at_once(tmp_path):
 
 
 def test_without_a_compiler_the_general_kernel_serves(folder, monkeypatch):
-    monkeypatch.setattr(_native, "_compiler", lambda: None)
+    monkeypatch.setattr(native, "_compiler", lambda: None)
     network = NETWORKS["M1"]
-    assert _native.kernel(network) is None
+    assert native.kernel(network) is None
     solution = integrate(network, *problem(network, n=5))
     assert np.all(solution.status == Status.SUCCESS)
     assert list(folder.iterdir()) == []
 
 
 def test_a_compiler_that_fails_is_reported_and_replaced(folder, monkeypatch):
-    monkeypatch.setattr(_native, "_compiler", lambda: ("false", "no version"))
+    monkeypatch.setattr(native, "_compiler", lambda: ("false", "no version"))
     network = NETWORKS["M1"]
     with pytest.warns(RuntimeWarning, match="could not build an integrator"):
         solution = integrate(network, *problem(network, n=5))

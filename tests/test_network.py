@@ -6,8 +6,8 @@ import reference_kinetics
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kinetlib import mechanisms
-from kinetlib.network import Network, Reaction, latex_species, parse
+from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics.network import Network, Reaction, latex_species, parse
 
 SPECIES = st.sampled_from(["S", "P", "cat", "cat2", "cat*S", "dead'", "A_1", "X"])
 SIDE = st.lists(SPECIES, max_size=3).map(lambda names: dict(Counter(names)))

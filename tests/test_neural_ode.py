@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib import neural_ode
+from studies.solvers import neural_ode
 
 STATE = 2 + neural_ode.EXTRA
 

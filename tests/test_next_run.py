@@ -8,7 +8,7 @@ from numpy.random import default_rng
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from kinetlib.next_run import Draws, gain
+from kinetlib.experiments.gain import Draws, gain
 
 
 def _draws(counts, probabilities, rng=None):
@@ -44,12 +44,12 @@ def test_both_rules_agree_where_both_are_right():
     rng = default_rng(8)
     draws = _draws([800, 800], [0.5, 0.5])
     outcomes = 0.7 * rng.standard_normal((1600, 1)) + 2.0 * draws.labels[:, None]
-    from kinetlib import next_run
+    from kinetlib.experiments import gain
 
     data = outcomes + rng.standard_normal((1600, 1))
     told = [
-        next_run._told(rule(data, outcomes, draws), draws)[0]
-        for rule in (next_run.by_draws, next_run.by_normal)
+        gain._told(rule(data, outcomes, draws), draws)[0]
+        for rule in (gain.by_draws, gain.by_normal)
     ]
     assert told[0] == pytest.approx(told[1], abs=0.02)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib.dataset import noisy
-from kinetlib.noise import NOISE_BINS, estimate_noise
-from kinetlib.sample import TEST, TRAIN
-from kinetlib.shards import Plan, build
+from kinetlib.runs.dataset import noisy
+from kinetlib.runs.noise import NOISE_BINS, estimate_noise
+from kinetlib.runs.sample import TEST, TRAIN
+from kinetlib.runs.shards import Plan, build
 
 LEVELS = (0.0, 0.01, 0.02, 0.05)
 

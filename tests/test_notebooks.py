@@ -7,7 +7,7 @@ import nbformat
 import papermill
 import pytest
 
-from kinetlib.parameters import CHAPTERS, type_name
+from kinetlib.chapters.parameters import CHAPTERS, type_name
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 LONGEST_FUNCTION = 12

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from scipy.special import softmax
 
-from kinetlib import novelty
-from kinetlib.novelty import ClassDistance, NeighbourDistance
+from kinetlib.evaluate import novelty
+from kinetlib.evaluate.novelty import ClassDistance, NeighbourDistance
 
 
 def test_doubt_and_energy_by_hand():

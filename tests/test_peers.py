@@ -7,9 +7,10 @@ import jax
 import numpy as np
 import pytest
 
-from kinetlib import mechanisms, peers, work_precision
-from kinetlib.network import parse
-from kinetlib.peers import NAMES, Problem
+from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics.network import parse
+from studies.solvers import peers, work_precision
+from studies.solvers.peers import NAMES, Problem
 
 # One solver for all tests of a process, so that what it compiles for a network serves again.
 SOLVERS = {}
@@ -97,8 +98,8 @@ def test_missing_library_is_named(name, library, monkeypatch):
 @pytest.mark.parametrize("library", ["jax", "diffrax", "roadrunner", "sksundae", "antimony"])
 def test_libraries_are_imported_when_asked_for(library):
     code = (
-        "import sys, kinetlib.work_precision; "
-        f"kinetlib.work_precision.METHODS; sys.exit({library!r} in sys.modules)"
+        "import sys, studies.solvers.work_precision; "
+        f"studies.solvers.work_precision.METHODS; sys.exit({library!r} in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

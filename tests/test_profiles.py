@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kinetlib import repository
-from kinetlib.parameters import CHAPTERS, FusionTraining, FusionTrainingVariants
-from kinetlib.profiles import Run, find_chapter, load
+from kinetlib.chapters.parameters import CHAPTERS, FusionTraining, FusionTrainingVariants
+from kinetlib.chapters.profiles import Run, find_chapter, load
+from kinetlib.records import repository
 
 ROOT = repository.root(Path(__file__).parent)
 PROFILES = ["smoke", "laptop", "paper"]

@@ -12,9 +12,11 @@ import pytest
 import xarray as xr
 from click.testing import CliRunner
 
-from kinetlib import dataset, fusion, mechanisms, published, shards
+from kinetlib import fusion
 from kinetlib.cli import main
-from kinetlib.published import pickler
+from kinetlib.kinetics import mechanisms
+from kinetlib.runs import dataset, published, shards
+from kinetlib.runs.published import pickler
 
 FEW = [mechanisms.get(name) for name in ("M1", "M4", "M10")]
 VALUES = ("time", "substrate", "product", "loading", "substrate_0", "product_0")
@@ -322,7 +324,7 @@ def test_a_failing_write_leaves_the_older_files(ours, tmp_path, monkeypatch):
     def fail(block):
         raise OSError("disk full")
 
-    monkeypatch.setattr("kinetlib.published.export._classes", fail)
+    monkeypatch.setattr("kinetlib.runs.published.export._classes", fail)
     with pytest.raises(OSError, match="disk full"):
         published.write(tmp_path, train=ours["validation"])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -349,7 +351,8 @@ def grown(folder, statement):
     """Read in a process of its own; tell what came of it and by how much its memory grew."""
     program = f"""if True:
         import json, psutil, sys
-        from kinetlib import mechanisms, published
+        from kinetlib.kinetics import mechanisms
+        from kinetlib.runs import published
         memory = lambda: psutil.Process().memory_info().rss
         mechanisms.catalogue()
         before = memory()

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from scipy.integrate import solve_ivp
 
-from kinetlib.crnn import published_recipe
-from kinetlib.crnn.published_recipe import _loss_and_gradient
-from kinetlib.integrate import integrate
-from kinetlib.network import parse
+from kinetlib.kinetics.integrate import integrate
+from kinetlib.kinetics.network import parse
+from studies.discovery import published_recipe
+from studies.discovery.published_recipe import _loss_and_gradient
 
 TIMES = np.linspace(0, 8, 25)
 

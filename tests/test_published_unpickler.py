@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinetlib.published import pickler, unpickler
-from kinetlib.published.pickler import Pieces
+from kinetlib.runs.published import pickler, unpickler
+from kinetlib.runs.published.pickler import Pieces
 
 ARRAY = np.arange(24, dtype=np.float64).reshape(2, 3, 4)
 ARRAYS = {

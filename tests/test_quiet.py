@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from kinetlib import quiet
+from kinetlib.records import quiet
 
 
 def test_native_lines_are_held_back(capfd):

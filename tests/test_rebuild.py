@@ -7,9 +7,9 @@ import nbformat
 import pytest
 import yaml
 
-from kinetlib import rebuild
-from kinetlib.parameters import CHAPTERS
-from kinetlib.profiles import load
+from kinetlib.chapters import rebuild
+from kinetlib.chapters.parameters import CHAPTERS
+from kinetlib.chapters.profiles import load
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kinetlib"

@@ -7,8 +7,10 @@ import pytest
 from fusion_samples import in_place_of_networks
 from numpy.random import default_rng
 
-from kinetlib import fusion, mechanisms, recipe_study
-from kinetlib.recipe_study import VARIANTS, Variant, summary
+from kinetlib import fusion
+from kinetlib.kinetics import mechanisms
+from studies import recipes
+from studies.recipes import VARIANTS, Variant, summary
 
 FEW = ("M1", "M2", "M6")
 SMALL = {
@@ -27,7 +29,7 @@ def test_every_variant_is_a_recipe_of_the_same_length():
     assert few.samples and few.changes == {}, "as ours but for its samples"
     assert len(set(told)) == len(told) - 1
     assert {recipe.fusion for recipe in recipes.values()} == set(fusion.NETWORKS)
-    slugs = {recipe_study._slug(name, 1) for name in VARIANTS}
+    slugs = {recipes._slug(name, 1) for name in VARIANTS}
     assert len(slugs) == len(VARIANTS) and not any(set(s) & set(" ,/") for s in slugs)
 
 
@@ -40,18 +42,18 @@ def test_intervals_hold_the_mean_and_know_what_varies():
     rng = default_rng(0)
     right = np.tile(rng.random(200) < 0.7, (3, 1))
     right[1, :6] = ~right[1, :6]  # a seed that is a little different
-    found = recipe_study._interval(hits(*right), groups, default_rng(1))
+    found = recipes._interval(hits(*right), groups, default_rng(1))
     assert found["value"] == pytest.approx(right.mean())
     assert found["low"] < found["value"] < found["high"]
     assert found["by_seed"] == {str(i + 1): row.mean() for i, row in enumerate(right)}
     # Seeds that err alike count as one: 200 answers, 0.7 of them right.
     assert found["high"] - found["low"] == pytest.approx(4 * (0.21 / 200) ** 0.5, rel=0.25)
     apart = hits(np.ones(200), np.zeros(200))
-    wide = recipe_study._interval(apart, groups, default_rng(1))
+    wide = recipes._interval(apart, groups, default_rng(1))
     assert (wide["low"], wide["high"]) == pytest.approx((0, 1))
     # Four samples that share a parameter set tell no more than one.
     shared = hits(np.repeat(rng.random(50) < 0.7, 4))
-    coarse = recipe_study._interval(shared, groups, default_rng(1))
+    coarse = recipes._interval(shared, groups, default_rng(1))
     assert coarse["high"] - coarse["low"] > 1.4 * (found["high"] - found["low"])
 
 
@@ -66,8 +68,8 @@ def small(monkeypatch):
         "SIZE": {"sets_per_mechanism": 6, "samples_per_set": 2},
         "SHOWN": 20,
     }.items():
-        monkeypatch.setattr(recipe_study, name, value)
-    monkeypatch.setattr(recipe_study.console, "quiet", True)
+        monkeypatch.setattr(recipes, name, value)
+    monkeypatch.setattr(recipes.console, "quiet", True)
     with in_place_of_networks(monkeypatch):
         yield
 
@@ -90,11 +92,11 @@ def test_a_study_goes_on_where_it_was_interrupted(small, tmp_path, monkeypatch):
 
     monkeypatch.setattr(fusion, "train", counted)
     with pytest.raises(Interrupted):
-        recipe_study.main(tmp_path, passes=64)
+        recipes.main(tmp_path, passes=64)
     assert [path.stem for path in (tmp_path / "runs").glob("*.npz")] == ["hadamard-1"]
-    recipe_study.main(tmp_path, passes=64)
+    recipes.main(tmp_path, passes=64)
     assert len(trained) == len(set(trained)) == 2 * 2 * 4, "no epoch twice"
-    recipe_study.main(tmp_path, passes=64)
+    recipes.main(tmp_path, passes=64)
     assert len(trained) == 16, "it is over"
 
     found = json.loads(json.dumps(summary(tmp_path, default_rng(0))))

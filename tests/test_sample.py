@@ -7,9 +7,10 @@ import pytest
 from numpy.random import default_rng
 from scipy.stats import ks_2samp
 
-from kinetlib import mechanisms, sample
-from kinetlib.integrate import integrate
-from kinetlib.sample import LABORATORY, TEST, TRAIN, Design
+from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics.integrate import integrate
+from kinetlib.runs import sample
+from kinetlib.runs.sample import LABORATORY, TEST, TRAIN, Design
 
 
 def test_constants_are_log_uniform_with_three_figures():

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_native import NETWORKS, problem
 
-from kinetlib import _native
-from kinetlib.integrate import Status, integrate
-from kinetlib.network import parse
-from kinetlib.sensitivity import CONSTANTS, INITIAL, sensitivities
+from kinetlib.kinetics import native
+from kinetlib.kinetics.integrate import Status, integrate
+from kinetlib.kinetics.network import parse
+from kinetlib.kinetics.sensitivity import CONSTANTS, INITIAL, sensitivities
 
 BOTH = (CONSTANTS, INITIAL)
 TIMES = np.concatenate([[0.0], np.geomspace(1e-4, 100.0, 20)])
@@ -23,7 +23,7 @@ TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 
 @pytest.fixture(autouse=True)
 def compiler():
-    if _native._compiler() is None:
+    if native._compiler() is None:
         pytest.skip("no C++ compiler at hand")
 
 
@@ -109,7 +109,7 @@ def test_agrees_with_the_forward_sensitivities_of_cvodes(name):
 @pytest.mark.parametrize("name", ["M1", "M5", "M20", "source", "catalyst", "one species"])
 def test_agrees_with_the_general_integrator(name, monkeypatch):
     network, constants, initial, found = solved(name)
-    monkeypatch.setattr(_native, "tangent_kernel", lambda network: None)
+    monkeypatch.setattr(native, "tangent_kernel", lambda network: None)
     general = sensitivities(
         network, constants[:1], initial[:1], TIMES, wrt=BOTH, rtol=1e-7, atol=1e-10
     )
@@ -262,10 +262,10 @@ def test_times_of_each_trajectory():
 @pytest.mark.parametrize("registers", ["-mno-avx", "-mavx"])
 def test_values_do_not_depend_on_the_width_of_registers(registers, tmp_path, monkeypatch):
     network, constants, initial, found = solved("M20")
-    monkeypatch.setattr(_native, "_folder", lambda: tmp_path)
-    monkeypatch.setattr(_native, "_loaded", {})
-    monkeypatch.setattr(_native, "_FOR_THIS_PROCESSOR", (registers,))
-    monkeypatch.setattr(_native, "_processor", lambda: registers)
+    monkeypatch.setattr(native, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(native, "_loaded", {})
+    monkeypatch.setattr(native, "_FOR_THIS_PROCESSOR", (registers,))
+    monkeypatch.setattr(native, "_processor", lambda: registers)
     other = sensitivities(network, constants, initial, TIMES, wrt=BOTH, **TIGHT)
     assert len(list(tmp_path.iterdir())) == 1
     assert np.array_equal(other.log_constants, found.log_constants)
@@ -285,7 +285,7 @@ def test_a_constant_of_zero_has_no_derivative():
 @pytest.mark.parametrize("kernel", ["compiled", "general"])
 def test_failures_are_values(kernel, monkeypatch):
     if kernel == "general":
-        monkeypatch.setattr(_native, "tangent_kernel", lambda network: None)
+        monkeypatch.setattr(native, "tangent_kernel", lambda network: None)
     # A' = A^2 is infinite at t = 1.
     found = sensitivities(parse("2 A -> 3 A"), [1.0], [[1.0]], [0.0, 0.5, 0.9, 1.5], wrt=BOTH)
     assert found.status.tolist() == [Status.STEP_UNDERFLOW]

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from kinetlib import dataset, mechanisms, shards
-from kinetlib.files import unfinished
-from kinetlib.sample import TEST
-from kinetlib.shards import Plan
+from kinetlib.kinetics import mechanisms
+from kinetlib.records.files import unfinished
+from kinetlib.runs import dataset, shards
+from kinetlib.runs.sample import TEST
+from kinetlib.runs.shards import Plan
 
 FEW = [mechanisms.get(name) for name in ("M1", "M4", "M10")]
 
@@ -151,7 +152,7 @@ def test_a_change_of_design_or_rules_is_another_shard(tmp_path):
 
 KILLED = """
 import sys
-from kinetlib import shards
+from kinetlib.runs import shards
 plan = shards.Plan("train", 5, 2, 2)
 shards.generate(sys.argv[1], plan, 12, progress=lambda *done: print(*done, flush=True))
 """

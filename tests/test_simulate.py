@@ -3,8 +3,9 @@ import pytest
 import xarray as xr
 
 import kinetlib
-from kinetlib import mechanisms, simulate
-from kinetlib.integrate import Status
+from kinetlib import simulate
+from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics.integrate import Status
 
 CONSTANTS = {"k1": 10.0, "k-1": 1.0, "k2": 5.0, "k-2": 0.1}
 TIMES = [0.0, 1.0, 5.0, 20.0]

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from kinetlib import speed_page
+from kinetlib.chapters import speed_page
 
 ROOT = Path(__file__).parents[1]
 RECORD = json.loads((ROOT / "data" / "benchmarks" / "integrators.json").read_text())

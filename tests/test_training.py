@@ -8,9 +8,9 @@ import pytest
 from fusion_samples import CLASSES, RECIPE, curves, in_place_of_networks, laboratory, same
 
 from kinetlib import fusion
-from kinetlib.campaign import Runs
 from kinetlib.fusion import Batches, Recipe, RunBatches, runs, training
 from kinetlib.fusion.training import WARM_UP, SmoothedCrossEntropy
+from kinetlib.runs.laboratory import Runs
 
 # Two steps in each of four epochs.
 SHORT = RECIPE.model_copy(

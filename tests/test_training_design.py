@@ -7,9 +7,12 @@ import pytest
 from fusion_samples import in_place_of_networks
 from numpy.random import default_rng
 
-from kinetlib import design, mechanisms, sample_efficiency, training_classifiers, training_design
-from kinetlib.sample_efficiency import against_random, equivalent, interval
-from kinetlib.training_design import PART, PRIMARY, Settings, World, _beginnings
+from kinetlib import design
+from kinetlib.kinetics import mechanisms
+from studies import sample_efficiency
+from studies.sample_efficiency import against_random, equivalent, interval
+from studies.training_design import classifiers, study
+from studies.training_design.study import PART, PRIMARY, Settings, World, _beginnings
 
 FEW = ("M1", "M6", "M9")
 SMALL = Settings(
@@ -37,9 +40,9 @@ def test_every_selector_named_is_one():
     settings = Settings()
     for learner in PART:
         for _, method, _ in settings.work(learner):
-            name = method.removesuffix(training_design.BY_CONVERSION)
-            assert name in design.METHODS or name == training_design.SOBOL
-    assert set(training_design.NESTED) <= set(design.METHODS)
+            name = method.removesuffix(study.BY_CONVERSION)
+            assert name in design.METHODS or name == study.SOBOL
+    assert set(study.NESTED) <= set(design.METHODS)
     assert PRIMARY in settings.methods and PRIMARY in settings.network_methods
     # Random is trained on what the goals ask it to be compared with.
     assert settings.sizes_of("kernel", "random") == (250, 500, 1000, 2000, 4000, 8000)
@@ -60,7 +63,7 @@ def test_designs_are_even_over_mechanisms_and_of_the_size_asked(few, tmp_path, m
         assert len(train) == size
         if method != "random":
             assert np.bincount(train.labels).tolist() == [size // 3] * 3
-    if method in training_design.NESTED or method == "random":
+    if method in study.NESTED or method == "random":
         smaller = {a.tobytes() for a in world.train(method, 15).curves.product}
         assert smaller <= {a.tobytes() for a in world.train(method, 30).curves.product}
     noisy = world.measured(world.train(method, 15))
@@ -79,7 +82,7 @@ def test_selectors_see_no_test_sample(few, tmp_path):
 
 def test_measures_of_a_known_answer():
     probabilities = np.array([[0.5, 0.5, 0], [0.2, 0.8, 0], [0.9, 0.1, 0], [0.1, 0.2, 0.7]])
-    found = training_classifiers.measures(probabilities, np.array([0, 1, 1, 2]))
+    found = classifiers.measures(probabilities, np.array([0, 1, 1, 2]))
     assert found["top_1"] == 0.75 and found["top_3"] == 1.0
     assert found["worst_recall"] == 0.5
     assert found["cross_entropy"] == pytest.approx(-np.log([0.5, 0.8, 0.1, 0.7]).mean())
@@ -165,9 +168,9 @@ def test_too_small_a_pool_is_told(few, tmp_path):
 
 @pytest.mark.slow
 def test_a_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(training_design.trajectories, "N_COMPONENTS", 6)
+    monkeypatch.setattr(study.trajectories, "N_COMPONENTS", 6)
     asked = []
-    result = training_design._result
+    result = study._result
 
     def counted(world, learner, *rest):
         if len(asked) == 5:
@@ -175,22 +178,22 @@ def test_a_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
         asked.append((learner, world.replicate, *rest[:2]))
         return result(world, learner, *rest)
 
-    monkeypatch.setattr(training_design, "_result", counted)
+    monkeypatch.setattr(study, "_result", counted)
     with pytest.raises(KeyboardInterrupt):
-        training_design.run(tmp_path, SMALL, "kernel")
+        study.run(tmp_path, SMALL, "kernel")
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "kernel").iterdir()}
     assert len(before) == 5
-    monkeypatch.setattr(training_design, "_result", result)
+    monkeypatch.setattr(study, "_result", result)
     told = []
     with in_place_of_networks(monkeypatch):
         for learner in PART:
-            training_design.run(tmp_path, SMALL, learner, lambda *a: told.append(a))
+            study.run(tmp_path, SMALL, learner, lambda *a: told.append(a))
     after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "kernel").iterdir()}
     assert before.items() <= after.items(), "what was done stays"
     assert [t[0] for t in told] == [*range(1, 25), *range(1, 4)]
     assert sorted(p.suffix for p in (tmp_path / "network").iterdir()) == [".json"] * 3
 
-    found = json.loads(json.dumps(training_design.summary(tmp_path, SMALL)))
+    found = json.loads(json.dumps(study.summary(tmp_path, SMALL)))
     for learner, sizes in (("kernel", {"15", "30"}), ("network", {"21"})):
         curves, against = found[learner]["curves"], found[learner]["against"]
         assert set(curves[PRIMARY]) == sizes
@@ -205,8 +208,8 @@ def test_a_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
             assert against[PRIMARY][size]["more"]["size"] == round(int(size) / PART[learner])
     assert {"versions", "commit", "settings", "processor"} <= set(found)
 
-    told = training_design.goals(found)
+    told = study.goals(found)
     assert {g["classifier"] for g in told} == {"kernel", "network"} and len(told) == 2 * 2 + 1
     assert {g["verdict"] for g in told} <= {"reached", "missed", "not decided"}
     other = SMALL.model_copy(update={"noise": 0.02})
-    assert training_design.summary(tmp_path, other)["kernel"]["curves"] == {}, "made otherwise"
+    assert study.summary(tmp_path, other)["kernel"]["curves"] == {}, "made otherwise"

@@ -6,9 +6,10 @@ from fusion_samples import curves
 from numpy.random import default_rng
 from scipy.stats import qmc
 
-from kinetlib import mechanisms, trajectories
 from kinetlib.fusion import Curves
-from kinetlib.trajectories import Representation, _SobolUniform, by_conversion, by_time
+from kinetlib.kinetics import mechanisms
+from studies.training_design import points
+from studies.training_design.points import Representation, _SobolUniform, by_conversion, by_time
 
 FEW = ("M1", "M6", "M9")
 
@@ -30,10 +31,10 @@ def first_order(n=30, seed=0):
 def test_times_of_conversion_are_those_of_the_curve():
     found, rate = first_order()
     seen = by_conversion(found)
-    levels = len(trajectories._LEVELS)
+    levels = len(points._LEVELS)
     times = seen[:, : 4 * levels].reshape(-1, levels, 4)
     never = seen[:, 4 * levels :].reshape(-1, levels, 4).astype(bool)
-    expected = -np.log(1 - trajectories._LEVELS)[:, None] / rate[:, None, :]
+    expected = -np.log(1 - points._LEVELS)[:, None] / rate[:, None, :]
     assert (never == (expected > 1.0)).mean() > 0.99
     assert times[never] == pytest.approx(1.0)
     within = ~never & (expected < 1)
@@ -48,9 +49,9 @@ def test_overall_rate_drops_out_of_times_of_conversion():
     assert by_time(slower) == pytest.approx(by_time(found))
 
 
-@pytest.mark.parametrize("view", trajectories.VIEWS)
+@pytest.mark.parametrize("view", points.VIEWS)
 def test_points_are_white_and_the_kernel_is_of_their_distances(view, monkeypatch):
-    monkeypatch.setattr(trajectories, "N_COMPONENTS", 6)
+    monkeypatch.setattr(points, "N_COMPONENTS", 6)
     shown, _ = curves(400, points=21)
     seen = Representation.fit(view, shown, default_rng(1))
     points = seen(shown)
@@ -75,18 +76,18 @@ def test_sobol_source_is_the_sequence_however_it_is_asked():
 def test_sobol_samples_are_accepted_and_more_even_than_drawn(monkeypatch):
     chosen = {name: mechanisms.get(name) for name in FEW}
     monkeypatch.setattr(mechanisms, "catalogue", lambda: chosen)
-    found = trajectories.sobol(64, default_rng(2))
+    found = points.sobol(64, default_rng(2))
     assert np.bincount(found.labels).tolist() == [64, 64, 64]
     assert found.curves.time.shape == (192, 4, 21)
     grid = found.curves.time / found.curves.time[..., -1:]
     assert grid == pytest.approx(np.broadcast_to(np.linspace(0, 1, 21), grid.shape), abs=1e-6)
-    again = trajectories.sobol(32, default_rng(2))
+    again = points.sobol(32, default_rng(2))
     first = np.flatnonzero(found.labels == 0)[:32]
     at_start = again.curves.substrate_0[again.labels == 0]
     assert at_start.shape == found.curves.substrate_0[first].shape
 
     def unevenness(source):
-        sets = trajectories.sample.accepted_sets(chosen["M1"], 128, trajectories.SAME_TIMES, source)
+        sets = points.sample.accepted_sets(chosen["M1"], 128, points.SAME_TIMES, source)
         return qmc.discrepancy((np.log10(sets.rate_constants) + 3) / 6, method="L2-star")
 
     drawn = np.mean([unevenness(default_rng(seed)) for seed in range(8)])
@@ -97,17 +98,17 @@ def test_sobol_samples_are_accepted_and_more_even_than_drawn(monkeypatch):
 def test_pools_are_reproducible_and_the_shifted_test_lies_outside(tmp_path, monkeypatch):
     chosen = {name: mechanisms.get(name) for name in FEW}
     monkeypatch.setattr(mechanisms, "catalogue", lambda: chosen)
-    one = trajectories.simulated(tmp_path / "a", "train", 1, 0, 8)
-    two = trajectories.simulated(tmp_path / "b", "train", 1, 0, 8)
-    other = trajectories.simulated(tmp_path / "b", "train", 1, 1, 8)
+    one = points.simulated(tmp_path / "a", "train", 1, 0, 8)
+    two = points.simulated(tmp_path / "b", "train", 1, 0, 8)
+    other = points.simulated(tmp_path / "b", "train", 1, 1, 8)
     assert np.array_equal(one.curves.substrate, two.curves.substrate)
     assert not np.array_equal(one.curves.loading, other.curves.loading)
     assert len(one) == 24 and set(one.labels) == {0, 1, 2}
-    shifted = trajectories.outside(tmp_path / "c", 1, 0, 20)
+    shifted = points.outside(tmp_path / "c", 1, 0, 20)
     assert 0 < len(shifted) < 60
     loading = np.sort(shifted.curves.loading[:, :3], axis=1)
     assert (loading[:, 0] < 0.0101).all() and (loading[:, 2] > 0.0999).all()
-    noisy = trajectories.measured(one, 0.01, default_rng(0))
+    noisy = points.measured(one, 0.01, default_rng(0))
     error = noisy.curves.product[..., 1:] / one.curves.product[..., 1:] - 1
     assert error.std() == pytest.approx(0.01, rel=0.05)
     assert np.array_equal(noisy.labels, one.labels)

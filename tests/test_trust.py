@@ -10,11 +10,11 @@ from numpy.random import default_rng
 from scipy.special import softmax
 from scipy.stats import binom
 
-from kinetlib.calibration import at_temperature
-from kinetlib.campaign import Runs
+from kinetlib.evaluate.calibration import at_temperature
 from kinetlib.fusion import runs as runs_of
-from kinetlib.noise import NOISE_BINS
-from kinetlib.trust import Trust, conditions, noise_of, published_design
+from kinetlib.fusion.trust import Trust, conditions, noise_of, published_design
+from kinetlib.runs.laboratory import Runs
+from kinetlib.runs.noise import NOISE_BINS
 
 CLASSES = ["A", "B", "C"]
 N = 1500

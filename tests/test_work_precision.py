@@ -6,9 +6,10 @@ import threading
 import numpy as np
 import pytest
 
-from kinetlib import mechanisms, work_precision
-from kinetlib.network import parse
-from kinetlib.work_precision import METHODS, Problem
+from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics.network import parse
+from studies.solvers import work_precision
+from studies.solvers.work_precision import METHODS, Problem
 
 TIMES = np.linspace(0.0, 3.0, 7)
 

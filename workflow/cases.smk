@@ -11,10 +11,10 @@ if not isinstance(SEEDS_PER_JOB, int) or SEEDS_PER_JOB < 1:
     raise WorkflowError(f"seeds_per_job: expected a whole number > 0, got {SEEDS_PER_JOB!r}")
 CASES = []
 if SEEDS:
-    from kinetlib.crnn import cases_study
+    from studies.discovery import study
 
-    PIECES = cases_study.place(RESULTS)
-    CASES = [f"{PIECES}/jobs/{name}-{first}-{most}" for name, first, most in cases_study.blocks(SEEDS, SEEDS_PER_JOB)]
+    PIECES = study.place(RESULTS)
+    CASES = [f"{PIECES}/jobs/{name}-{first}-{most}" for name, first, most in study.blocks(SEEDS, SEEDS_PER_JOB)]
 
 
 rule cases:
@@ -35,5 +35,5 @@ rule case:
         mem_mb=2000,
         runtime=240,
     shell:
-        "python -m kinetlib.crnn.cases_study {wildcards.setting} --folder {wildcards.pieces}"
+        "python -m studies.discovery.study {wildcards.setting} --folder {wildcards.pieces}"
         " --first {wildcards.first} --most {wildcards.most} > {log} 2>&1"

@@ -39,7 +39,7 @@ class _Commands(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         """Run the chosen command."""
-        from kinetlib.chapters import ChapterFailed
+        from kinetlib.chapters.execute import ChapterFailed
 
         try:
             return super().invoke(context)

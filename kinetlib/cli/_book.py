@@ -9,9 +9,9 @@ import click
 @click.option("--profile", default="laptop", show_default=True, help="Whose results to render.")
 def book(profile: str) -> None:
     """Assemble the executed chapters of a profile into the book and render it."""
-    from kinetlib import repository
-    from kinetlib.book import build
-    from kinetlib.profiles import load
+    from kinetlib.chapters.book import build
+    from kinetlib.chapters.profiles import load
+    from kinetlib.records import repository
 
     home = repository.root()
     page = build(home / load(profile).results, home)

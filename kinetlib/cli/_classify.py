@@ -51,10 +51,10 @@ def classify(
 
 def _asked(runs: xr.Dataset, model: str) -> dict[str, Any]:
     """Ask the network, with TensorFlow's own log lines kept off the terminal."""
-    from kinetlib import quiet
+    from kinetlib.records import quiet
 
     with quiet.native_logs():
-        from kinetlib.classification import classify as ask
+        from kinetlib.fusion.classify import classify as ask
     found = ask(runs, model=model).isel(sample=0)
     names = [str(name) for name in found["mechanism"].values]
     answer: dict[str, Any] = {
@@ -75,7 +75,7 @@ def _show(answer: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from kinetlib import mechanisms
+    from kinetlib.kinetics import mechanisms
 
     table = Table("mechanism", "probability", "in 95 % set", "name", "family")
     table.columns[1].justify = "right"

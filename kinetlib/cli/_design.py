@@ -12,7 +12,7 @@ import click
 from kinetlib.cli import _options
 
 if TYPE_CHECKING:
-    from kinetlib.advice import Advice
+    from kinetlib.experiments.next_run import Advice
 
 _SHOWN = 8  # rows of the table of candidates
 
@@ -94,13 +94,14 @@ def _advised(
     from numpy.random import default_rng
     from rich.console import Console
 
-    from kinetlib import advice, quiet
+    from kinetlib.experiments import next_run
+    from kinetlib.records import quiet
 
     with quiet.native_logs():
-        from kinetlib.classification import reader
+        from kinetlib.fusion.classify import reader
     ask = reader(model)
     found = ask(runs).isel(sample=0)
-    wanted = advice.Wanted.like(runs)
+    wanted = next_run.Wanted.like(runs)
     names = {"loading": "loading", "initial_substrate": "substrate"}
     names |= {"duration": "duration", "points": "points"}
     given = {names[key]: value for key, value in wishes.items() if key in names and value}
@@ -110,12 +111,12 @@ def _advised(
     told = float(found["noise"]) if "noise" in found.coords else math.nan
     assumed = noise is None and not math.isfinite(told)
     if noise is None:
-        noise = advice.UNKNOWN_NOISE if assumed else told
+        noise = next_run.UNKNOWN_NOISE if assumed else told
     with Console(stderr=True).status("") as status:
-        advised = advice.advise(
+        advised = next_run.advise(
             runs, found, wanted, ask, default_rng(seed), noise=noise, progress=status.update
         )
-    return advised, advice.limits(advised, wanted, noise, assumed=assumed)
+    return advised, next_run.limits(advised, wanted, noise, assumed=assumed)
 
 
 def _answer(advised: Advice, about: dict[str, Any]) -> dict[str, Any]:
@@ -155,7 +156,8 @@ def _run(advised: Advice, i: int, about: dict[str, Any]) -> dict[str, float]:
 
 
 def _draw(advised: Advice, unit: str, path: Path) -> None:
-    from kinetlib import files, plot
+    from kinetlib import plot
+    from kinetlib.records import files
 
     with files.replacing(path) as beside:
         plot.next_run(advised, unit).savefig(beside, dpi=200, format=path.suffix[1:])

@@ -23,7 +23,7 @@ def read(source: str, folder: str, points: int, noise: float, stem: str | None) 
 
     Nothing in the files is run: only arrays are taken from them, one mechanism at a time.
     """
-    from kinetlib import published
+    from kinetlib.runs import published
 
     splits = published.read(source, stem=stem)
     chosen = {"test": {"points": points, "noise": noise}}
@@ -72,7 +72,7 @@ def write(
 
     --points and --noise can be given several times; every combination is written.
     """
-    from kinetlib import dataset, published
+    from kinetlib.runs import dataset, published
 
     found = [
         name for name in ("train", "validation", "test") if dataset.shards(Path(source) / name)

@@ -10,7 +10,7 @@ import click
 from kinetlib.cli import _options
 
 if TYPE_CHECKING:
-    from kinetlib.profiles import Profile, Run
+    from kinetlib.chapters.profiles import Profile, Run
 
 
 @click.command()
@@ -33,8 +33,8 @@ def run(
     Results lie under results/PROFILE; the executed notebook under results/PROFILE/chapters. To keep
     them apart from the book's, give another folder: -p results=results/mine.
     """
-    from kinetlib import chapters
-    from kinetlib.profiles import load
+    from kinetlib.chapters import execute
+    from kinetlib.chapters.profiles import load
 
     if listing + everything + (chapter is not None) != 1 and not (listing and chapter):
         raise click.UsageError("give one of CHAPTER, --all or --list")
@@ -44,7 +44,7 @@ def run(
     if listing:
         _show(values, chapter)
         return
-    planned = values.runs() if everything else chapters.runs(chapter, values, overrides, variant)
+    planned = values.runs() if everything else execute.runs(chapter, values, overrides, variant)
     for execution in planned:
         values.parameters(execution, overrides)
     for execution in planned:
@@ -53,11 +53,12 @@ def run(
 
 def _run(execution: Run, profile: Profile, overrides: dict[str, Any]) -> None:
     """Execute one notebook and say where it lies."""
-    from kinetlib import chapters, repository
+    from kinetlib.chapters import execute
+    from kinetlib.records import repository
 
     click.echo(f"{execution.name} ...", err=True)
     begin = time.perf_counter()
-    path = chapters.run(execution.chapter, profile, overrides, execution.variant)
+    path = execute.run(execution.chapter, profile, overrides, execution.variant)
     seconds = time.perf_counter() - begin
     click.echo(f"{execution.name}: {seconds:.0f} s, {repository.relative(path)}")
 
@@ -67,8 +68,8 @@ def _show(profile: Profile, chapter: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from kinetlib.parameters import expected, type_name
-    from kinetlib.profiles import find_chapter
+    from kinetlib.chapters.parameters import expected, type_name
+    from kinetlib.chapters.profiles import find_chapter
 
     console = Console()
     for execution in profile.runs(find_chapter(chapter) if chapter else None):

@@ -31,13 +31,13 @@ def command(
     """
     from rich.console import Console
 
-    from kinetlib import repository
-    from kinetlib.profiles import Run, load
+    from kinetlib.chapters.profiles import Run, load
+    from kinetlib.records import repository
 
     parameters = load(profile).parameters(Run(CHAPTER), overrides)
     numbers = _numbers(parameters.shards, split, first, count)
 
-    from kinetlib import shards  # takes a second to import, which no mistake should wait for
+    from kinetlib.runs import shards  # takes a second to import, which no mistake should wait for
 
     console = Console(stderr=True, highlight=False)
     place = shards.make(

@@ -21,7 +21,7 @@ from kinetlib.crnn.prune import pruned
 from kinetlib.crnn.runs import Curves, arrhenius, read
 from kinetlib.crnn.search import Candidate, Search
 from kinetlib.crnn.start import Balance, smoothed
-from kinetlib.network import Network, Reaction
+from kinetlib.kinetics.network import Network, Reaction
 
 _LOSSES = ("likelihood", "absolute")
 _AGREED = 2  # starts that end at the same reactions, and no more are needed

@@ -6,7 +6,7 @@ constant for each pair of reactant complex and species (Szederkényi, Banga, Alo
 5, 177, 2011, on networks with equal curves); near their fit whole reactions are chosen
 (`kinetlib.crnn.search`). An effect is a legal reaction by itself: ``m -> m + X`` makes X,
 ``m -> m - X`` takes it, which only a complex that holds X can. So any set of effects is a network
-that `kinetlib.integrate` simulates.
+that `kinetlib.kinetics.integrate` simulates.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.network import Network, Reaction
+from kinetlib.kinetics.network import Network, Reaction
 
 Complex = tuple[int, ...]  # molecules of each species
 

@@ -2,7 +2,7 @@
 
 Residuals are simulated minus measured, over the noise at the simulated value, which is taken from
 the fit before: weights that follow the noisy data would pull concentrations down. Derivatives are
-those of the integrator (`kinetlib.sensitivity`); the search is Levenberg-Marquardt's (SIAM J. Appl.
+those of the integrator (`kinetlib.kinetics.sensitivity`); the search is Levenberg-Marquardt's (SIAM J. Appl.
 Math. 11, 431, 1963) in ln k. Initial concentrations that were measured, with noise, are fitted too:
 those of a run concern that run alone, so they are eliminated run by run, and what remains to be
 solved is as small as without them. Where runs have temperatures each constant has an activation
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetlib.crnn.runs import Curves
-from kinetlib.network import Network
-from kinetlib.sensitivity import CONSTANTS, INITIAL, sensitivities
+from kinetlib.kinetics.network import Network
+from kinetlib.kinetics.sensitivity import CONSTANTS, INITIAL, sensitivities
 
 FINE = 1e-3  # fall of the sum of squares that ends a search
 COARSE = 3.0  # the same where only large differences count: a parameter costs the logarithm of n

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import block_diag, csr_matrix
 
 from kinetlib.crnn.effects import complexes
-from kinetlib.network import Network, Reaction
+from kinetlib.kinetics.network import Network, Reaction
 
 _LARGEST = 50_000_000  # numbers that relate reactions to the effects of complexes
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetlib.crnn.fit import Fit, Problem, solve_blocks
-from kinetlib.integrate import integrate
+from kinetlib.kinetics.integrate import integrate
 
 _STEPS = 160  # of a run, about
 _AT_FIRST = 8  # steps before the first measurement, where curves bend most

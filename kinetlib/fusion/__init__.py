@@ -1,12 +1,12 @@
 """The fusion networks: what they see, how they are built, trained, saved and loaded."""
 
-from kinetlib import quiet
+from kinetlib.records import quiet
 
 with quiet.native_logs():
     import keras  # noqa: F401  Keras loads its backend here, before the modules below need it
 
 from kinetlib.fusion.batches import Batches, RunBatches
-from kinetlib.fusion.curves import Curves, add_noise, arranged, from_dataset, thin
+from kinetlib.fusion.four_runs import Curves, add_noise, arranged, from_dataset, thin
 from kinetlib.fusion.networks import FUSIONS, NETWORKS, RUNSET, build, inputs_of, predict, read
 from kinetlib.fusion.recipe import Recipe, published
 from kinetlib.fusion.training import load, save, train

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib.campaign import Runs
 from kinetlib.fusion import runs as runs_of
-from kinetlib.fusion.curves import N_RUNS, Curves, add_noise, thin
+from kinetlib.fusion.four_runs import N_RUNS, Curves, add_noise, thin
 from kinetlib.fusion.networks import inputs_of
 from kinetlib.fusion.recipe import Recipe
+from kinetlib.runs.laboratory import Runs
 
 
 class Batches(keras.utils.PyDataset):

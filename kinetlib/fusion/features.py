@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.fusion.curves import N_RUNS, Curves
+from kinetlib.fusion.four_runs import N_RUNS, Curves
 
 CHANNELS = ("time", "substrate", "product", "residual", "bound catalyst", "catalyst time")
 N_DYNAMIC = {"scaled": N_RUNS * len(CHANNELS), "raw": N_RUNS * 3}

@@ -15,10 +15,10 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from kinetlib.campaign import Runs
 from kinetlib.fusion import features, runs
-from kinetlib.fusion.curves import Curves
+from kinetlib.fusion.four_runs import Curves
 from kinetlib.fusion.runset import runset
+from kinetlib.runs.laboratory import Runs
 
 WIDTH = 64
 _BATCH = 1024

@@ -9,8 +9,8 @@ import xarray as xr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib.campaign import Runs
-from kinetlib.fusion.curves import Curves
+from kinetlib.fusion.four_runs import Curves
+from kinetlib.runs.laboratory import Runs
 
 MOST_POINTS = 24  # points a run is read with; of more, neighbours are averaged
 MOST_RUNS = 8

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib import mechanisms
-from kinetlib.campaign import Campaign, Runs, draw_runs
 from kinetlib.fusion.batches import RunBatches
 from kinetlib.fusion.recipe import Recipe
 from kinetlib.fusion.runs import MOST_POINTS
-from kinetlib.sample import TRAIN, Design, ParameterSets, Samples, accepted_sets, draw_samples
+from kinetlib.kinetics import mechanisms
+from kinetlib.runs.laboratory import Campaign, Runs, draw_runs
+from kinetlib.runs.sample import TRAIN, Design, ParameterSets, Samples, accepted_sets, draw_samples
 
 #: Share of the campaigns with so many runs.
 RUNS = {1: 0.10, 2: 0.15, 3: 0.20, 4: 0.22, 5: 0.11, 6: 0.09, 7: 0.05, 8: 0.08}

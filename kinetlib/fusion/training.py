@@ -14,10 +14,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.files import replacing, write_text
 from kinetlib.fusion import networks
 from kinetlib.fusion.batches import EpochOf
 from kinetlib.fusion.recipe import Recipe
+from kinetlib.records.files import replacing, write_text
 
 _BATCH = 1024
 WARM_UP = 0.03  # part of the passes over which the learning rate rises

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kinetlib.campaign import Campaign
+from kinetlib.runs.laboratory import Campaign
 
 TRAINED_ON = Campaign()
 """What the released network's laboratory runs were drawn from."""

@@ -4,7 +4,7 @@ A notebook calls :func:`use_style` once and ends each figure with :func:`show`, 
 text for readers who cannot see it.
 """
 
-from kinetlib.plot.discovery import errors_over_limit, fitted_curves, success
+from kinetlib.plot.curves import errors_over_limit, fitted_curves, success
 from kinetlib.plot.estimation import certified, constants_known
 from kinetlib.plot.experiment import experiments, next_run, told
 from kinetlib.plot.figures import (
@@ -19,6 +19,7 @@ from kinetlib.plot.figures import (
     work_precision,
 )
 from kinetlib.plot.higher_order import curves_with_errors, errors_by_stiffness, profiles
+from kinetlib.plot.intervals import by_samples, selections, worth
 from kinetlib.plot.look import (
     DASHES,
     FAMILY_COLORS,
@@ -33,7 +34,6 @@ from kinetlib.plot.look import (
 from kinetlib.plot.networks import architecture, grid
 from kinetlib.plot.potentials import error_against_measure, errors_by_size, goal_intervals
 from kinetlib.plot.ranges import ranges
-from kinetlib.plot.samples import by_samples, selections, worth
 
 __all__ = [
     "DASHES",

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from kinetlib.plot.look import DASHES, FAINT, MARKERS, PALETTE, STYLE, panels
 
 if TYPE_CHECKING:
-    from kinetlib.advice import Advice
+    from kinetlib.experiments.next_run import Advice
 
 _APART = 0.93
 _FEW = 4  # mechanisms whose curves can be told apart in one panel
@@ -29,7 +29,7 @@ def next_run(advice: Advice, unit: str = "") -> Figure:
 
     Parameters
     ----------
-    advice : kinetlib.advice.Advice
+    advice : kinetlib.experiments.next_run.Advice
         The advice.
     unit : str
         Unit of time.
@@ -130,7 +130,7 @@ def told(comparison: Mapping[str, Mapping[str, Mapping[str, Any]]], kinds: Seque
     Parameters
     ----------
     comparison : mapping of str to mapping
-        By level of noise what `kinetlib.discrimination.compared` returns.
+        By level of noise what `kinetlib.experiments.discrimination.compared` returns.
     kinds : sequence of str
         Which kinds, from top to bottom.
     """

@@ -1,0 +1,33 @@
+"""Measures of answers, their intervals, calibration and novelty: numbers in, numbers out."""
+
+from kinetlib.evaluate.measures import (
+    SIZES,
+    Interval,
+    bootstrap,
+    confusion,
+    credible_set_shares,
+    credible_set_size,
+    cross_entropy,
+    entropy,
+    in_credible_set,
+    reliability,
+    summary,
+    top_k,
+    wilson,
+)
+
+__all__ = [
+    "SIZES",
+    "Interval",
+    "bootstrap",
+    "confusion",
+    "credible_set_shares",
+    "credible_set_size",
+    "cross_entropy",
+    "entropy",
+    "in_credible_set",
+    "reliability",
+    "summary",
+    "top_k",
+    "wilson",
+]

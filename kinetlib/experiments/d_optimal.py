@@ -1,0 +1,164 @@
+"""D-optimal experiments for estimating rate constants, and experiments that nobody planned.
+
+An experiment is a number of candidate runs with as many times each. Exchange (Fedorov, Theory of
+Optimal Experiments, 1972) finds a good one; `kinetlib.experiments.bound` tells how good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from kinetlib.experiments.bank import Candidates, Experiment
+from kinetlib.experiments.bound import largest, measurable, told_beyond
+from kinetlib.experiments.information import Information, log_determinant
+
+_GAIN = 1e-9  # of a criterion: more than rounding
+_TRIED = 6  # runs that are tried in the place of one: those that promise most alone
+
+
+def d_optimal(
+    told: Information,
+    n_runs: int,
+    n_times: int,
+    rng: Generator,
+    *,
+    starts: int = 4,
+    weights: NDArray[np.float64] | None = None,
+) -> Experiment:
+    """Search for the experiment of the largest criterion: exchanges, from several starts.
+
+    One time of a run is exchanged for another of the same run, the best of them first, or a run for
+    another with times of its own, until nothing gains.
+
+    Parameters
+    ----------
+    told
+        What the candidates tell.
+    n_runs, n_times
+        Different runs, and different times of each.
+    rng
+        Draws the starts.
+    starts
+        How many; the best end counts.
+    weights
+        One more start: the runs and times of largest weights, such as those of
+        `kinetlib.experiments.bound.bound`.
+
+    Raises
+    ------
+    ValueError
+        More runs or times than there are candidates.
+    """
+    times = measurable(told, n_runs, n_times)
+    begins = [] if weights is None else [largest(weights, n_runs, n_times, times) > 0]
+    for _ in range(starts):
+        runs = rng.choice(len(told.candidates), n_runs, replace=False)
+        rows = [np.sort(rng.choice(times, n_times, replace=False)) for _ in runs]
+        chosen = np.zeros(told.rows.shape[1:3], dtype=bool)
+        for run, row in zip(runs, rows, strict=True):
+            chosen[run, row] = True
+        begins.append(chosen)
+    return max((_exchanged(told, begin, times) for begin in begins), key=told.criterion)
+
+
+def _exchanged(told: Information, chosen: NDArray[np.bool_], times: NDArray) -> Experiment:
+    """Exchange from a choice (runs, T) until nothing is gained."""
+    chosen = chosen.copy()
+    while _exchange_a_time(told, chosen, times) or _exchange_a_run(told, chosen, times):
+        pass
+    return _experiment(chosen)
+
+
+def _experiment(chosen: NDArray[np.bool_]) -> Experiment:
+    runs = np.flatnonzero(chosen.any(1))
+    return Experiment(
+        tuple(runs.tolist()), tuple(tuple(np.flatnonzero(chosen[r]).tolist()) for r in runs)
+    )
+
+
+def _gains(rows: NDArray, factor: NDArray) -> NDArray[np.float64]:
+    """Mean of ln det(M + V^T V) - ln det M for rows V, (draws, ..., 2, p), and the factor of M."""
+    u = told_beyond(rows, factor)
+    a, b = (u[..., 0, :] ** 2).sum(-1), (u[..., 1, :] ** 2).sum(-1)
+    c = (u[..., 0, :] * u[..., 1, :]).sum(-1)
+    # The determinant is no less than 1 + a + b, whatever rounding makes of a b - c^2.
+    return np.log(1 + a + b + np.maximum(a * b - c**2, 0.0)).mean(0)
+
+
+def _exchange_a_time(told: Information, chosen: NDArray[np.bool_], times: NDArray) -> bool:
+    """Make, in each run, the best exchange of one time; tell whether any gained."""
+    gained = False
+    for run in np.flatnonzero(chosen.any(1)):
+        rows = told.rows[:, run]
+        best, swap = _GAIN, None
+        for old in np.flatnonzero(chosen[run]):
+            chosen[run, old] = False
+            free = times[~chosen[run, times]]
+            gain = _gains(rows[:, free], told.factor(chosen))
+            chosen[run, old] = True
+            own = gain[free == old][0]
+            if gain.max() - own > best:
+                best, swap = gain.max() - own, (old, free[gain.argmax()])
+        if swap is not None:
+            chosen[run, swap[0]], chosen[run, swap[1]] = False, True
+            gained = True
+    return gained
+
+
+def _exchange_a_run(told: Information, chosen: NDArray[np.bool_], times: NDArray) -> bool:
+    """Exchange a run for another with times of its own, if that gains; tell whether it did."""
+    n_times, before = chosen.sum(1).max(), _criterion(told, chosen)
+    for old in np.flatnonzero(chosen.any(1)):
+        left = chosen.copy()
+        left[old] = False
+        gains = _gains(told.rows, told.factor(left))
+        promise = -np.sort(-gains[:, times], axis=1)[:, :n_times].sum(1)
+        free = np.flatnonzero(~left.any(1))
+        for new in free[np.argsort(-promise[free])[:_TRIED]]:
+            trial = _with_run(told, left, new, times, n_times)
+            if _criterion(told, trial) > before + _GAIN:
+                chosen[:] = trial
+                return True
+    return False
+
+
+def _with_run(
+    told: Information, left: NDArray[np.bool_], run: int, times: NDArray, n_times: int
+) -> NDArray[np.bool_]:
+    """Add a run to a choice, each of its times the one that gains most beside those before."""
+    trial = left.copy()
+    for _ in range(n_times):
+        free = times[~trial[run, times]]
+        gains = _gains(told.rows[:, run][:, free], told.factor(trial))
+        trial[run, free[gains.argmax()]] = True
+    return trial
+
+
+def _criterion(told: Information, chosen: NDArray[np.bool_]) -> float:
+    return log_determinant(told.factor(chosen.astype(float)))
+
+
+def unplanned(
+    candidates: Candidates, n_times: int, rng: Generator, *, highest: float = 0.1
+) -> Experiment:
+    """Draw an experiment as the published design does, on the candidates.
+
+    Three runs with all of the substrate and loadings of up to 10 mol %, one with part of it turned
+    into product and one of the loadings; times even, to the horizon.
+    """
+    fresh = candidates.substrate_0 == candidates.substrate_0.max()
+    low = candidates.loading <= highest
+    runs = rng.choice(np.flatnonzero(fresh & low), 3, replace=False)
+    again = np.isin(candidates.loading, candidates.loading[runs])
+    runs = [*runs.tolist(), int(rng.choice(np.flatnonzero(~fresh & again)))]
+    return Experiment.common(runs, even(candidates, n_times))
+
+
+def even(candidates: Candidates, n_times: int) -> Sequence[int]:
+    """Places of even times after the start, to the last candidate time."""
+    last = candidates.times[-1]
+    return candidates.nearest(last * np.arange(1, n_times + 1) / n_times)

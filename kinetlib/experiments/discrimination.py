@@ -1,0 +1,315 @@
+r"""Experiments that tell mechanisms apart: two criteria, one search, and a fair comparison.
+
+*Information.* An experiment :math:`\xi` tells about the mechanism :math:`m` as much as it lowers
+the entropy of :math:`m` on average. A classifier :math:`q` bounds it from below (Barber and Agakov,
+Adv. Neural Inf. Process. Syst. 16, 2003; Foster et al., ibid. 32, 2019),
+
+.. math:: I(m; y \mid \xi) \ge H(m) + \mathbb E \ln q(m \mid y, \xi),
+
+that is, by the entropy beforehand less the cross-entropy of what it says of data simulated at the
+experiment. A network that reads any experiment needs no training for that. Where it is weaker than
+Bayes' rule the bound is too low, and lower where it is weaker: it favours what the network reads
+well.
+
+*T-optimality* (Atkinson and Fedorov, Biometrika 62, 57, 1975) asks for the largest distance between
+what one mechanism makes and the nearest that another can make, in units of the noise. Here the
+nearest is sought among the simulated parameter sets of all other mechanisms, and the median is
+taken over those that make the data: the mean would be that of the pairs that nothing could confuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from kinetlib import evaluate
+from kinetlib.evaluate import calibration
+from kinetlib.experiments.bank import Bank, Candidates, Experiment
+from kinetlib.runs.laboratory import Runs
+
+#: No instrument reads a thousandth of the substrate with relative noise: added as squares.
+FLOOR = 1e-3
+
+Score = Callable[[Experiment], float]
+Asked = Callable[[Runs], NDArray[np.float64]]
+
+
+def information(probabilities: NDArray, labels: NDArray[np.int64]) -> float:
+    """Return the bound on the expected information gain, nats; mechanisms weigh alike.
+
+    Parameters
+    ----------
+    probabilities
+        What a classifier says of samples, shape (n, c).
+    labels
+        Their mechanisms, shape (n,), each as often.
+    """
+    beforehand = np.log(probabilities.shape[1])
+    return float(beforehand - evaluate.cross_entropy(probabilities, labels).mean())
+
+
+def tempered_information(probabilities: NDArray, labels: NDArray[np.int64]) -> float:
+    """Return the bound after the best temperature, which is fitted to the same samples.
+
+    One number for thousands of samples: what it overstates is below a thousandth of a nat.
+    """
+    temperature = calibration.fit_temperature(probabilities, labels)
+    return information(calibration.at_temperature(probabilities, temperature), labels)
+
+
+class NearestRival:
+    """T-optimality over a bank: the distance to the nearest rival, median over what is true.
+
+    Parameters
+    ----------
+    bank
+        Some ten to a hundred parameter sets a mechanism: distances of all pairs are kept, for each
+        run and times that are asked for.
+    level
+        Relative noise.
+    floor
+        Absolute noise, in units of the standard run's substrate.
+    """
+
+    def __init__(self, bank: Bank, level: float, floor: float = FLOOR) -> None:
+        """Lay out what all experiments share."""
+        curves = np.stack([bank.substrate, bank.product], -1).astype(np.float64)
+        self._curves = np.moveaxis(curves, 0, -2)  # (R, T, n, 2)
+        self._weights = 1 / ((level * self._curves) ** 2 + floor**2)
+        self._rivals = bank.labels[:, None] != bank.labels
+        self._known: dict[tuple[int, tuple[int, ...]], NDArray[np.float32]] = {}
+
+    def distances(self, run: int, times: Sequence[int]) -> NDArray[np.float32]:
+        """Squared distances from each parameter set (row) to each (column) at one run, (n, n)."""
+        key = run, tuple(times)
+        if key not in self._known:
+            n = self._curves.shape[2]
+            at = [i for i in times if i]  # t = 0 was weighed in and says nothing
+            values = np.moveaxis(self._curves[run][at], 0, 1).reshape(n, -1)
+            weights = np.moveaxis(self._weights[run][at], 0, 1).reshape(n, -1)
+            own = (weights * values**2).sum(1, keepdims=True)
+            square = own - 2 * (weights * values) @ values.T + weights @ (values**2).T
+            self._known[key] = np.maximum(square, 0).astype(np.float32)
+        return self._known[key]
+
+    def forget(self) -> None:
+        """Drop the distances that were kept."""
+        self._known.clear()
+
+    def __call__(self, experiment: Experiment) -> float:
+        """Return the criterion of an experiment, in squared units of the noise."""
+        total = sum(
+            self.distances(run, times)
+            for run, times in zip(experiment.runs, experiment.times, strict=True)
+        )
+        nearest = np.where(self._rivals, total, np.inf).min(1)
+        return float(np.median(nearest))
+
+
+class Bound:
+    """The information that a classifier finds in an experiment, on a bank.
+
+    Parameters
+    ----------
+    bank
+        Parameter sets, each mechanism as often; thousands, or the best of many experiments is the
+        luckiest.
+    asked
+        The classifier: runs in, probabilities (n, c) out.
+    level
+        Relative noise.
+    """
+
+    def __init__(self, bank: Bank, asked: Asked, level: float) -> None:
+        """Remember every answer: a search asks for some experiments more than once."""
+        self._bank, self._asked, self._level = bank, asked, level
+        self._known: dict[Experiment, float] = {}
+
+    def __call__(self, experiment: Experiment) -> float:
+        """Return the bound of an experiment, nats."""
+        if experiment not in self._known:
+            said = self._asked(self._bank.measured(experiment, self._level))
+            self._known[experiment] = tempered_information(said, self._bank.labels)
+        return self._known[experiment]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a search: the experiment it came to, and what the criterion says of it."""
+
+    experiment: Experiment
+    value: float
+    what: str
+
+
+class Search:
+    """Greedy over runs, then exchange of runs and of their times.
+
+    Parameters
+    ----------
+    score
+        The criterion, larger is better.
+    screen
+        A cheaper criterion that orders the alternatives of each step, and how many of them, the
+        best first, are put to `score`; all are, without.
+    allowed
+        Candidate runs to choose from.
+    progress
+        Called after each step.
+    """
+
+    def __init__(
+        self,
+        score: Score,
+        allowed: Sequence[int],
+        *,
+        screen: tuple[Score, int] | None = None,
+        progress: Callable[[Step], None] = lambda step: None,
+    ) -> None:
+        """Keep the criterion and the candidates."""
+        self._score, self._screen, self._allowed = score, screen, tuple(allowed)
+        self._progress = progress
+
+    def greedy(self, n_runs: int, times: Sequence[int], start: Experiment | None = None) -> Step:
+        """Add the best run, one after the other, all sampled at the same times."""
+        step = Step(start, -np.inf, "start") if start else None
+        while step is None or len(step.experiment.runs) < n_runs:
+            taken = step.experiment.runs if step else ()
+            options = [
+                step.experiment.with_run(run, times) if step else Experiment.common((run,), times)
+                for run in self._allowed
+                if run not in taken
+            ]
+            step = self._best(options, f"run {len(taken) + 1}")
+        return step
+
+    def common_times(self, step: Step, rows: Mapping[str, Sequence[int]]) -> Step:
+        """Try other times, the same for all runs."""
+        options = [Experiment.common(step.experiment.runs, times) for times in rows.values()]
+        return self._better(step, options, "common times")
+
+    def exchange(self, step: Step, rows: Mapping[str, Sequence[int]], sweeps: int = 2) -> Step:
+        """Exchange one run, or the times of one run, while that helps, ``sweeps`` times at most."""
+        for _ in range(sweeps):
+            before = step
+            for place in range(len(step.experiment.runs)):
+                own = step.experiment
+                others = [run for run in self._allowed if run not in own.runs]
+                options = [own.exchanged(place, run, own.times[place]) for run in others]
+                step = self._better(step, options, f"exchange of run {place + 1}")
+                own = step.experiment
+                options = [own.exchanged(place, own.runs[place], times) for times in rows.values()]
+                step = self._better(step, options, f"times of run {place + 1}")
+            if step is before:
+                break
+        return step
+
+    def _better(self, step: Step, options: Sequence[Experiment], what: str) -> Step:
+        found = self._best(options, what)
+        return found if found.value > step.value else step
+
+    def _best(self, options: Sequence[Experiment], what: str) -> Step:
+        if not options:
+            raise ValueError("no candidate run is left to choose: allow more of them")
+        if self._screen:
+            cheap, most = self._screen
+            options = sorted(options, key=cheap, reverse=True)[:most]
+        values = [self._score(option) for option in options]
+        best = int(np.argmax(values))
+        step = Step(options[best], values[best], what)
+        self._progress(step)
+        return step
+
+
+def rows_of(candidates: Candidates, named: Mapping[str, Sequence[float]]) -> dict[str, tuple]:
+    """Look the times of schemes up among the candidates' times, the start put before them."""
+    return {name: (0, *candidates.nearest(times)) for name, times in named.items()}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a classifier makes of the data of one kind of experiment.
+
+    ``top_1`` and ``cross_entropy``, one a parameter set, shape (n,): means over the experiments
+    of each set where there are several.
+    """
+
+    top_1: NDArray[np.float64]
+    cross_entropy: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, probabilities: NDArray, labels: NDArray[np.int64], each: int = 1) -> Told:
+        """Measure probabilities (n ``each``, c), samples of a set one after the other."""
+        repeated = np.repeat(labels, each)
+        right = evaluate.top_k(probabilities, repeated, 1).astype(float)
+        loss = evaluate.cross_entropy(probabilities, repeated)
+        return cls(right.reshape(-1, each).mean(1), loss.reshape(-1, each).mean(1))
+
+
+def interval(
+    values: NDArray, rng: Generator, *, n_resamples: int = 2000, statistic: Callable | None = None
+) -> dict[str, float]:
+    """Return ``value``, ``low`` and ``high``: a 95 % bootstrap over parameter sets.
+
+    Parameters
+    ----------
+    values
+        One row a parameter set, shape (n,) or (n, k).
+    rng, n_resamples
+        Source and number of resamples.
+    statistic
+        Of the means over the sets, shape (k,) or (resamples, k); the mean itself by default.
+    """
+    values = np.asarray(values, float).reshape(len(values), -1)
+    taken = statistic or (lambda means: means[..., 0])
+    n = len(values)
+    means = np.concatenate(
+        [
+            rng.multinomial(n, np.full(n, 1 / n), size=min(100, n_resamples - start)) @ values / n
+            for start in range(0, n_resamples, 100)
+        ]
+    )
+    low, high = np.quantile(taken(means), [0.025, 0.975])
+    return {"value": float(taken(values.mean(0))), "low": float(low), "high": float(high)}
+
+
+def compared(
+    told: Mapping[str, Told], baseline: str, ceiling: str, rng: Generator
+) -> dict[str, dict[str, Any]]:
+    """Compare kinds of experiments on the same parameter sets.
+
+    Parameters
+    ----------
+    told
+        By kind of experiment.
+    baseline, ceiling
+        Between which the gap in cross-entropy is to be closed.
+    rng
+        Source of the resampling.
+
+    Returns
+    -------
+    dict
+        By kind: ``top_1``, ``cross_entropy``; ``top_1_gain`` over the baseline,
+        ``cross_entropy_gain`` (positive is better) and ``gap_closed``, the gain as a share of the
+        ceiling's; each with its paired 95 % interval.
+    """
+    base, top = told[baseline], told[ceiling]
+    table = {}
+    for name, own in told.items():
+        gains = np.stack(
+            [base.cross_entropy - own.cross_entropy, base.cross_entropy - top.cross_entropy], 1
+        )
+        table[name] = {
+            "top_1": interval(own.top_1, rng),
+            "cross_entropy": interval(own.cross_entropy, rng),
+            "top_1_gain": interval(own.top_1 - base.top_1, rng),
+            "cross_entropy_gain": interval(gains[:, :1], rng),
+            "gap_closed": interval(gains, rng, statistic=lambda m: m[..., 0] / m[..., 1]),
+        }
+    return table

@@ -1,0 +1,1 @@
+"""Rate constants and mechanisms given runs: prior, likelihood, evidence, posterior, estimate."""

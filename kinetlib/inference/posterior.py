@@ -1,0 +1,193 @@
+"""Rate constants of one mechanism that agree with measured runs, as weighted draws.
+
+They are found as `kinetlib.inference.evidence` finds the evidence: draws from the prior are searched, the best
+descend, and mixtures of t distributions about their ends are drawn from and weighted. Nothing is
+known of the horizon here (`kinetlib.inference.prior.UnanchoredPrior`), as a laboratory's time has any unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from kinetlib.inference.likelihood import Likelihood, Runs
+from kinetlib.inference.mixtures import NEGLIGIBLE, Kernels, Pool, cost, descended, size_of
+from kinetlib.inference.prior import Prior, UnanchoredPrior, draw_prior
+from kinetlib.runs.sample import TRAIN
+
+_SHIFTS = np.exp(np.linspace(-3.0, 3.0, 13))  # lengths of the longest run tried, in horizons
+_WIDENINGS = (1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is computed for each mechanism.
+
+    ``bank``, draws from the prior that are searched; ``starts`` and ``steps`` of descents;
+    ``kernels`` and ``draws`` of each round of importance sampling, until ``enough`` effective draws
+    or ``rounds``; ``kept``, draws that candidates are simulated for, at ``least`` so many effective
+    ones if possible.
+    """
+
+    bank: int = 3000
+    starts: int = 48
+    steps: int = 24
+    kernels: int = 200
+    draws: int = 1500
+    enough: float = 100.0
+    rounds: int = 8
+    kept: int = 150
+    least: float = 20.0
+
+
+@dataclass(frozen=True)
+class Plausible:
+    """What rate constants of one mechanism agree with the runs.
+
+    Attributes
+    ----------
+    x
+        Draws, ln of rate constants times the longest run, then of drawn concentrations, shape
+        (m, D).
+    weights
+        Shape (m,), adding to 1.
+    effective
+        Kish's effective sample size, before the smallest weights were left out.
+    widening
+        How many times as large the noise was taken as it is, see `plausible`.
+    """
+
+    x: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    effective: float
+    widening: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Rate constants that explain runs.
+
+    ``starts`` (n, D), draws from the prior; ``x`` (m, D), where their descents ended, the best
+    first, be it outside of the prior's support.
+    """
+
+    target: Likelihood
+    starts: NDArray[np.float64]
+    x: NDArray[np.float64]
+
+    @property
+    def misfit(self) -> float:
+        """Root mean square of the best fit's residuals, in units of the noise."""
+        least = cost(self.target, self.target.curves(self.x[:1]))[0]
+        return float(np.sqrt(2 * least / self.target.data.size))
+
+
+def fitted(
+    runs: Runs, mechanism: str, noise: float, floor: float, rng: Generator, effort: Effort
+) -> Fitted:
+    """Find rate constants of a mechanism that explain runs.
+
+    Draws from the prior, each with the horizon that suits the runs best, are searched; the best
+    descend.
+
+    Parameters
+    ----------
+    runs
+        The runs, times relative to the longest.
+    mechanism
+        Its id.
+    noise, floor
+        Standard deviation of the noise: relative, and absolute.
+    rng, effort
+        Source of the draws, and how much to compute.
+    """
+    bank = draw_prior(mechanism, effort.bank, TRAIN, rng, threads=1)
+    prior = UnanchoredPrior(bank.mechanism, bank.design, bank.bank, bank.acceptance)
+    target = Likelihood(runs, prior, noise, floor=floor)
+    costs = np.stack([cost(target, target.curves(_moved(bank, shift))) for shift in _SHIFTS])
+    order = np.argsort(costs.min(0), kind="stable")[: effort.starts]
+    starts = bank.bank[order]
+    starts[:, : bank.n_constants] += np.log(_SHIFTS[costs.argmin(0)[order]])[:, None]
+    return Fitted(target, starts, descended(target, starts.copy(), effort.steps))
+
+
+def plausible(
+    found: Fitted, noise: float, floor: float, rng: Generator, effort: Effort
+) -> Plausible:
+    """Draw rate constants that agree with the runs, about where descents ended.
+
+    Many precise points leave a ridge so thin that few draws hit it. Then the noise is taken for
+    twice as much, three times at most, until there are enough draws: rate constants count as known
+    less well than they are.
+
+    Parameters
+    ----------
+    found
+        See `fitted`.
+    noise, floor
+        Standard deviation of the noise, which may be more than the fit was made with.
+    rng, effort
+        Source of the draws, and how much to compute.
+
+    Raises
+    ------
+    ValueError
+        If no rate constants that the mechanism may have give the runs any likelihood.
+    """
+    for widening in _WIDENINGS:
+        drawn = _drawn(found, noise, floor, rng, effort, widening)
+        if drawn.effective >= effort.least:
+            break
+    return drawn
+
+
+def _drawn(
+    found: Fitted, noise: float, floor: float, rng: Generator, effort: Effort, widening: float
+) -> Plausible:
+    """Draw by adaptive importance sampling with the noise so many times as large."""
+    runs, prior = found.target.runs, found.target.prior
+    target = Likelihood(runs, prior, widening * noise, floor=widening * floor)
+    x = np.concatenate([found.x, found.starts])
+    value = target.of_curves(target.curves(x))
+    known = np.isfinite(value) & np.isfinite(prior.log_density(x))
+    if not known.any():
+        raise ValueError(
+            f"{prior.mechanism.id}: no rate constants it may have give these runs any likelihood; "
+            "check columns and units"
+        )
+    best, top = float(value[known].max()), x[known][value[known].argmax()]
+    pool = Pool(target, np.empty((0, x.shape[1])), best, top)
+    centres = x[value > best - NEGLIGIBLE]
+    for _ in range(effort.rounds):
+        pool.draw(Kernels.about(target, centres), effort.draws, rng)
+        if not pool.n_used or size_of(pool.weights()) >= effort.enough:
+            break
+        centres = pool.chosen(effort.kernels, rng)
+    return _kept(pool, top, widening, rng, effort.kept)
+
+
+def _moved(prior: Prior, shift: float) -> NDArray[np.float64]:
+    """Draws of a prior, (m, D), in a unit of time that is so many horizons."""
+    moved = prior.bank.copy()
+    moved[:, : prior.n_constants] += np.log(shift)
+    return moved
+
+
+def _kept(
+    pool: Pool, top: NDArray[np.float64], widening: float, rng: Generator, most: int
+) -> Plausible:
+    """Keep some draws of the last round: weighted alike where there are enough."""
+    log_weights = pool.weights() if pool.n_used else np.empty(0)
+    if len(log_weights) < 2:  # a spike that no draw has hit: the best there is, twice
+        return Plausible(np.stack([top, top]), np.array([0.5, 0.5]), 1.0, widening)
+    size = size_of(log_weights)
+    if size >= most:
+        kept = np.argsort(-(log_weights + rng.gumbel(size=len(log_weights))))[:most]
+        weights = np.ones(len(kept))
+    else:
+        kept = np.argsort(-log_weights)[:most]
+        weights = np.exp(log_weights[kept] - log_weights.max())
+    return Plausible(pool.draws()[kept], weights / weights.sum(), size, widening)

@@ -1,0 +1,241 @@
+"""Many stiff trajectories of one reaction network at once.
+
+The method is Rodas4 of Hairer and Wanner (Solving Ordinary Differential Equations II, 1996,
+section IV.7, table "METH=1" of their code RODAS): a linearly implicit Rosenbrock method of order 4
+with an embedded third-order solution, six stages, stiffly accurate and L-stable, with dense output
+of order 3. The Jacobian is analytic. Linear conservation laws hold to rounding error. A
+concentration may fall below zero by as much as the tolerances allow, and is left there: clipping it
+would break the conservation laws.
+
+A network's own integrator is generated as C++ and built once by the compiler (`native`): straight
+code, as many trajectories in lock step as two vector registers hold. Where there is no compiler,
+one kernel for all networks takes its place, compiled by Numba (`rodas`), some thirty times slower
+and the same to rounding error.
+Either runs without the GIL, and plain threads share the trajectories. A trajectory never sees
+another, so results do not depend on the number of threads or on the batch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kinetlib.kinetics import native
+from kinetlib.kinetics.network import Network
+
+# Trajectories that a thread takes at once: enough to keep all lanes busy, few enough that an
+# interrupt is not kept waiting.
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 64, 16_384
+
+
+class Status(IntEnum):
+    """What became of a trajectory.
+
+    ``STEP_BUDGET``: `max_steps` did not suffice. ``STEP_UNDERFLOW``: no step is short enough, as
+    where a concentration grows without bound. ``NOT_FINITE``: a constant, an initial concentration
+    or an output time is infinite or NaN.
+    """
+
+    SUCCESS = 0
+    STEP_BUDGET = 1
+    STEP_UNDERFLOW = 2
+    NOT_FINITE = 3
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Trajectories at the output times.
+
+    Attributes
+    ----------
+    concentration
+        Shape (n, T, S); NaN from the first output a failed trajectory did not reach.
+    status
+        Shape (n,), a `Status` each.
+    n_steps
+        Shape (n,), accepted and rejected steps.
+    """
+
+    concentration: NDArray[np.float64]
+    status: NDArray[np.int64]
+    n_steps: NDArray[np.int64]
+
+
+def integrate(
+    network: Network,
+    rate_constants: ArrayLike,
+    initial: ArrayLike,
+    times: ArrayLike,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    max_steps: int = 100_000,
+    threads: int | None = None,
+) -> Solution:
+    """Integrate n trajectories of a network from time 0.
+
+    Parameters
+    ----------
+    network
+        R reactions among S species.
+    rate_constants
+        Shape (n, R) or (R,), in the order of ``network.constants``, not negative.
+    initial
+        Concentrations at time 0, shape (n, S), in the order of ``network.species``.
+    times
+        Output times, shape (T,) or (n, T), not negative and not falling.
+    rtol, atol
+        Relative and absolute tolerance of a step's error, root mean square over species.
+    max_steps
+        Steps after which a trajectory is given up.
+    threads
+        Threads to use; by default the processors this process may use.
+
+    Returns
+    -------
+    Solution
+        A failed trajectory is a status and NaNs, never an exception.
+
+    Raises
+    ------
+    ValueError
+        Arrays whose shapes do not fit the network or each other, times that are negative or fall,
+        tolerances that are not positive: a mistake of the caller, not of one trajectory.
+    """
+    constants, initial, times = checked(network, rate_constants, initial, times, rtol, atol)
+    n = len(initial)
+    concentration = np.empty((n, times.shape[1], len(network.species)))
+    status = np.empty(n, dtype=np.int64)
+    n_steps = np.empty(n, dtype=np.int64)
+    integrate_block = native.kernel(network) or _general_kernel(network)
+
+    def solve(block: slice) -> None:
+        integrate_block(
+            constants[block],
+            initial[block],
+            times[block] if len(times) == n else times,
+            float(rtol),
+            float(atol),
+            int(max_steps),
+            concentration[block],
+            status[block],
+            n_steps[block],
+        )
+
+    share_out(solve, n, threads)
+    return Solution(concentration, status, n_steps)
+
+
+def share_out(solve: Callable[[slice], None], n: int, threads: int | None) -> None:
+    """Call `solve` for blocks of n trajectories, in as many threads as asked for or there are."""
+    threads = threads or available_processors()
+    remaining = iter(_blocks(n, threads))  # of a list, so threads may share it
+
+    def solve_remaining() -> None:
+        for block in remaining:
+            solve(block)
+
+    if threads == 1 or n <= _SMALLEST_BLOCK:
+        solve_remaining()
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            for running in [pool.submit(solve_remaining) for _ in range(threads)]:
+                running.result()
+
+
+def _blocks(n: int, threads: int) -> list[slice]:
+    """Share out n trajectories: large blocks first, small ones last, to end all together.
+
+    This is "guided self-scheduling" (Polychronopoulos and Kuck, IEEE Trans. Comput. C-36, 1425,
+    1987). Large blocks also keep threads out of each other's pages of memory.
+    """
+    blocks, start = [], 0
+    while start < n:
+        size = int(np.clip((n - start) // (2 * threads), _SMALLEST_BLOCK, _LARGEST_BLOCK))
+        blocks.append(slice(start, min(start + size, n)))
+        start += size
+    return blocks
+
+
+def _general_kernel(network: Network) -> Callable[..., None]:
+    """Return the kernel for all networks, applied to this one."""
+    from kinetlib.kinetics import rodas  # Numba takes a second to import, and this is the exception
+
+    tables = _tables(network)
+
+    def integrate_block(
+        constants: NDArray, initial: NDArray, times: NDArray, *rest: object
+    ) -> None:
+        times = _own(times, (len(constants), times.shape[1]))
+        rodas.integrate_block(*tables, constants, initial, times, *rest)
+
+    return integrate_block
+
+
+def available_processors() -> int:
+    """Count the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def checked(
+    network: Network,
+    rate_constants: ArrayLike,
+    initial: ArrayLike,
+    times: ArrayLike,
+    rtol: float,
+    atol: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Bring the arrays of n trajectories to their full shapes; the kernel checks no bounds.
+
+    Times that all share stay one row: copies of it would cost as much as some mechanisms do.
+    """
+    if not (0 < rtol < np.inf and 0 < atol < np.inf):
+        raise ValueError(f"rtol and atol must be positive numbers, got {rtol!r} and {atol!r}")
+    initial = np.asarray(initial, dtype=np.float64)
+    n_species, n_reactions = len(network.species), len(network.reactions)
+    if initial.ndim != 2 or initial.shape[1] != n_species:
+        raise ValueError(
+            f"initial: expected shape (n, {n_species}) for {', '.join(network.species)}, "
+            f"got {initial.shape}"
+        )
+    n = len(initial)
+    constants = np.asarray(rate_constants, dtype=np.float64)
+    if constants.shape not in ((n_reactions,), (n, n_reactions)):
+        raise ValueError(
+            f"rate_constants: expected shape ({n}, {n_reactions}) or ({n_reactions},) for "
+            f"{', '.join(network.constants)}, got {constants.shape}"
+        )
+    times = np.asarray(times, dtype=np.float64)
+    if times.ndim not in (1, 2) or times.shape[-1] == 0 or times.shape[:-1] not in ((), (n,)):
+        raise ValueError(f"times: expected shape (T,) or ({n}, T), T > 0, got {times.shape}")
+    if (times < 0).any() or (times[..., 1:] < times[..., :-1]).any():
+        raise ValueError("times: expected values that are not negative and do not fall; sort them")
+    return (
+        _own(constants, (n, n_reactions)),
+        _own(initial, (n, n_species)),
+        np.array(times, order="C", ndmin=2),
+    )
+
+
+def _own(array: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Copy to the contiguous, writable array that either kernel takes."""
+    return np.array(np.broadcast_to(array, shape), order="C")
+
+
+def _tables(network: Network) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Reactant slots (R, largest order), -1 where empty, and net stoichiometry (R, S)."""
+    slots = [
+        [network.index(name) for name, count in reaction.reactants.items() for _ in range(count)]
+        for reaction in network.reactions
+    ]
+    width = max(1, max(len(row) for row in slots))
+    reactants = np.array([row + [-1] * (width - len(row)) for row in slots], dtype=np.int64)
+    return reactants, network.stoichiometry.astype(np.float64)

@@ -1,0 +1,106 @@
+"""Networks for other programs: Antimony text, and SBML through the antimony library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kinetlib.kinetics.network import Network, Reaction
+
+_MARKS = {"*": "_star", "'": "_prime", "-": "_minus"}
+
+
+def identifiers(network: Network) -> dict[str, str]:
+    """Map the network's species and constants to names that SBML allows.
+
+    ``cat*`` becomes ``cat_star``, ``dead'`` ``dead_prime``, ``k-1`` ``k_minus1``.
+
+    Raises
+    ------
+    ValueError
+        If two names of the network become one.
+    """
+    names = {}
+    for name in (*network.species, *network.constants):
+        plain = name
+        for mark, word in _MARKS.items():
+            plain = plain.replace(mark, word)
+        if plain in names.values():
+            raise ValueError(f"{name!r} would be written {plain!r}, which another name already is")
+        names[name] = plain
+    return names
+
+
+def to_antimony(
+    network: Network,
+    rate_constants: Mapping[str, float],
+    initial: Mapping[str, float],
+    name: str = "mechanism",
+) -> str:
+    """Write a network with its numbers as an Antimony model.
+
+    Parameters
+    ----------
+    network
+        The network.
+    rate_constants
+        A value for each of ``network.constants``.
+    initial
+        Initial concentrations by species; 0 for those that are not named.
+    name
+        Name of the model: letters, digits, underscores.
+
+    Returns
+    -------
+    str
+        Species in one compartment of volume 1, rate laws of mass action.
+
+    Raises
+    ------
+    ValueError
+        If a constant has no value, or a name is not the network's.
+    """
+    missing = [constant for constant in network.constants if constant not in rate_constants]
+    if missing:
+        raise ValueError(f"no value for {', '.join(missing)}")
+    for species in initial:
+        network.index(species)
+    ids = identifiers(network)
+    lines = [f"model {name}", "  compartment vessel = 1;"]
+    lines += [f'  species {ids[s]} in vessel; {ids[s]} is "{s}";' for s in network.species]
+    lines += [f"  {ids[s]} = {float(initial.get(s, 0.0))!r};" for s in network.species]
+    lines += [f"  {ids[k]} = {float(rate_constants[k])!r};" for k in network.constants]
+    for number, reaction in enumerate(network.reactions, start=1):
+        lines.append(f"  r{number}: {_equation(reaction, ids)}; vessel * {_rate(reaction, ids)};")
+    return "\n".join([*lines, "end", ""])
+
+
+def to_sbml(
+    network: Network,
+    rate_constants: Mapping[str, float],
+    initial: Mapping[str, float],
+    name: str = "mechanism",
+) -> str:
+    """Write a network with its numbers as SBML, see `to_antimony`; needs the extra ``peers``."""
+    try:
+        import antimony
+    except ImportError:
+        raise ValueError(
+            "SBML is written by the antimony library, which is not installed: "
+            "pip install 'kinetlib[peers]'"
+        ) from None
+    if antimony.loadAntimonyString(to_antimony(network, rate_constants, initial, name)) < 0:
+        raise ValueError(f"antimony did not accept the model: {antimony.getLastError()}")
+    return antimony.getSBMLString(name)
+
+
+def _equation(reaction: Reaction, ids: Mapping[str, str]) -> str:
+    sides = (
+        " + ".join(ids[s] if n == 1 else f"{n} {ids[s]}" for s, n in side.items())
+        for side in (reaction.reactants, reaction.products)
+    )
+    return " -> ".join(sides)
+
+
+def _rate(reaction: Reaction, ids: Mapping[str, str]) -> str:
+    powers = (ids[s] if n == 1 else f"{ids[s]}^{n}" for s, n in reaction.reactants.items())
+    return " * ".join([ids[reaction.constant], *powers])

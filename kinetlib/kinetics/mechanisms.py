@@ -1,0 +1,351 @@
+"""The catalogue of catalytic mechanisms, declared as data, and the rules that accept parameters.
+
+M1 to M20 stand in ``catalogue.toml`` beside this file. A mechanism of your own is written the same
+way in a file of your own; `load` reads it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from kinetlib.kinetics.network import Network, parse
+
+SUBSTRATE, PRODUCT, CATALYST = "S", "P", "cat"
+FAMILIES = ("core", "bicatalytic", "activation", "deactivation")
+
+
+def _rising(pair: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= pair[0] <= pair[1] <= 1:
+        raise ValueError(f"expected a pair that rises within [0, 1], got {list(pair)}")
+    return pair
+
+
+_RisingShares = Annotated[tuple[float, float], AfterValidator(_rising)]
+
+
+class Fingerprint(BaseModel):
+    """A bound on the share of some species among all catalyst atoms, at or over a conversion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: tuple[str, ...] = Field(min_length=1)
+    conversion: Annotated[float, Field(gt=0, le=1)] | _RisingShares
+    range: _RisingShares
+    where: Literal["somewhere", "throughout"] = "throughout"
+
+    def in_words(self) -> str:
+        """Put the rule in words."""
+        low, high = (f"{100 * bound:.0f} %" for bound in self.range)
+        bound = f"over {low}" if self.range[1] >= 1 else f"{low} to {high}"
+        species = " + ".join(self.share)
+        if isinstance(self.conversion, float):
+            return f"{species}: {bound} of the catalyst at {100 * self.conversion:.0f} % conversion"
+        start, stop = (f"{100 * level:.0f}" for level in self.conversion)
+        return (
+            f"{species}: {bound} of the catalyst {self.where} from {start} to {stop} % conversion"
+        )
+
+
+class Necessary(BaseModel):
+    """A ratio of two rate constants without which no reference run shows the fingerprint.
+
+    It saves the runs of parameter sets that would be refused anyway, and changes nothing else.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    faster: str
+    slower: str
+    by: float = Field(gt=0)
+
+
+class _Entry(BaseModel):
+    """One table of a catalogue file."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    name: str
+    family: str
+    reactions: list[str] = Field(min_length=1)
+    others: dict[str, float | tuple[float, float]] = {}
+    fingerprint: tuple[Fingerprint, ...] = ()
+    necessary: tuple[Necessary, ...] = ()
+
+    @field_validator("others")
+    @classmethod
+    def _start_concentrations(cls, others: dict) -> dict:
+        for species, value in others.items():
+            if species in (SUBSTRATE, PRODUCT, CATALYST):
+                raise ValueError(f"{species}: expected a species other than S, P and cat")
+            low, high = value if isinstance(value, tuple) else (value, value)
+            if not 0 <= low <= high:
+                raise ValueError(
+                    f"{species}: expected a concentration or a rising pair of them, got {value}"
+                )
+        return others
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """A catalytic mechanism that turns S into P.
+
+    Attributes
+    ----------
+    id, name, family
+        ``"M9"``, a few words, and one of core, bicatalytic, activation, deactivation (or your own).
+    network
+        Its elementary steps.
+    others
+        Species beside S, P and the catalyst that are there at the start or are let go by it, with
+        their initial concentration, or the range it is drawn from once a sample.
+    fingerprint
+        What a parameter set must show in the reference run to be accepted.
+    necessary
+        Ratios of constants that the fingerprint is known to need.
+    """
+
+    id: str
+    name: str
+    family: str
+    network: Network
+    others: dict[str, float | tuple[float, float]]
+    fingerprint: tuple[Fingerprint, ...]
+    necessary: tuple[Necessary, ...] = ()
+
+    @cached_property
+    def catalyst_atoms(self) -> NDArray[np.float64]:
+        """Catalyst atoms in each species, shape (S,), from the conservation laws."""
+        free = {SUBSTRATE: 0, PRODUCT: 0, CATALYST: 1} | dict.fromkeys(self.others, 0)
+        return self.network.law_with(free)
+
+    @property
+    def default_initial(self) -> dict[str, float]:
+        """Initial concentrations of the reference run: S = 1, cat = 0.05, the middle of ranges."""
+        initial = {name: float(np.mean(value)) for name, value in self.others.items()}
+        return {SUBSTRATE: 1.0, CATALYST: 0.05} | initial
+
+    def may_accept(self, rate_constants: NDArray) -> NDArray[np.bool_]:
+        """Tell which parameter sets, shape (n, R), are worth a reference run."""
+        worth = np.ones(len(rate_constants), dtype=bool)
+        for ratio in self.necessary:
+            faster, slower = (
+                rate_constants[:, self.network.constants.index(name)]
+                for name in (ratio.faster, ratio.slower)
+            )
+            worth &= faster >= ratio.by * slower
+        return worth
+
+    def accepts(self, concentration: NDArray) -> NDArray[np.bool_]:
+        """Tell which reference runs carry this mechanism's fingerprint.
+
+        Parameters
+        ----------
+        concentration
+            Shape (n, T, S), from the start of the reaction to its end; NaN where a run failed.
+
+        Returns
+        -------
+        NDArray
+            Shape (n,). A failed run is never accepted.
+        """
+        network = self.network
+        substrate = concentration[..., network.index(SUBSTRATE)]
+        conversion = 1.0 - substrate / substrate[:, :1]
+        final = conversion[:, -1]
+        # Nothing can pass full conversion, but for the integrator's tolerance.
+        accepted = np.flatnonzero((final >= 0.5) & np.isfinite(concentration[:, -1]).all(-1))
+        progress = conversion[accepted] / final[accepted, None]
+        for rule in self.fingerprint:
+            atoms = np.zeros(len(network.species))
+            at = [network.index(name) for name in rule.share]
+            atoms[at] = self.catalyst_atoms[at]
+            holds = self._holds(rule, progress, concentration[accepted], atoms)
+            accepted, progress = accepted[holds], progress[holds]
+        found = np.zeros(len(concentration), dtype=bool)
+        found[accepted] = True
+        return found
+
+    def _holds(
+        self, rule: Fingerprint, progress: NDArray, concentration: NDArray, atoms: NDArray
+    ) -> NDArray[np.bool_]:
+        # Catalyst atoms are conserved, so their total at the start is that at any time.
+        total = concentration[:, 0] @ self.catalyst_atoms
+        low, high = rule.range
+        if isinstance(rule.conversion, float):
+            value = at_conversion(progress, concentration, rule.conversion) @ atoms / total
+            return (value >= low) & (value <= high)
+        share = concentration @ atoms / total[:, None]
+        return _holds_over(rule, progress, share)
+
+
+def _holds_over(rule: Fingerprint, progress: NDArray, share: NDArray) -> NDArray[np.bool_]:
+    low, high = rule.range
+    start, stop = rule.conversion
+    inside = (progress >= start) & (progress <= stop)
+    fits = (share >= low) & (share <= high)
+    if rule.where == "somewhere":
+        return (inside & fits).any(1)
+    return (fits | ~inside).all(1)
+
+
+def at_conversion(progress: NDArray, value: NDArray, level: float | NDArray) -> NDArray:
+    """Interpolate a quantity at the moment when the conversion first passes a level.
+
+    Parameters
+    ----------
+    progress
+        Conversion relative to the final one, shape (n, T).
+    value
+        Shape (T,), (n, T) or (n, T, ...).
+    level
+        A level in (0, 1), or one a run, shape (n,).
+
+    Returns
+    -------
+    NDArray
+        Shape (n,) or (n, ...).
+    """
+    level = np.broadcast_to(level, len(progress))
+    after = np.maximum((progress >= level[:, None]).argmax(1), 1)
+    rows = np.arange(len(progress))
+    if value.ndim == 1:
+        value = np.broadcast_to(value, progress.shape)
+    left, right = progress[rows, after - 1], progress[rows, after]
+    weight = ((level - left) / (right - left)).reshape(-1, *[1] * (value.ndim - 2))
+    return (1 - weight) * value[rows, after - 1] + weight * value[rows, after]
+
+
+@cache
+def catalogue() -> dict[str, Mechanism]:
+    """M1 to M20, in their order."""
+    return load(resources.files("kinetlib.kinetics") / "catalogue.toml")
+
+
+def constants_of(chosen: Iterable[Mechanism]) -> list[str]:
+    """List the names of all rate constants, by step, forward before backward."""
+    names = {name for mechanism in chosen for name in mechanism.network.constants}
+    return sorted(names, key=lambda name: (name.lstrip("k-"), "-" in name))
+
+
+def get(mechanism: str | Mechanism) -> Mechanism:
+    """Look a mechanism of the catalogue up by its id; a Mechanism is passed through.
+
+    Raises
+    ------
+    ValueError
+        An id that the catalogue does not hold.
+    """
+    if isinstance(mechanism, Mechanism):
+        return mechanism
+    if not isinstance(mechanism, str) or mechanism not in catalogue():
+        near = difflib.get_close_matches(str(mechanism).upper(), catalogue(), n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(
+            f"unknown mechanism {mechanism!r}{hint}: the catalogue holds {', '.join(catalogue())}; "
+            "kinetlib.kinetics.mechanisms.load(FILE) reads your own"
+        )
+    return catalogue()[mechanism]
+
+
+def load(path: str | Path | Traversable) -> dict[str, Mechanism]:
+    """Read mechanisms from a file laid out like the catalogue.
+
+    Parameters
+    ----------
+    path
+        A TOML file, one table a mechanism with ``name``, ``family``, ``reactions`` and, where
+        needed, ``others``, ``fingerprint`` and ``necessary``.
+
+    Returns
+    -------
+    dict
+        Mechanisms by id.
+
+    Raises
+    ------
+    ValueError
+        What is wrong with which mechanism, and what was expected.
+    OSError
+        A file that is not there or cannot be read.
+
+    Examples
+    --------
+    A file ``mine.toml``::
+
+        [M21]
+        name = "Catalyst held by product"
+        family = "core"
+        reactions = [
+            "S + cat <=> catS (k1, k-1)",
+            "catS -> P + cat (k2)",
+            "P + cat <=> catP (k3, k-3)",
+        ]
+
+    gives ``load("mine.toml")["M21"]``, which `kinetlib.simulate` takes.
+    """
+    source = Path(path) if isinstance(path, str) else path
+    try:
+        tables = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{source}: not a TOML file: {error}") from None
+    if not tables:
+        raise ValueError(f"{source}: no mechanism; write a table such as [M21] for each")
+    return {name: _mechanism(name, table, str(source)) for name, table in tables.items()}
+
+
+def _mechanism(name: str, table: object, source: str) -> Mechanism:
+    try:
+        entry = _Entry.model_validate(table)
+        network = parse("\n".join(entry.reactions))
+        for species in (SUBSTRATE, PRODUCT, CATALYST, *entry.others):
+            network.index(species)
+        mechanism = Mechanism(
+            name,
+            entry.name,
+            entry.family,
+            network,
+            entry.others,
+            entry.fingerprint,
+            entry.necessary,
+        )
+        for ratio in entry.necessary:
+            for constant in (ratio.faster, ratio.slower):
+                if constant not in network.constants:
+                    raise ValueError(
+                        f"necessary: unknown rate constant {constant!r}, "
+                        f"expected {', '.join(network.constants)}"
+                    )
+        for rule in entry.fingerprint:
+            for species in rule.share:
+                network.index(species)
+        if entry.fingerprint:
+            _ = mechanism.catalyst_atoms
+    except ValidationError as error:
+        raise ValueError(f"{source}: mechanism {name!r}{_first_problem(error)}") from None
+    except ValueError as error:
+        raise ValueError(f"{source}: mechanism {name!r}: {error}") from None
+    return mechanism
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Say where and what, with the valid names where a name is not one."""
+    first = error.errors()[0]
+    place = "".join(f", {part}" for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        rules = {"fingerprint": Fingerprint, "necessary": Necessary}
+        model = rules.get(str(first["loc"][0]) if len(first["loc"]) > 1 else "", _Entry)
+        message = f"not known; expected {', '.join(model.model_fields)}"
+    return f"{place}: {message}"

@@ -1,0 +1,176 @@
+"""The one public call from names to trajectories."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics.integrate import Solution, Status, integrate
+from kinetlib.kinetics.mechanisms import Mechanism
+
+
+def simulate(
+    mechanism: str | Mechanism,
+    rate_constants: Mapping[str, ArrayLike],
+    initial: Mapping[str, ArrayLike],
+    times: ArrayLike,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+) -> xr.Dataset:
+    """Simulate one trajectory of a mechanism, or many at once.
+
+    Parameters
+    ----------
+    mechanism
+        An id of the catalogue, ``"M1"`` to ``"M20"``, or a `kinetlib.kinetics.mechanisms.Mechanism`.
+    rate_constants
+        Every constant of the mechanism, ``"k1"``, ``"k-1"``, ...: a number, or one a sample (n,).
+        First order 1/time, second order 1/(concentration time).
+    initial
+        Concentrations at time 0 by species: a number, or one a sample (n,). Species that are not
+        named start as in the catalogue: S = 1, cat = 0.05, an impurity at the middle of its range,
+        all else 0.
+    times
+        Output times, shape (t,), or (n, t) with own times a sample; not negative, not falling.
+    rtol, atol
+        Relative and absolute tolerance of the integrator.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``concentration`` (sample, time, species), ``status`` (sample), a
+        `kinetlib.kinetics.integrate.Status`, and ``n_steps`` (sample). Where nothing was an array there is
+        no sample dimension. A failed trajectory has a status that is not 0, and NaN where it could
+        not be computed.
+
+    Raises
+    ------
+    ValueError
+        Unknown or missing names, negative or non-finite values, times that fall, arrays of
+        different length: the message names what is wrong and what is valid.
+
+    Examples
+    --------
+    >>> run = simulate("M1", {"k1": 10, "k-1": 1, "k2": 5, "k-2": 0.1}, {"cat": 0.02}, [0, 5, 20])
+    >>> [round(float(s), 2) for s in run.concentration.sel(species="S")]
+    [1.0, 0.7, 0.15]
+    """
+    chosen = mechanisms.get(mechanism)
+    network = chosen.network
+    _check_names("rate constant", rate_constants, network.constants, chosen.id)
+    _check_names("species", initial, network.species, chosen.id)
+    missing = [name for name in network.constants if name not in rate_constants]
+    if missing:
+        raise ValueError(
+            f"{chosen.id} needs the rate constants {', '.join(network.constants)}; "
+            f"missing: {', '.join(missing)}"
+        )
+    constants = {name: _values(name, rate_constants[name]) for name in network.constants}
+    filled = dict.fromkeys(network.species, 0.0) | chosen.default_initial | dict(initial)
+    state = {name: _values(name, filled[name]) for name in network.species}
+    output = _times(times)
+
+    lengths = {name: len(v) for name, v in (constants | state).items() if v.ndim}
+    if output.ndim == 2:
+        lengths["times"] = len(output)
+    n = _common_length(lengths)
+    size = 1 if n is None else n
+    solution = integrate(
+        network,
+        np.stack([np.broadcast_to(v, size) for v in constants.values()], axis=-1),
+        np.stack([np.broadcast_to(v, size) for v in state.values()], axis=-1),
+        output,
+        rtol=rtol,
+        atol=atol,
+    )
+    attributes = {"mechanism": chosen.id, "rtol": rtol, "atol": atol}
+    result = _dataset(solution, output, network.species, attributes)
+    return result if n is not None else result.isel(sample=0)
+
+
+def _check_names(kind: str, given: Iterable[str], valid: tuple[str, ...], mechanism: str) -> None:
+    for name in given:
+        if name not in valid:
+            near = difflib.get_close_matches(str(name), valid, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ValueError(f"unknown {kind} {name!r}{hint}: {mechanism} has {', '.join(valid)}")
+
+
+def _values(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected a number or an array of numbers, got {value!r}"
+        ) from None
+    if array.ndim > 1:
+        raise ValueError(f"{name}: expected a number or a 1-d array, got shape {array.shape}")
+    bad = ~(np.isfinite(array) & (array >= 0))
+    if bad.any():
+        at = f" at sample {int(np.argmax(bad))}" if array.ndim else ""
+        worst = float(array[bad].flat[0])
+        raise ValueError(f"{name}: expected finite values that are not negative, got {worst}{at}")
+    return array
+
+
+def _times(times: ArrayLike) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(times, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"times: expected numbers, got {times!r}") from None
+    if array.ndim not in (1, 2) or array.shape[-1] == 0:
+        raise ValueError(f"times: expected shape (t,) or (n, t) with t > 0, got {array.shape}")
+    if not np.isfinite(array).all() or (array < 0).any():
+        bad = array[~(np.isfinite(array) & (array >= 0))].flat[0]
+        raise ValueError(f"times: expected finite values that are not negative, got {bad}")
+    falls = np.diff(array, axis=-1) < 0
+    if falls.any():
+        where = tuple(int(i) for i in np.argwhere(falls)[0])
+        later = where[:-1] + (where[-1] + 1,)
+        raise ValueError(
+            f"times fall from {array[where]} to {array[later]} at index {later[-1]}: sort them"
+        )
+    return array
+
+
+def _common_length(lengths: dict[str, int]) -> int | None:
+    """Return the number of samples, None where nothing is an array."""
+    if not lengths:
+        return None
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name}: {n}" for name, n in lengths.items())
+        raise ValueError(f"arrays must have one length, the number of samples; got {listed}")
+    return next(iter(lengths.values()))
+
+
+def _dataset(
+    solution: Solution, times: NDArray, species: tuple[str, ...], attributes: dict
+) -> xr.Dataset:
+    status_flags = {  # as the CF conventions write them
+        "long_name": "status of the integration",
+        "flag_values": np.array(list(Status), dtype=np.int64),
+        "flag_meanings": " ".join(status.name.lower() for status in Status),
+    }
+    time_dims = ("time",) if times.ndim == 1 else ("sample", "time")
+    return xr.Dataset(
+        {
+            "concentration": (
+                ("sample", "time", "species"),
+                solution.concentration,
+                {"long_name": "concentration", "units": "substrate of the standard run"},
+            ),
+            "status": ("sample", solution.status, status_flags),
+            "n_steps": ("sample", solution.n_steps, {"long_name": "integrator steps tried"}),
+        },
+        coords={
+            "time": (time_dims, times, {"long_name": "time", "units": "1"}),
+            "species": list(species),
+        },
+        attrs=attributes,
+    )

@@ -1,0 +1,1 @@
+"""Whole files, provenance, quiet libraries, and what makes a result old: nothing of science."""

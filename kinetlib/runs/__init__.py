@@ -1,0 +1,1 @@
+"""What was or may be measured: runs, designs that draw them, noise, datasets on disk."""

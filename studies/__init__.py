@@ -1,0 +1,1 @@
+"""What makes the records in ``data/studies`` and ``data/benchmarks``; chapters show them."""

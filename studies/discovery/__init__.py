@@ -1,0 +1,1 @@
+"""Chapter 9: reactions discovered in many sets of curves, ours beside others."""

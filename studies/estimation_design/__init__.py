@@ -1,0 +1,1 @@
+"""Chapter 5b: experiments that pin rate constants."""

@@ -1,0 +1,264 @@
+"""How well rate constants are known after planned and unplanned experiments, by two estimators.
+
+An experiment is planned on some draws from the prior. Others, which it has not seen, are then the
+truth: their runs are simulated with noise, and a fit (`kinetlib.inference.estimate`) and a network
+trained for that experiment (`studies.estimation_design.network`) estimate the constants. Errors are in
+ln k, k counted in inverse horizons; that of knowing nothing is the distance from the prior's mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from kinetlib.experiments.bank import Candidates, Experiment
+from kinetlib.experiments.bound import Bound, BranchedBound, bound, branched
+from kinetlib.experiments.d_optimal import d_optimal, unplanned
+from kinetlib.experiments.information import (
+    FLOOR,
+    Information,
+    information,
+    measured,
+    shown,
+    values_of,
+)
+from kinetlib.inference.estimate import estimate
+from kinetlib.inference.prior import Prior, draw_prior, drawn_species
+from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics.mechanisms import Mechanism
+from kinetlib.runs.sample import TRAIN, Design
+from studies.estimation_design.network import train
+
+#: D-efficiency that a planned experiment is to have at least, set beforehand.
+GOAL = 0.9
+#: Starts of the search for an experiment, beside the one from the bound.
+STARTS = 2
+_INTERVAL = (0.025, 0.5, 0.975)
+_INSIDE = 1.959963984540054  # standard deviations to either side of a normal mean hold 95 %
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A planned experiment of one mechanism.
+
+    Attributes
+    ----------
+    prior
+        Of the mechanism, with its bank.
+    told
+        What the candidates tell at the draws that it was planned on.
+    experiment, relaxed
+        The experiment, and the convex bound of all experiments of its size.
+    limit
+        The same bound, lowered by branching where the convex one is too high.
+    """
+
+    prior: Prior
+    told: Information
+    experiment: Experiment
+    relaxed: Bound
+    limit: BranchedBound
+
+    @property
+    def efficiency(self) -> float:
+        """D-efficiency relative to the bound: the true one is no lower."""
+        return self.told.efficiency(self.experiment, self.limit.criterion)
+
+    @property
+    def relaxed_efficiency(self) -> float:
+        """D-efficiency relative to the convex bound, which is no lower than the other."""
+        return self.told.efficiency(self.experiment, self.relaxed.criterion)
+
+    @property
+    def coordinates(self) -> list[str]:
+        """Names of the coordinates: rate constants, then species whose beginning is drawn."""
+        mechanism = self.prior.mechanism
+        return [*mechanism.network.constants, *drawn_species(mechanism)]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors of estimates, by estimator.
+
+    Attributes
+    ----------
+    error
+        By ``"fit"`` and ``"network"``: estimate less truth, shape (n, p), in ln k.
+    inside
+        By the same: share of the true values within their 95 % interval.
+    """
+
+    error: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    inside: dict[str, float] = field(default_factory=dict)
+
+
+def plan(
+    mechanism: str | Mechanism,
+    candidates: Candidates,
+    rng: Generator,
+    *,
+    noise: float,
+    floor: float = FLOOR,
+    n_runs: int = 4,
+    n_times: int = 7,
+    draws: int = 60,
+    bank: int = 3000,
+    design: Design = TRAIN,
+    certified: float = GOAL,
+    parts: int = 1000,
+    threads: int | None = None,
+) -> Plan:
+    """Plan a D-optimal experiment for a mechanism.
+
+    Parameters
+    ----------
+    mechanism
+        An id of the catalogue, or a Mechanism.
+    candidates
+        Runs and times to choose from.
+    rng
+        Source of all draws.
+    noise, floor
+        Standard deviation of the noise relative to the value, and that of a value of zero.
+    n_runs, n_times
+        Runs of the experiment, and times of each after the start.
+    draws
+        Draws from the prior that the criterion is averaged over: the first of the bank.
+    bank
+        Size of the bank.
+    design
+        Ranges of the prior.
+    certified
+        Efficiency that ends the search for a lower bound.
+    parts
+        Most parts of it.
+    threads
+        Threads of the integrator.
+    """
+    prior = draw_prior(mechanisms.get(mechanism), bank, design, rng, threads=threads)
+    told = information(
+        prior, candidates, prior.bank[:draws], noise=noise, floor=floor, threads=threads
+    )
+    relaxed = bound(told, n_runs, n_times)
+    best = d_optimal(told, n_runs, n_times, rng, starts=STARTS, weights=relaxed.weights)
+    limit = branched(told, best, relaxed, efficiency=certified, most=parts)
+    return Plan(prior, told, best, relaxed, limit)
+
+
+def errors(
+    plan: Plan,
+    experiment: Experiment,
+    rng: Generator,
+    *,
+    noise: float,
+    floor: float = FLOOR,
+    samples: int = 100,
+    passes: int = 30,
+    threads: int | None = None,
+) -> Errors:
+    """Estimate the constants of fresh draws from what an experiment shows of them.
+
+    Parameters
+    ----------
+    plan
+        Of the mechanism. The last ``samples`` draws of its bank are the truth, in every call.
+    experiment
+        What is measured.
+    rng
+        Source of the noise and of the network's training.
+    noise, floor
+        As for `plan`.
+    samples
+        Draws to estimate.
+    passes
+        Passes of the network over the other draws of the bank.
+    threads
+        Threads of the integrator.
+    """
+    prior, candidates = plan.prior, plan.told.candidates
+    seen = _Seen(prior, candidates, experiment, threads)
+    truth, known = prior.bank[-samples:], prior.bank[:-samples]
+    data = measured(seen(truth), noise, rng, floor=floor)
+    options = {"noise": noise, "floor": floor}
+    fitted = estimate(
+        Prior(prior.mechanism, prior.design, known, prior.acceptance),
+        candidates,
+        experiment,
+        data,
+        threads=threads,
+        **options,
+    )
+    mean, deviation = train(seen(known), known, rng, passes=passes, **options).estimate(data)
+    found = Errors()
+    for name, x, spread in (("fit", fitted.x, fitted.deviation), ("network", mean, deviation)):
+        found.error[name] = x - truth
+        found.inside[name] = float((np.abs(x - truth) < _INSIDE * spread).mean())
+    return found
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What an experiment shows of coordinates, without noise."""
+
+    prior: Prior
+    candidates: Candidates
+    experiment: Experiment
+    threads: int | None
+
+    def __call__(self, x: NDArray) -> NDArray[np.float64]:
+        runs = self.candidates.only(self.experiment.runs)
+        here = Experiment(tuple(range(len(runs))), self.experiment.times)
+        return shown(values_of(self.prior.mechanism, runs, x, threads=self.threads), here)
+
+
+def unplanned_experiments(
+    candidates: Candidates, n_times: int, n: int, rng: Generator
+) -> list[Experiment]:
+    """Draw n unplanned experiments; see `kinetlib.experiments.d_optimal.unplanned`."""
+    return [unplanned(candidates, n_times, rng) for _ in range(n)]
+
+
+def median_error(
+    error: NDArray[np.float64], rng: Generator, *, n_bootstrap: int = 1000
+) -> NDArray[np.float64]:
+    """Median of the absolute error, over samples and what comes after, with a 95 % interval.
+
+    Parameters
+    ----------
+    error
+        Shape (n, ...), one row a sample; samples are drawn anew, rows stay together.
+    rng
+        Draws the samples.
+    n_bootstrap
+        How often.
+
+    Returns
+    -------
+    NDArray
+        Lower end, median, upper end.
+    """
+    size = np.abs(error).reshape(len(error), -1)
+    again = rng.integers(len(size), size=(n_bootstrap, len(size)))
+    low, _, high = np.quantile([np.median(size[rows]) for rows in again], _INTERVAL)
+    return np.array([low, np.median(size), high])
+
+
+def ratio_of_errors(
+    one: NDArray[np.float64],
+    other: NDArray[np.float64],
+    rng: Generator,
+    *,
+    n_bootstrap: int = 1000,
+) -> NDArray[np.float64]:
+    """Ratio of two median absolute errors of the same samples, with a paired 95 % interval.
+
+    ``one`` and ``other`` are (n, ...), the same samples in the same rows.
+    """
+    sizes = [np.abs(error).reshape(len(error), -1) for error in (one, other)]
+    again = rng.integers(len(one), size=(n_bootstrap, len(one)))
+    ratios = [np.median(sizes[0][rows]) / np.median(sizes[1][rows]) for rows in again]
+    low, _, high = np.quantile(ratios, _INTERVAL)
+    return np.array([low, np.median(sizes[0]) / np.median(sizes[1]), high])

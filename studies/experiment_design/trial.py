@@ -1,0 +1,130 @@
+"""Does advice help? A reaction with known mechanism: two runs, the advised third, and a random one.
+
+The reaction's rate constants are accepted ones; what is known after each number of runs is said by
+a classifier that has no part in the advice but for where it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from kinetlib.experiments.next_run import Advice, Wanted, advise
+from kinetlib.inference.posterior import Effort
+from kinetlib.kinetics.integrate import integrate
+from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism
+from kinetlib.runs import dataset
+from kinetlib.runs.sample import TRAIN, accepted_sets, initial_concentrations
+
+FIRST = (0.02, 0.05)  # loadings of the runs that were done
+POINTS = 8  # samples of each after the start
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One reaction, and what was known of it when.
+
+    Attributes
+    ----------
+    truth
+        Its mechanism.
+    advice, wanted
+        What was advised after two runs, and among which runs.
+    now, advised, random
+        Probabilities of all mechanisms (mechanism) after the two runs, and with a third: the
+        advised, and one drawn at random from the candidates, evenly sampled.
+    """
+
+    truth: str
+    advice: Advice
+    wanted: Wanted
+    now: xr.DataArray
+    advised: xr.DataArray
+    random: xr.DataArray
+
+    def measures(self) -> dict[str, float]:
+        """Return entropies, nats, and probabilities of the truth, by what was known."""
+        found = {}
+        for name in ("now", "advised", "random"):
+            p = getattr(self, name)
+            found[f"entropy, {name}"] = float(-(p * np.log(np.maximum(p, 1e-30))).sum())
+            found[f"truth, {name}"] = float(p.sel(mechanism=self.truth))
+        return found | {"entropy, expected": self.advice.expected_entropy}
+
+
+def trial(
+    mechanism: Mechanism,
+    ask: Callable[[xr.Dataset], xr.DataArray],
+    rng: Generator,
+    *,
+    noise: float,
+    effort: Effort | None = None,
+) -> Trial:
+    """Try the advice on one reaction.
+
+    Parameters
+    ----------
+    mechanism
+        The truth.
+    ask
+        The classifier: one sample of the runs schema in, probabilities (sample, mechanism) out.
+    rng
+        Source of the rate constants, the noise, the random run and the advice.
+    noise
+        Relative noise.
+    effort
+        Of the advice.
+    """
+    sets = accepted_sets(mechanism, 1, TRAIN, rng, threads=1)
+    horizon = sets.horizon(np.array([0]), rng.uniform(*TRAIN.horizon, 1))[0]
+    loading = np.array([FIRST])
+    nothing = np.zeros_like(loading)
+    initial = initial_concentrations(mechanism, loading, nothing + 1, nothing, rng)[0]
+    reaction = _Reaction(mechanism, sets.rate_constants[0], initial[0], noise)
+    times = horizon * np.arange(POINTS + 1) / POINTS
+    done = reaction.measured(FIRST, 1.0, 0.0, times, rng)
+    wanted = Wanted.like(done)
+    candidates, rows = wanted.candidates()
+    now = ask(done).isel(sample=0)
+    found = advise(done, now, wanted, ask, rng, noise=noise, effort=effort)
+    even = candidates.times[list(next(iter(rows.values())))]
+    after = [
+        ask(dataset.joined(done, reaction.of(candidates, run, at, rng))).isel(sample=0)
+        for run, at in ((found.best, found.times), (rng.integers(len(candidates)), even))
+    ]
+    return Trial(mechanism.id, found, wanted, now, *after)
+
+
+@dataclass(frozen=True)
+class _Reaction:
+    """A reaction in the flask: its rate constants, and a run's initial concentrations."""
+
+    mechanism: Mechanism
+    constants: NDArray[np.float64]
+    initial: NDArray[np.float64]
+    noise: float
+
+    def of(self, candidates, run: int, times: NDArray, rng: Generator) -> xr.Dataset:
+        """Do a candidate run, sampled at the start and at some times."""
+        starts = (candidates.substrate_0[run], candidates.product_0[run])
+        times = np.concatenate([[0.0], times])
+        return self.measured([candidates.loading[run]], *starts, times, rng)
+
+    def measured(
+        self, loading, substrate_0: float, product_0: float, times: NDArray, rng: Generator
+    ) -> xr.Dataset:
+        """Do runs of some loadings, with noise on all but the start."""
+        network = self.mechanism.network
+        initial = np.repeat(self.initial[None], len(loading), axis=0)
+        given = {SUBSTRATE: substrate_0, PRODUCT: product_0, CATALYST: loading}
+        for species, value in given.items():
+            initial[:, network.index(species)] = value
+        exact = integrate(network, self.constants, initial, times, threads=1).concentration
+        seen = exact[..., [network.index(SUBSTRATE), network.index(PRODUCT)]]
+        factor = 1 + self.noise * rng.standard_normal(seen.shape) * (times > 0)[:, None]
+        return dataset.of_runs(loading, substrate_0, product_0, times, seen * factor)

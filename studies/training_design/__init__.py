@@ -1,0 +1,1 @@
+"""Chapter 5a: which simulated samples to train on."""
