@@ -45,7 +45,7 @@ soak: $(READY)  ## Integrate a million parameter sets a mechanism; minutes
 	@python tests/soak.py
 
 bench: $(READY)  ## Time the integrator beside its peers, and training; minutes
-	@python benchmarks/integrators.py && python benchmarks/steps.py && python benchmarks/training.py
+	@python -m studies.solvers.integrators && python -m studies.solvers.steps && python -m studies.solvers.training
 
 lint: $(READY)  ## Check style and format
 	@ruff check

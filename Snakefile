@@ -1,7 +1,7 @@
 """The rebuild: which chapter runs when, for `make book`.
 
 A chapter runs again when its notebook, one of its parameters, a module it computes with or a
-chapter before it changed; kinetlib/rebuild.py has the table. Nobody needs to know Snakemake to use
+chapter before it changed; kinetlib/chapters/rebuild.py says which. Nobody needs to know Snakemake to use
 or change this: `kinetlib run` executes a chapter, `kinetlib book` renders the book.
 """
 
@@ -65,7 +65,7 @@ rule book:
         [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()],
         ["_config.yml", "_toc.yml"],
         [str(path) for path in sorted(Path("data/benchmarks").iterdir())],
-        rebuild.files(rebuild.BOOK),
+        rebuild.pages(),
     output:
         f"{RESULTS}/book/index.html",
     shell:

@@ -2,8 +2,9 @@
 
 Runs do not always tell mechanisms apart. Each sample of a test set of its own, of the published
 design, is put to Bayes' rule: the evidence of every mechanism over all rate constants it may have
-(`kinetlib.inference.evidence`), under the prior and the noise that the samples were drawn with. What names the
-most probable mechanism is right as often as anything can be, up to the errors of the evidences.
+(`kinetlib.inference.evidence`), under the prior and the noise that the samples were drawn with.
+What names the most probable mechanism is right as often as anything can be, up to the errors of
+the evidences.
 
 Samples come in rounds, one of each mechanism, so that what is done is balanced at any time. A
 sample that is done is a file, and does not depend on how many others there are: the study goes on
@@ -66,7 +67,8 @@ def samples(rounds: int = ROUNDS, *, exact: bool = False) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Of the schema of `kinetlib.runs.dataset`, with the noise of the study, and ``round`` (sample).
+        Of the schema of `kinetlib.runs.dataset`, with the noise of the study, and ``round``
+        (sample).
     """
     return xr.concat([_round(number, exact) for number in range(rounds)], "sample")
 

@@ -20,14 +20,15 @@ from rich.console import Console
 from kinetlib import evaluate, fusion
 from kinetlib.evaluate import calibration
 from kinetlib.fusion import Recipe
-from kinetlib.fusion import runs as runs_of
+from kinetlib.fusion.features import run_inputs
 from kinetlib.fusion.stream import PUBLISHED, Stream, Supply
 from kinetlib.fusion.trust import Answer, Trust
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import provenance
 from kinetlib.records.files import write_text
+from kinetlib.runs import runs as runs_of
 from kinetlib.runs import sample
-from kinetlib.runs.laboratory import Runs
+from kinetlib.runs.runs import Runs
 
 SEED = 2026
 SUPPLY = Supply(SEED, sets_per_mechanism=500, samples_per_set=(4, 4))
@@ -109,7 +110,7 @@ def trained(folder: Path) -> tuple[keras.Model, list[dict[str, float]]]:
     validation = runs_of.thinned(runs[which], 7, rng, keep_start=True)
     return fusion.train(
         Stream(SUPPLY, RECIPE).epoch,
-        (runs_of.inputs(validation), labels[which]),
+        (run_inputs(validation), labels[which]),
         RECIPE,
         list(mechanisms.catalogue()),
         folder / "checkpoints",

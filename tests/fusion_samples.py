@@ -10,7 +10,7 @@ from keras import layers
 from numpy.random import default_rng
 
 from kinetlib.fusion import Curves, Recipe, features
-from kinetlib.runs.laboratory import Runs
+from kinetlib.runs.runs import Runs
 
 CLASSES = ["slow", "fast"]
 RECIPE = Recipe(fusion="hadamard", seed=3, sample_passes=300_000, batch_size=64, max_points=6)

@@ -14,7 +14,7 @@ from kinetlib.records import provenance, repository
 PARAMETERS = (
     'seed: int = 2\nresults: str = "results/laptop"\nloading: float = 0.05\nn_curves: int = 12'
 )
-USED = "from kinetlib import provenance\nprovenance.used()"
+USED = "from kinetlib.records import provenance\nprovenance.used()"
 
 
 @pytest.fixture

@@ -260,8 +260,8 @@ def test_a_part_of_the_seeds_is_run_where_it_was_asked_for(tmp_path, monkeypatch
 def test_tables_are_the_record_or_made_anew(tmp_path, monkeypatch):
     root = Path(__file__).parents[1]
     monkeypatch.chdir(root)
-    study = json.loads((root / "data/studies/crnn.json").read_text(encoding="utf-8"))
-    assert study.tables(tmp_path, 0) == study["settings"]
+    record = json.loads((root / "data/studies/crnn.json").read_text(encoding="utf-8"))
+    assert study.tables(tmp_path, 0) == record["settings"]
     monkeypatch.setattr(study, "SETTINGS", {"B1": SMALL})
     made = study.tables(tmp_path, 1)["B1"]["methods"]
     assert {name: found["seeds"] for name, found in made.items()} == dict.fromkeys(SMALL.seeds, 1)
@@ -283,7 +283,8 @@ def test_jobs_divide_the_seeds(seeds, size):
 
 def test_pieces_of_other_code_are_elsewhere(tmp_path):
     root = Path(__file__).parents[1]
-    shutil.copytree(root / "kinetlib", tmp_path / "kinetlib")
+    for name in ("kinetlib", "studies"):
+        shutil.copytree(root / name, tmp_path / name)
     before = study.place("results", tmp_path)
     assert before == study.place("results", root)
     with open(tmp_path / "kinetlib/plot/__init__.py", "a") as figure:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib.experiments import bank, discrimination
-from kinetlib.experiments.bank import Candidates, Experiment
+from kinetlib.experiments import discrimination
+from kinetlib.experiments.bank import simulate_bank
 from kinetlib.experiments.discrimination import Bound, NearestRival, Search, Told, information
 from kinetlib.kinetics import mechanisms
+from kinetlib.runs.plans import Candidates, Experiment
 
 FEW = [mechanisms.get(name) for name in ("M1", "M6", "M13")]
 CANDIDATES = Candidates(
@@ -19,7 +20,7 @@ CANDIDATES = Candidates(
 
 @pytest.fixture(scope="module")
 def bank():
-    return bank.simulate(FEW, 10, CANDIDATES, 3, threads=1)[0]
+    return simulate_bank(FEW, 10, CANDIDATES, 3, threads=1)[0]
 
 
 def test_information_is_the_entropy_for_a_classifier_that_knows_and_nothing_for_a_guess():

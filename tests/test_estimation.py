@@ -9,22 +9,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.random import default_rng
 
-from kinetlib.experiments.bank import Candidates, Experiment
 from kinetlib.experiments.bound import bound, branched
 from kinetlib.experiments.d_optimal import d_optimal, unplanned
-from kinetlib.experiments.information import (
-    Information,
-    curves,
-    information,
-    levelled,
-    measured,
-    noise_variance,
-    shown,
-    values_of,
-)
+from kinetlib.experiments.information import Information, information
 from kinetlib.inference.estimate import estimate
+from kinetlib.inference.likelihood import curves, shown, values_of
 from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.kinetics import mechanisms
+from kinetlib.runs.noise import levelled, measured, noise_variance
+from kinetlib.runs.plans import Candidates, Experiment
 from kinetlib.runs.sample import TRAIN
 
 NOISE = 0.02

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib.experiments.bank import Candidates, Experiment
-from studies.estimation_design.errors import errors, median_error, plan, ratio_of_errors
+from kinetlib.experiments.d_optimal import plan
+from kinetlib.runs.plans import Candidates, Experiment
+from studies.estimation_design.errors import errors, median_error, ratio_of_errors
 from studies.estimation_design.network import surprise, train
 
 NOISE = 0.02

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from kinetlib.chapters import profiles
-from kinetlib.experiments import bank
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import repository
+from kinetlib.runs import plans
 from studies.estimation_design import study
 from studies.estimation_design.study import Settings
 
@@ -71,9 +71,9 @@ def test_the_record_is_that_of_the_study_as_it_is(record):
     settings = Settings()
     assert record["settings"] == settings.model_dump(mode="json")
     assert list(record["mechanisms"]) == list(mechanisms.catalogue())
-    candidates = bank.even_grid(settings.candidate_times)
+    candidates = plans.even_grid(settings.candidate_times)
     for name, found in record["mechanisms"].items():
-        planned = bank.read(found, candidates)
+        planned = plans.read(found, candidates)
         assert (len(planned.runs), planned.points) == (settings.n_runs, settings.n_times)
         assert found["relaxed"]["efficiency"] <= found["branched"]["efficiency"] <= 1, name
         assert found["criterion"] <= found["relaxed"]["criterion"]
@@ -85,7 +85,7 @@ def test_a_mechanism_planned_anew_agrees_with_the_record(record):
     found = record["mechanisms"]["M1"]
     again = study.planned("M1", Settings())
     candidates = again.told.candidates
-    recorded = bank.read(found, candidates)
+    recorded = plans.read(found, candidates)
     # Another processor may round an exchange the other way, to an experiment as good.
     assert again.told.criterion(recorded) == pytest.approx(found["criterion"], abs=1e-3)
     assert again.told.criterion(again.experiment) == pytest.approx(found["criterion"], abs=1e-2)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import kinetlib
-from kinetlib.experiments import bank
-from kinetlib.experiments.bank import Candidates, Experiment
-from kinetlib.fusion import runs as runs_of
+from kinetlib.experiments.bank import simulate_bank
+from kinetlib.fusion.features import run_inputs
 from kinetlib.kinetics import mechanisms
+from kinetlib.runs import plans
+from kinetlib.runs.plans import Candidates, Experiment
 
 FEW = [mechanisms.get(name) for name in ("M1", "M6", "M10")]
 
@@ -19,7 +20,7 @@ def candidates():
 
 @pytest.fixture(scope="module")
 def made(candidates):
-    return bank.simulate(FEW, 8, candidates, 5, unplanned=2, threads=1)
+    return simulate_bank(FEW, 8, candidates, 5, unplanned=2, threads=1)
 
 
 def test_a_bank_holds_every_candidate_of_every_parameter_set(made):
@@ -39,7 +40,7 @@ def test_values_are_those_of_a_simulation(candidates):
 
     sets = accepted_sets(FEW[0], 8, TRAIN, rng, threads=1)
     horizon = draw_samples(FEW[0], sets, 2, TRAIN, rng, threads=1).horizon[::2]
-    bank, _ = bank.simulate(FEW, 8, candidates, 5, unplanned=2, threads=1)
+    bank, _ = simulate_bank(FEW, 8, candidates, 5, unplanned=2, threads=1)
     constants = dict(zip(FEW[0].network.constants, sets.rate_constants[3], strict=True))
     run = kinetlib.simulate(
         "M1", constants, {"S": 0.7, "P": 0.3, "cat": 0.05}, horizon[3] * candidates.times
@@ -63,29 +64,29 @@ def test_what_is_measured_is_the_choice_with_relative_noise(made):
 
 
 def test_the_network_reads_what_is_measured(made):
-    read = runs_of.inputs(made[0].measured(Experiment.common((0, 1), (0, 1, 2, 3)), 0.01))
+    read = run_inputs(made[0].measured(Experiment.common((0, 1), (0, 1, 2, 3)), 0.01))
     assert read["points"].shape == (24, 2, 4, 14)
     assert all(np.isfinite(values).all() for values in read.values())
 
 
 def test_threads_and_seeds(candidates, made):
-    again, free = bank.simulate(FEW, 8, candidates, 5, unplanned=2, threads=2)
+    again, free = simulate_bank(FEW, 8, candidates, 5, unplanned=2, threads=2)
     assert (again.substrate == made[0].substrate).all() and (again.noise == made[0].noise).all()
     assert (free.substrate == made[1].substrate).all()
-    other, _ = bank.simulate(FEW, 8, candidates, 6, threads=1)
+    other, _ = simulate_bank(FEW, 8, candidates, 6, threads=1)
     assert (other.substrate != made[0].substrate).any()
 
 
 def test_the_grid_of_the_book():
-    candidates = bank.grid()
-    assert len(candidates) == len(bank.LOADINGS) * len(bank.COMPOSITIONS)
+    candidates = plans.grid()
+    assert len(candidates) == len(plans.LOADINGS) * len(plans.COMPOSITIONS)
     assert candidates.substrate_0 + candidates.product_0 == pytest.approx(np.ones(len(candidates)))
     on_grid = candidates.times * 100
     assert on_grid == pytest.approx(np.round(on_grid), abs=1e-9)
-    for name, times in bank.schemes(6).items():
+    for name, times in plans.schemes(6).items():
         assert len(times) == 6 and (np.diff(times) > 0).all(), name
         assert len(candidates.nearest(times)) == 6
-    assert bank.schemes(20)[bank.EVEN] == pytest.approx(np.arange(1, 21) / 20)
+    assert plans.schemes(20)[plans.EVEN] == pytest.approx(np.arange(1, 21) / 20)
 
 
 @pytest.mark.parametrize(

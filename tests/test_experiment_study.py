@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinetlib.experiments import bank, discrimination
-from kinetlib.experiments.bank import Experiment
+from kinetlib.experiments.bank import simulate_bank
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import repository
+from kinetlib.runs import plans
+from kinetlib.runs.plans import Experiment
 from studies.experiment_design import study
-from studies.experiment_design.study import BASELINE, CEILING, FEWER, PLANNED, RANDOM, T_OPTIMAL
+from studies.experiment_design.kinds import BASELINE, CEILING, FEWER, PLANNED, RANDOM, T_OPTIMAL
 
-CANDIDATES = bank.grid()
+CANDIDATES = plans.grid()
 
 
 def _guess(runs):
@@ -24,26 +25,26 @@ def _guess(runs):
 
 
 def test_what_is_described_is_read_back():
-    rows = discrimination.rows_of(CANDIDATES, bank.schemes(6))
+    rows = plans.rows_of(CANDIDATES, plans.schemes(6))
     one = Experiment(
         (3, 30, 17), (rows["to 1, bend 1"], rows["to 0.4, bend 2"], rows["to 1, bend 3"])
     )
-    record = json.loads(json.dumps(bank.described(one, CANDIDATES)))
-    assert bank.read(record, CANDIDATES) == one
+    record = json.loads(json.dumps(plans.described(one, CANDIDATES)))
+    assert plans.read(record, CANDIDATES) == one
     assert len(record["runs"][0]["times"]) == 7
 
 
 @pytest.mark.parametrize(("key", "value"), [("loading", 0.5), ("times", [0.0, 0.002])])
 def test_a_record_of_other_candidates_is_refused(key, value):
-    rows = discrimination.rows_of(CANDIDATES, bank.schemes(6))
-    record = bank.described(Experiment.common((1,), rows["to 1, bend 1"]), CANDIDATES)
+    rows = plans.rows_of(CANDIDATES, plans.schemes(6))
+    record = plans.described(Experiment.common((1,), rows["to 1, bend 1"]), CANDIDATES)
     record["runs"][0][key] = value
     with pytest.raises(ValueError, match="of other candidates"):
-        bank.read(record, CANDIDATES)
+        plans.read(record, CANDIDATES)
 
 
 def test_every_kind_is_judged_on_the_same_parameter_sets_at_each_level():
-    rows = discrimination.rows_of(CANDIDATES, bank.schemes(6))
+    rows = plans.rows_of(CANDIDATES, plans.schemes(6))
     chosen = {
         PLANNED: Experiment.common((0, 9, 20, 33), rows["to 1, bend 1"]),
         CEILING: Experiment.common(tuple(range(8)), rows["to 1, bend 1"]),
@@ -62,7 +63,7 @@ def test_every_kind_is_judged_on_the_same_parameter_sets_at_each_level():
 
 def test_the_choice_by_distance_beats_what_it_starts_from():
     known = list(mechanisms.catalogue().values())
-    bank, _ = bank.simulate(known, 3, CANDIDATES, 8)
+    bank, _ = simulate_bank(known, 3, CANDIDATES, 8)
     one, more = study.t_optimal(bank, 0.015, 3)
     course = more["criterion"]
     assert course["greedy"] <= course["common times"] <= course["exchange"]
@@ -76,7 +77,7 @@ def test_the_record_of_the_book_is_whole():
     assert study["candidates"] == len(CANDIDATES)
     for record in study["networks"].values():
         for name, points in ((PLANNED, 7), (T_OPTIMAL, 7), (CEILING, 21)):
-            one = bank.read(record["experiments"][name], CANDIDATES)
+            one = plans.read(record["experiments"][name], CANDIDATES)
             assert one.points == points
         for table in record["comparison"].values():
             for measures in table.values():

@@ -52,14 +52,14 @@ def problem(network, n=200, seed=0):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_agrees_with_the_general_kernel_which_pivots(name, monkeypatch):
     network = NETWORKS[name]
-    native = integrate(network, *problem(network))
+    built = integrate(network, *problem(network))
     assert native.kernel(network) is not None
     monkeypatch.setattr(native, "kernel", lambda network: None)
     general = integrate(network, *problem(network))
-    assert np.array_equal(native.status, general.status)
-    assert np.all(native.status == Status.SUCCESS)
+    assert np.array_equal(built.status, general.status)
+    assert np.all(built.status == Status.SUCCESS)
     scale = np.maximum(1.0, np.abs(general.concentration))
-    assert np.max(np.abs(native.concentration - general.concentration) / scale) < 1e-7
+    assert np.max(np.abs(built.concentration - general.concentration) / scale) < 1e-7
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
@@ -133,8 +133,8 @@ def test_a_damaged_file_is_built_again(folder, monkeypatch):
 
 def test_processes_may_build_at_once(tmp_path):
     script = (
-        "from kinetlib.kinetics import mechanisms; from kinetlib.kinetics.integrate import integrate\n"
-        "m = mechanisms.get('M5').network\n"
+        "from kinetlib.kinetics import get, integrate\n"
+        "m = get('M5').network\n"
         "r = integrate(m, [1.0] * 6, [[1, 0.05, 0, 0, 0]], [1.0])\n"
         "print(repr(r.concentration.tolist()))\n"
     )

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib.runs.dataset import noisy
-from kinetlib.runs.noise import NOISE_BINS, estimate_noise
+from kinetlib.runs.noise import NOISE_BINS, estimate_noise, noisy
 from kinetlib.runs.sample import TEST, TRAIN
 from kinetlib.runs.shards import Plan, build
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import default_rng
 
-from kinetlib.fusion import runs
-from kinetlib.fusion.runs import MOST_POINTS, MOST_RUNS
+from kinetlib.fusion.features import run_inputs
+from kinetlib.runs import runs
+from kinetlib.runs.runs import MOST_POINTS, MOST_RUNS
 
 NAMES = ("time", "substrate", "product")
 
@@ -222,7 +223,7 @@ def test_inputs_are_finite_and_zero_where_there_is_nothing():
     full = laboratory(5, 4, 10)
     full.time[0, 2:] = np.nan
     without = runs.unmeasured(full, np.arange(5) == 1, np.arange(5) == 2)
-    made = runs.inputs(without)
+    made = run_inputs(without)
     absent = np.isnan(full.time)
     assert all(a.dtype == np.float32 and np.isfinite(a).all() for a in made.values())
     assert np.all(made["points"][absent] == 0) and np.all(made["pooling"][absent] == 0)

@@ -9,10 +9,10 @@ from fusion_samples import dataset, laboratory
 from numpy.random import default_rng
 
 from kinetlib import fusion
-from kinetlib.fusion import runs
-from kinetlib.fusion.runs import MOST_POINTS, MOST_RUNS, POINT_CHANNELS, RUN_CHANNELS
+from kinetlib.fusion.features import POINT_CHANNELS, RUN_CHANNELS
 from kinetlib.fusion.runset import N_BLOCKS, TOKEN, WIDTH
-from kinetlib.runs.laboratory import Runs
+from kinetlib.runs import runs
+from kinetlib.runs.runs import MOST_POINTS, MOST_RUNS, Runs
 
 N_CLASSES = 20
 

@@ -10,7 +10,7 @@ from fusion_samples import CLASSES, RECIPE, curves, in_place_of_networks, labora
 from kinetlib import fusion
 from kinetlib.fusion import Batches, Recipe, RunBatches, runs, training
 from kinetlib.fusion.training import WARM_UP, SmoothedCrossEntropy
-from kinetlib.runs.laboratory import Runs
+from kinetlib.runs.runs import Runs
 
 # Two steps in each of four epochs.
 SHORT = RECIPE.model_copy(

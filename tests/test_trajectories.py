@@ -54,12 +54,12 @@ def test_points_are_white_and_the_kernel_is_of_their_distances(view, monkeypatch
     monkeypatch.setattr(points, "N_COMPONENTS", 6)
     shown, _ = curves(400, points=21)
     seen = Representation.fit(view, shown, default_rng(1))
-    points = seen(shown)
-    assert points.shape == (400, 6 + 4)
-    assert points.mean(0) == pytest.approx(0, abs=1e-3)
-    assert points.std(0) == pytest.approx(1, abs=0.01)
+    placed = seen(shown)
+    assert placed.shape == (400, 6 + 4)
+    assert placed.mean(0) == pytest.approx(0, abs=1e-3)
+    assert placed.std(0) == pytest.approx(1, abs=0.01)
     kernel = seen.kernel(shown)
-    apart = np.linalg.norm(points[3] - points[5])
+    apart = np.linalg.norm(placed[3] - placed[5])
     assert kernel.column(3)[5] == pytest.approx(np.exp(-0.5 * (apart / seen.width) ** 2))
     # A width learned from the pool: the median pair has the kernel exp(-1/2).
     values = kernel.columns(np.arange(400))[np.triu_indices(400, 1)]

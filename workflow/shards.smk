@@ -32,7 +32,7 @@ rule shards:
 
 rule block:
     input:
-        rebuild.files(rebuild.MODULES["03_dataset_generation"]),
+        rebuild.files("kinetlib.runs.shards"),
         DATASET.catalogue or [],
     output:
         touch(f"{RESULTS}/shards/{{split}}-{{first}}-{{last}}"),

@@ -98,7 +98,8 @@ class Chooser:
             gram = (self._made[at] @ self._through[at].T).T
             gram[np.diag_indices_from(gram)] *= 1 + _RIDGE
             right = right - (cross @ choice.values.ravel()).ravel()
-            solved = np.linalg.solve(gram, cross.reshape(-1, len(at)).T)
+            # A chosen reaction that makes what nobody sees leaves the matrix singular.
+            solved = np.linalg.lstsq(gram, cross.reshape(-1, len(at)).T, rcond=1e-12)[0]
             solved = solved.T.reshape(parts, n, len(at))
             own = own - np.einsum("anm,bnm->nab", cross, solved)
         right = right.reshape(parts, n).T

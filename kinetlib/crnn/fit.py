@@ -2,11 +2,11 @@
 
 Residuals are simulated minus measured, over the noise at the simulated value, which is taken from
 the fit before: weights that follow the noisy data would pull concentrations down. Derivatives are
-those of the integrator (`kinetlib.kinetics.sensitivity`); the search is Levenberg-Marquardt's (SIAM J. Appl.
-Math. 11, 431, 1963) in ln k. Initial concentrations that were measured, with noise, are fitted too:
-those of a run concern that run alone, so they are eliminated run by run, and what remains to be
-solved is as small as without them. Where runs have temperatures each constant has an activation
-energy: ln k = ln k(T0) - E/R (1/T - 1/T0), with T0 in the middle of the runs.
+those of the integrator (`kinetlib.kinetics.sensitivity`); the search is Levenberg-Marquardt's
+(SIAM J. Appl. Math. 11, 431, 1963) in ln k. Initial concentrations that were measured, with noise,
+are fitted too: those of a run concern that run alone, so they are eliminated run by run, and what
+remains to be solved is as small as without them. Where runs have temperatures each constant has an
+activation energy: ln k = ln k(T0) - E/R (1/T - 1/T0), with T0 in the middle of the runs.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Measures of answers, their intervals, calibration and novelty: numbers in, numbers out."""
 
+from kinetlib.evaluate.intervals import Interval, bootstrap, wilson
 from kinetlib.evaluate.measures import (
     SIZES,
-    Interval,
-    bootstrap,
     confusion,
     credible_set_shares,
     credible_set_size,
@@ -13,7 +12,6 @@ from kinetlib.evaluate.measures import (
     reliability,
     summary,
     top_k,
-    wilson,
 )
 
 __all__ = [

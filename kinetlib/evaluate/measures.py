@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import confusion_matrix
 
-SIZES = ("1", "2", "3", "4", "5", ">= 6")
+from kinetlib.evaluate.intervals import bootstrap
 
-Interval = tuple[float, float]
+SIZES = ("1", "2", "3", "4", "5", ">= 6")
 
 
 def top_k(probabilities: NDArray, labels: NDArray, k: int) -> NDArray[np.bool_]:
@@ -102,47 +100,6 @@ def reliability(
 def confusion(probabilities: NDArray, labels: NDArray, n_classes: int) -> NDArray[np.int64]:
     """Count samples by true class (row) and most probable class (column), shape (c, c)."""
     return confusion_matrix(labels, probabilities.argmax(1), labels=np.arange(n_classes))
-
-
-def wilson(hits: NDArray[np.bool_], level: float = 0.95) -> Interval:
-    """Return the Wilson interval of a proportion (Wilson, J. Am. Stat. Assoc. 22, 209, 1927)."""
-    found = stats.binomtest(int(np.sum(hits)), len(hits)).proportion_ci(level, method="wilson")
-    return float(found.low), float(found.high)
-
-
-def bootstrap(
-    values: NDArray,
-    groups: NDArray,
-    rng: Generator,
-    *,
-    n_resamples: int = 1000,
-    level: float = 0.95,
-    statistic: Callable[[NDArray, NDArray], float] = lambda x, w: float(np.average(x, weights=w)),
-) -> Interval:
-    """Return a bootstrap interval that draws whole groups of samples.
-
-    Samples that share a parameter set stand or fall together: drawing them one by one would make
-    the interval too narrow.
-
-    Parameters
-    ----------
-    values
-        One a sample, shape (n,).
-    groups
-        What a sample belongs to, shape (n,).
-    rng
-        Source of the resampling.
-    n_resamples, level
-        Resamples, and the probability the interval is to hold.
-    statistic
-        Of the values and their weights (how often their group was drawn); the mean by default.
-    """
-    _, member = np.unique(groups, axis=0, return_inverse=True)
-    n_groups = member.max() + 1
-    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_resamples)
-    found = [statistic(values, weights[member]) for weights in drawn]
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def summary(

@@ -22,8 +22,8 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.experiments.bank import Experiment
 from kinetlib.experiments.information import Information, log_determinant
+from kinetlib.runs.plans import Experiment
 
 _HALVINGS = 40  # of the interval in which a step's length is sought
 _STEPS = 60  # Frank and Wolfe's, in a part: then it is parted

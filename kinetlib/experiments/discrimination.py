@@ -29,8 +29,10 @@ from numpy.typing import NDArray
 
 from kinetlib import evaluate
 from kinetlib.evaluate import calibration
-from kinetlib.experiments.bank import Bank, Candidates, Experiment
-from kinetlib.runs.laboratory import Runs
+from kinetlib.evaluate.intervals import interval
+from kinetlib.experiments.bank import Bank
+from kinetlib.runs.plans import Experiment
+from kinetlib.runs.runs import Runs
 
 #: No instrument reads a thousandth of the substrate with relative noise: added as squares.
 FLOOR = 1e-3
@@ -226,11 +228,6 @@ class Search:
         return step
 
 
-def rows_of(candidates: Candidates, named: Mapping[str, Sequence[float]]) -> dict[str, tuple]:
-    """Look the times of schemes up among the candidates' times, the start put before them."""
-    return {name: (0, *candidates.nearest(times)) for name, times in named.items()}
-
-
 @dataclass(frozen=True)
 class Told:
     """What a classifier makes of the data of one kind of experiment.
@@ -249,33 +246,6 @@ class Told:
         right = evaluate.top_k(probabilities, repeated, 1).astype(float)
         loss = evaluate.cross_entropy(probabilities, repeated)
         return cls(right.reshape(-1, each).mean(1), loss.reshape(-1, each).mean(1))
-
-
-def interval(
-    values: NDArray, rng: Generator, *, n_resamples: int = 2000, statistic: Callable | None = None
-) -> dict[str, float]:
-    """Return ``value``, ``low`` and ``high``: a 95 % bootstrap over parameter sets.
-
-    Parameters
-    ----------
-    values
-        One row a parameter set, shape (n,) or (n, k).
-    rng, n_resamples
-        Source and number of resamples.
-    statistic
-        Of the means over the sets, shape (k,) or (resamples, k); the mean itself by default.
-    """
-    values = np.asarray(values, float).reshape(len(values), -1)
-    taken = statistic or (lambda means: means[..., 0])
-    n = len(values)
-    means = np.concatenate(
-        [
-            rng.multinomial(n, np.full(n, 1 / n), size=min(100, n_resamples - start)) @ values / n
-            for start in range(0, n_resamples, 100)
-        ]
-    )
-    low, high = np.quantile(taken(means), [0.025, 0.975])
-    return {"value": float(taken(values.mean(0))), "low": float(low), "high": float(high)}
 
 
 def compared(

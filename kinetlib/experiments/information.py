@@ -22,18 +22,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib.experiments.bank import Candidates, Experiment
-from kinetlib.inference.prior import Prior, drawn_species
-from kinetlib.kinetics.integrate import integrate
-from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism
-from kinetlib.kinetics.sensitivity import CONSTANTS, INITIAL, sensitivities
-
-# What an instrument cannot tell from nothing, in units of the standard run's substrate.
-FLOOR = 1e-3
-_RTOL, _ATOL = 1e-6, 1e-9
+from kinetlib.inference.likelihood import curves, moments
+from kinetlib.inference.prior import Prior
+from kinetlib.runs.noise import FLOOR, noise_variance
+from kinetlib.runs.plans import Candidates, Experiment
 
 
 @dataclass(frozen=True)
@@ -108,91 +102,6 @@ def log_determinant(factor: NDArray[np.float64]) -> float:
     return float(2 * np.log(np.abs(np.einsum("dpp->dp", factor))).sum(1).mean())
 
 
-def values_of(
-    mechanism: Mechanism, candidates: Candidates, x: NDArray[np.float64], *, threads: int | None = 1
-) -> NDArray[np.float64]:
-    """Simulate all candidates for some coordinates; see `curves`, of which it gives the values."""
-    network = mechanism.network
-    constants, initial = _conditions(mechanism, candidates, x)
-    found = integrate(
-        network, constants, initial, candidates.times, rtol=_RTOL, atol=_ATOL, threads=threads
-    )
-    seen = [network.index(SUBSTRATE), network.index(PRODUCT)]
-    return found.concentration[:, :, seen].reshape(len(x), len(candidates), -1, 2)
-
-
-def curves(
-    mechanism: Mechanism, candidates: Candidates, x: NDArray[np.float64], *, threads: int | None = 1
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Simulate all candidates for some coordinates, with derivatives.
-
-    Parameters
-    ----------
-    mechanism
-        Whose.
-    candidates
-        Runs and times.
-    x
-        Coordinates, shape (n, p): ln(k h) of the constants, then ln of each concentration that is
-        drawn once a sample.
-    threads
-        Threads of the integrator.
-
-    Returns
-    -------
-    values
-        Substrate and product, shape (n, runs, T, 2); NaN where a run failed.
-    slopes
-        Their derivatives by x, shape (n, runs, T, 2, p).
-    """
-    network, drawn = mechanism.network, drawn_species(mechanism)
-    constants, initial = _conditions(mechanism, candidates, x)
-    found = sensitivities(
-        network,
-        constants,
-        initial,
-        candidates.times,
-        wrt=(CONSTANTS, INITIAL) if drawn else CONSTANTS,
-        rtol=_RTOL,
-        atol=_ATOL,
-        threads=threads,
-    )
-    seen = [network.index(SUBSTRATE), network.index(PRODUCT)]
-    slopes = [found.log_constants[:, :, seen]]
-    for species in drawn:
-        at = network.index(species)
-        slopes.append((found.initial[:, :, seen, at] * initial[:, None, None, at])[..., None])
-    shape = (len(x), len(candidates), len(candidates.times), 2)
-    return (
-        found.concentration[:, :, seen].reshape(shape),
-        np.concatenate(slopes, axis=-1).reshape(*shape, x.shape[1]),
-    )
-
-
-def _conditions(
-    mechanism: Mechanism, candidates: Candidates, x: NDArray
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rate constants and initial concentrations, a row for each draw and, within it, each run."""
-    network, n_constants = mechanism.network, len(mechanism.network.constants)
-    initial = np.zeros((len(x), len(candidates), len(network.species)))
-    for species, value in mechanism.default_initial.items():
-        initial[..., network.index(species)] = value
-    for species, column in zip(drawn_species(mechanism), x[:, n_constants:].T, strict=True):
-        initial[..., network.index(species)] = np.exp(column)[:, None]
-    given = (candidates.substrate_0, candidates.product_0, candidates.loading)
-    for species, value in zip((SUBSTRATE, PRODUCT, CATALYST), given, strict=True):
-        initial[..., network.index(species)] = value
-    constants = np.repeat(np.exp(x[:, :n_constants]), len(candidates), axis=0)
-    return constants, initial.reshape(len(constants), -1)
-
-
-def noise_variance(
-    values: NDArray[np.float64], noise: float, floor: float = FLOOR
-) -> NDArray[np.float64]:
-    """Return the variance of the noise of some values, same shape."""
-    return (noise * values) ** 2 + floor**2
-
-
 def information(
     prior: Prior,
     candidates: Candidates,
@@ -238,29 +147,3 @@ def information(
     weight[:, :, candidates.times == 0] = 0.0  # weighed in, not measured
     rows = slopes * np.sqrt(weight)[..., None]
     return Information(candidates, rows, moments(prior)[1])
-
-
-def moments(prior: Prior) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and inverse covariance of a prior's bank, shapes (p,) and (p, p)."""
-    covariance = np.atleast_2d(np.cov(prior.bank, rowvar=False))
-    return prior.bank.mean(0), np.linalg.inv(covariance)
-
-
-def shown(values: NDArray[np.float64], experiment: Experiment) -> NDArray[np.float64]:
-    """Take what an experiment shows of all candidates, (n, runs, T, ...) to (n, r, m, ...)."""
-    return values[:, np.array(experiment.runs)[:, None], np.array(experiment.times)]
-
-
-def measured(
-    values: NDArray[np.float64], noise: float, rng: Generator, *, floor: float = FLOOR
-) -> NDArray[np.float64]:
-    """Return values with noise, same shape."""
-    deviation = np.sqrt(noise_variance(values, noise, floor))
-    return values + deviation * rng.standard_normal(values.shape)
-
-
-def levelled(
-    values: NDArray[np.float64], noise: float, floor: float = FLOOR
-) -> NDArray[np.float64]:
-    """Stretch values so that the noise is one wherever a value lies: asinh(c y / d) / c."""
-    return np.arcsinh(noise * values / floor) / noise

@@ -2,8 +2,8 @@
 
 Three things are put together: how probable each mechanism is, as a trained network says
 (`kinetlib.fusion.classify`); for those in question the rate constants that agree with the runs
-(`kinetlib.inference.posterior`); and what each candidate run would tell the same network, together with the
-runs so far (`kinetlib.experiments.gain`). A run is worth what its reader can read.
+(`kinetlib.inference.posterior`); and what each candidate run would tell the same network, together
+with the runs so far (`kinetlib.experiments.gain`). A run is worth what its reader can read.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import xarray as xr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib.experiments.bank import Candidates
 from kinetlib.experiments.gain import Gain
 from kinetlib.experiments.reading import Reading, band, simulated
 from kinetlib.inference.likelihood import Likelihood, Runs
 from kinetlib.inference.posterior import Effort, Plausible, fitted, plausible
 from kinetlib.runs.laboratory import Campaign
+from kinetlib.runs.plans import Candidates
 
 FLOOR = 0.002  # noise of small concentrations, of the standard run's substrate
 UNKNOWN_NOISE = 0.02  # where the runs do not tell

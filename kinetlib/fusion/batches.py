@@ -9,11 +9,12 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib.fusion import runs as runs_of
+from kinetlib.fusion.features import run_inputs
 from kinetlib.fusion.four_runs import N_RUNS, Curves, add_noise, thin
 from kinetlib.fusion.networks import inputs_of
 from kinetlib.fusion.recipe import Recipe
-from kinetlib.runs.laboratory import Runs
+from kinetlib.runs import runs as runs_of
+from kinetlib.runs.runs import Runs
 
 
 class Batches(keras.utils.PyDataset):
@@ -96,7 +97,7 @@ class RunBatches(keras.utils.PyDataset):
             lost = rng.random(len(which))
             product, substrate = recipe.unmeasured
             runs = runs_of.unmeasured(runs, lost < product, lost > 1 - substrate)
-        return runs_of.inputs(runs), labels[which]
+        return run_inputs(runs), labels[which]
 
 
 def _differ(kinds: NDArray, campaigns: list[int], lengths: NDArray, known: tuple) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 from kinetlib import fusion
-from kinetlib.fusion import runs as runs_of
 from kinetlib.fusion.trust import Trust
+from kinetlib.runs import runs as runs_of
 
 if TYPE_CHECKING:
     import keras

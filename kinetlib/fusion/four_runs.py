@@ -9,7 +9,8 @@ import xarray as xr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib.runs.dataset import noisy
+from kinetlib.runs.noise import noisy
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import N_RUNS
 
 MEASURED = ("time", "substrate", "product")
@@ -61,7 +62,7 @@ def thin(curves: Curves, n_points: int, rng: Generator) -> Curves:
 
 
 def add_noise(curves: Curves, level: float | NDArray, rng: Generator) -> Curves:
-    """Add relative Gaussian noise, see `kinetlib.runs.dataset.noisy`."""
+    """Add relative Gaussian noise, see `kinetlib.runs.noise.noisy`."""
     measured = (noisy(exact, level, rng) for exact in (curves.substrate, curves.product))
     return Curves(curves.time, *measured, curves.loading, curves.substrate_0, curves.product_0)
 
@@ -150,3 +151,9 @@ def _gather(
             points = points[np.round(np.linspace(0, len(points) - 1, n_points)).astype(int)]
             values[:, row, slot] = measured[:, i, run, points]
     return Curves(*values, *starts)
+
+
+def from_curves(curves: Curves) -> Runs:
+    """Read four-run curves of the published design."""
+    values = (curves.time, curves.substrate, curves.product, np.ones_like(curves.time))
+    return Runs(*values, curves.loading, curves.substrate_0, curves.product_0)

@@ -15,10 +15,10 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from kinetlib.fusion import features, runs
+from kinetlib.fusion import features, four_runs
 from kinetlib.fusion.four_runs import Curves
 from kinetlib.fusion.runset import runset
-from kinetlib.runs.laboratory import Runs
+from kinetlib.runs.runs import Runs
 
 WIDTH = 64
 _BATCH = 1024
@@ -96,7 +96,8 @@ def build(
     -------
     keras.Model
         Four-run networks: inputs ``static`` (n, 4) and ``dynamic`` (n, T, channels). ``runset``:
-        inputs as `kinetlib.fusion.runs.inputs` makes them. Output: probabilities (n, n_classes).
+        inputs as `kinetlib.fusion.features.run_inputs` makes them. Output: probabilities (n,
+        n_classes).
     """
     if fusion not in NETWORKS:
         raise ValueError(f"unknown network {fusion!r}: expected one of {', '.join(NETWORKS)}")
@@ -112,7 +113,7 @@ def build(
 def inputs_of(fusion: str, seen: str) -> Callable[[Curves], dict[str, NDArray[np.float32]]]:
     """Return what makes a network's inputs of four-run curves."""
     if fusion == RUNSET:
-        return lambda curves: runs.inputs(runs.from_curves(curves))
+        return lambda curves: features.run_inputs(four_runs.from_curves(curves))
     return {"scaled": features.inputs, "raw": features.raw}[seen]
 
 
@@ -123,7 +124,7 @@ def predict(
 
     Called directly, the network needs no compiled function for each number of points.
     """
-    made = runs.inputs if isinstance(curves, Runs) else inputs_of(model.name, seen)
+    made = features.run_inputs if isinstance(curves, Runs) else inputs_of(model.name, seen)
     parts = [
         ops.convert_to_numpy(model(made(curves[start : start + _BATCH]), training=False))
         for start in range(0, len(curves), _BATCH)
@@ -135,7 +136,7 @@ def read(model: keras.Model, runs_read: Runs) -> tuple[NDArray[np.float64], NDAr
     """Return what ``runset`` says of runs, (n, classes), and its last hidden layer, (n, d)."""
     whole = keras.Model(model.inputs, [model.output, model.get_layer("hidden").output])
     parts = [
-        [ops.convert_to_numpy(part) for part in whole(runs.inputs(chunk), training=False)]
+        [ops.convert_to_numpy(part) for part in whole(features.run_inputs(chunk), training=False)]
         for chunk in (runs_read[i : i + _BATCH] for i in range(0, len(runs_read), _BATCH))
     ]
     probabilities, hidden = (np.concatenate(p).astype(np.float64) for p in zip(*parts, strict=True))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import keras
 from keras import layers, ops
 
-from kinetlib.fusion.runs import POINT_CHANNELS, RUN_CHANNELS
+from kinetlib.fusion.features import POINT_CHANNELS, RUN_CHANNELS
 
 WIDTH = 64  # of the LSTMs
 TOKEN = 96  # of what is known of a run
@@ -71,7 +71,7 @@ class RunPooling(layers.Layer):
 
 
 def runset(n_classes: int) -> keras.Model:
-    """Build the network; inputs as `kinetlib.fusion.runs.inputs` makes them."""
+    """Build the network; inputs as `kinetlib.fusion.features.run_inputs` makes them."""
     points = keras.Input((None, None, len(POINT_CHANNELS)), name="points")
     pooling = keras.Input((None, None, 2), name="pooling")
     described = keras.Input((None, len(RUN_CHANNELS)), name="runs")

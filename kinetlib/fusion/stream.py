@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from kinetlib.fusion.batches import RunBatches
 from kinetlib.fusion.recipe import Recipe
-from kinetlib.fusion.runs import MOST_POINTS
 from kinetlib.kinetics import mechanisms
-from kinetlib.runs.laboratory import Campaign, Runs, draw_runs
+from kinetlib.runs.laboratory import Campaign, draw_runs
+from kinetlib.runs.runs import MOST_POINTS, Runs
 from kinetlib.runs.sample import TRAIN, Design, ParameterSets, Samples, accepted_sets, draw_samples
 
 #: Share of the campaigns with so many runs.

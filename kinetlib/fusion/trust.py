@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from kinetlib.evaluate.calibration import ConformalSets, at_temperature, fit_temperature
 from kinetlib.evaluate.novelty import ClassDistance
 from kinetlib.records.files import replacing
-from kinetlib.runs.laboratory import Runs
 from kinetlib.runs.noise import NOISE_BINS, estimate_noise
+from kinetlib.runs.runs import Runs
 
 LEVEL = 0.95
 PUBLISHED, LABORATORY = "published design", "laboratory"

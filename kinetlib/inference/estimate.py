@@ -1,9 +1,9 @@
 """Rate constants from what an experiment measured: the most probable ones, and how sure they are.
 
 The posterior's maximum is sought by Levenberg and Marquardt's steps with the analytic sensitivities
-of `kinetlib.kinetics.sensitivity`, from the draws of the prior's bank that fit best; Laplace's approximation
-there gives the covariance. The prior is taken as the normal density with the bank's mean and
-covariance, the noise as one on the scale of `kinetlib.experiments.information.levelled`.
+of `kinetlib.kinetics.sensitivity`, from the draws of the prior's bank that fit best; Laplace's
+approximation there gives the covariance. The prior is taken as the normal density with the bank's
+mean and covariance, the noise as one on the scale of `kinetlib.runs.noise.levelled`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from kinetlib.experiments.bank import Candidates, Experiment
-from kinetlib.experiments.information import (
-    FLOOR,
-    curves,
-    levelled,
-    moments,
-    noise_variance,
-    shown,
-    values_of,
-)
+from kinetlib.inference.likelihood import curves, moments, shown, values_of
 from kinetlib.inference.prior import Prior
+from kinetlib.runs.noise import FLOOR, levelled, noise_variance
+from kinetlib.runs.plans import Candidates, Experiment
 
 _FEWER, _MORE = 0.2, 5.0  # damping after a step that was kept, and after one that was not
 _LONGEST = 3.0  # of a step, in ln k

@@ -4,11 +4,11 @@ The evidence (marginal likelihood) of a mechanism M is the probability density o
 
     Z = p(y | M) = integral of p(y | x, M) p(x | M) dx,
 
-with p(x | M) the dataset's own prior (`kinetlib.inference.prior`) and p(y | x, M) the likelihood of relative
-Gaussian noise (`kinetlib.inference.likelihood`). Where the mechanisms are equally probable beforehand, the
-posterior probability of one is its Z over the sum of all (Kass, Raftery, J. Am. Stat. Assoc. 90,
-773, 1995). Naming the most probable is the Bayes classifier: on data drawn from that prior none is
-right more often.
+with p(x | M) the dataset's own prior (`kinetlib.inference.prior`) and p(y | x, M) the likelihood
+of relative Gaussian noise (`kinetlib.inference.likelihood`). Where the mechanisms are equally
+probable beforehand, the posterior probability of one is its Z over the sum of all (Kass, Raftery,
+J. Am. Stat. Assoc. 90, 773, 1995). Naming the most probable is the Bayes classifier: on data drawn
+from that prior none is right more often.
 
 The integral is found in four steps.
 
@@ -41,16 +41,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from kinetlib.inference.descend import cost, descended
 from kinetlib.inference.likelihood import Likelihood, Runs
-from kinetlib.inference.mixtures import (
-    NEGLIGIBLE,
-    Kernels,
-    Pool,
-    cost,
-    descended,
-    size_of,
-    tempered,
-)
+from kinetlib.inference.mixtures import NEGLIGIBLE, Kernels, Pool, size_of, tempered
 from kinetlib.inference.prior import Prior
 
 __all__ = ["Effort", "Evidence", "Fit", "Runs", "compare", "evidence", "fit", "posterior"]

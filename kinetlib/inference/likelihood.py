@@ -8,9 +8,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from kinetlib.inference.prior import Prior
+from kinetlib.inference.prior import Prior, drawn_species
 from kinetlib.kinetics.integrate import integrate
-from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE
+from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism
+from kinetlib.kinetics.sensitivity import CONSTANTS, INITIAL, sensitivities
+from kinetlib.runs.plans import Candidates, Experiment
 
 # What the integrator leaves undecided, in units of the substrate.
 RESOLUTION = 1e-8
@@ -111,7 +113,7 @@ class Likelihood:
     """Likelihood of rate constants: data, mechanism and noise, in the prior's coordinates.
 
     The noise is Gaussian, relative to the exact value, and independent from value to value, as
-    `kinetlib.runs.dataset.noisy` draws it.
+    `kinetlib.runs.noise.noisy` draws it.
 
     Parameters
     ----------
@@ -211,3 +213,95 @@ class Likelihood:
         integrates to asinh.
         """
         return np.arcsinh(self.noise / self.floor * values) / self.noise
+
+
+_RTOL, _ATOL = 1e-6, 1e-9
+
+
+def values_of(
+    mechanism: Mechanism, candidates: Candidates, x: NDArray[np.float64], *, threads: int | None = 1
+) -> NDArray[np.float64]:
+    """Simulate all candidates for some coordinates; see `curves`, of which it gives the values."""
+    network = mechanism.network
+    constants, initial = _conditions(mechanism, candidates, x)
+    found = integrate(
+        network, constants, initial, candidates.times, rtol=_RTOL, atol=_ATOL, threads=threads
+    )
+    seen = [network.index(SUBSTRATE), network.index(PRODUCT)]
+    return found.concentration[:, :, seen].reshape(len(x), len(candidates), -1, 2)
+
+
+def curves(
+    mechanism: Mechanism, candidates: Candidates, x: NDArray[np.float64], *, threads: int | None = 1
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Simulate all candidates for some coordinates, with derivatives.
+
+    Parameters
+    ----------
+    mechanism
+        Whose.
+    candidates
+        Runs and times.
+    x
+        Coordinates, shape (n, p): ln(k h) of the constants, then ln of each concentration that is
+        drawn once a sample.
+    threads
+        Threads of the integrator.
+
+    Returns
+    -------
+    values
+        Substrate and product, shape (n, runs, T, 2); NaN where a run failed.
+    slopes
+        Their derivatives by x, shape (n, runs, T, 2, p).
+    """
+    network, drawn = mechanism.network, drawn_species(mechanism)
+    constants, initial = _conditions(mechanism, candidates, x)
+    found = sensitivities(
+        network,
+        constants,
+        initial,
+        candidates.times,
+        wrt=(CONSTANTS, INITIAL) if drawn else CONSTANTS,
+        rtol=_RTOL,
+        atol=_ATOL,
+        threads=threads,
+    )
+    seen = [network.index(SUBSTRATE), network.index(PRODUCT)]
+    slopes = [found.log_constants[:, :, seen]]
+    for species in drawn:
+        at = network.index(species)
+        slopes.append((found.initial[:, :, seen, at] * initial[:, None, None, at])[..., None])
+    shape = (len(x), len(candidates), len(candidates.times), 2)
+    return (
+        found.concentration[:, :, seen].reshape(shape),
+        np.concatenate(slopes, axis=-1).reshape(*shape, x.shape[1]),
+    )
+
+
+def _conditions(
+    mechanism: Mechanism, candidates: Candidates, x: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rate constants and initial concentrations, a row for each draw and, within it, each run."""
+    network, n_constants = mechanism.network, len(mechanism.network.constants)
+    initial = np.zeros((len(x), len(candidates), len(network.species)))
+    for species, value in mechanism.default_initial.items():
+        initial[..., network.index(species)] = value
+    for species, column in zip(drawn_species(mechanism), x[:, n_constants:].T, strict=True):
+        initial[..., network.index(species)] = np.exp(column)[:, None]
+    given = (candidates.substrate_0, candidates.product_0, candidates.loading)
+    for species, value in zip((SUBSTRATE, PRODUCT, CATALYST), given, strict=True):
+        initial[..., network.index(species)] = value
+    constants = np.repeat(np.exp(x[:, :n_constants]), len(candidates), axis=0)
+    return constants, initial.reshape(len(constants), -1)
+
+
+def moments(prior: Prior) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and inverse covariance of a prior's bank, shapes (p,) and (p, p)."""
+    covariance = np.atleast_2d(np.cov(prior.bank, rowvar=False))
+    return prior.bank.mean(0), np.linalg.inv(covariance)
+
+
+def shown(values: NDArray[np.float64], experiment: Experiment) -> NDArray[np.float64]:
+    """Take what an experiment shows of all candidates, (n, runs, T, ...) to (n, r, m, ...)."""
+    return values[:, np.array(experiment.runs)[:, None], np.array(experiment.times)]

@@ -1,8 +1,9 @@
 """Rate constants of one mechanism that agree with measured runs, as weighted draws.
 
-They are found as `kinetlib.inference.evidence` finds the evidence: draws from the prior are searched, the best
-descend, and mixtures of t distributions about their ends are drawn from and weighted. Nothing is
-known of the horizon here (`kinetlib.inference.prior.UnanchoredPrior`), as a laboratory's time has any unit.
+They are found as `kinetlib.inference.evidence` finds the evidence: draws from the prior are
+searched, the best descend, and mixtures of t distributions about their ends are drawn from and
+weighted. Nothing is known of the horizon here (`kinetlib.inference.prior.UnanchoredPrior`), as a
+laboratory's time has any unit.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from kinetlib.inference.descend import cost, descended
 from kinetlib.inference.likelihood import Likelihood, Runs
-from kinetlib.inference.mixtures import NEGLIGIBLE, Kernels, Pool, cost, descended, size_of
+from kinetlib.inference.mixtures import NEGLIGIBLE, Kernels, Pool, size_of
 from kinetlib.inference.prior import Prior, UnanchoredPrior, draw_prior
 from kinetlib.runs.sample import TRAIN
 

@@ -27,9 +27,9 @@ it is the length of those s for which all x_i - s lie in the box:
     p(x) = A(x) [f1 <= F(1; q) <= f2] / (f2 - f1)  .  dF/d ln t at (1; q)  .  W(x) / (L^R Z),
     W(x) = max(0, L - (max x_i - min x_i)).
 
-`kinetlib.runs.sample` interpolates the progress linearly between output times some 15 % apart, so that
-where a reaction ends in an avalanche (M5) its horizons are not those of the exact curve. Here F is
-that interpolated progress, averaged over where the horizon may lie between two output times.
+`kinetlib.runs.sample` interpolates the progress linearly between output times some 15 % apart, so
+that where a reaction ends in an avalanche (M5) its horizons are not those of the exact curve. Here
+F is that interpolated progress, averaged over where the horizon may lie between two output times.
 
 An impurity I ~ U(c1, c2) is one more coordinate, ln I, with the density I / (c2 - c1).
 """

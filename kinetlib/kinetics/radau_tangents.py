@@ -32,7 +32,7 @@ def solve_block(
     tested: bool,
     tangents: NDArray,
 ) -> None:
-    """Fill the arrays of a block as `kinetlib.kinetics.native.tangent_kernel`; all errors are tested."""
+    """Fill the arrays of a block as `native.tangent_kernel` does; all errors are tested."""
     options = {"rtol": max(rtol, _SMALLEST_RTOL), "atol": atol, "max_steps": max_steps}
     times = np.broadcast_to(times, (len(constants), times.shape[1]))
     for i, (k, y, at) in enumerate(zip(constants, initial, times, strict=True)):

@@ -1,4 +1,4 @@
-"""The general kernel of `kinetlib.kinetics.integrate`: Rodas4 for mass-action networks given as tables.
+"""The general kernel of `integrate`: Rodas4 for mass-action networks given as tables.
 
 It serves where no C++ compiler is at hand, and as the check of the integrators that one builds: the
 method is the same, the LU factorisation pivots.
@@ -260,7 +260,7 @@ def _trajectory(reactants, stoichiometry, k, y0, times, rtol, atol, max_steps, o
 def integrate_block(
     reactants, stoichiometry, constants, initial, times, rtol, atol, max_steps, out, status, n_steps
 ):
-    """Integrate a block of trajectories one after the other; see `kinetlib.kinetics.integrate.integrate`."""
+    """Integrate a block of trajectories one after the other; see `integrate`."""
     for i in range(initial.shape[0]):
         status[i], n_steps[i] = _trajectory(
             reactants,

@@ -5,10 +5,10 @@ derivative, with the length of the step held, is one more solve with the same LU
 internal numerical differentiation (in Modelling of Chemical Reaction Systems, Springer, 1981, 102).
 A step is accepted where the errors of the values and of each tangent are within the tolerance. With
 ``tested=False`` only the values are asked, as by default in CVODES (Serban, Hindmarsh, ASME IDETC,
-2005): the steps, and the concentrations to the bit, are those of `kinetlib.kinetics.integrate.integrate`, a
-third fewer, and tangents by the constants err some tenfold more. Not so where the values stand
-still and the tangents do not, as at an equilibrium or for a species that is not there: such steps
-are far too long for them.
+2005): the steps, and the concentrations to the bit, are those of
+`kinetlib.kinetics.integrate.integrate`, a third fewer, and tangents by the constants err some
+tenfold more. Not so where the values stand still and the tangents do not, as at an equilibrium or
+for a species that is not there: such steps are far too long for them.
 
 Derivatives are by ln k. They stay of the size of the concentrations where constants span decades,
 and for a constant of 0 they are 0.
@@ -44,8 +44,8 @@ class Sensitivities:
         Derivatives by each initial concentration, shape (n, T, S, S), the last axis that of the
         initial one; None where not asked for.
     status, n_steps
-        Shape (n,), as for `kinetlib.kinetics.integrate.integrate`; a tangent may grow without bound where
-        its trajectory does not. Where a trajectory failed its derivatives are NaN, too.
+        Shape (n,), as for `kinetlib.kinetics.integrate.integrate`; a tangent may grow without
+        bound where its trajectory does not. Where a trajectory failed its derivatives are NaN, too.
     """
 
     concentration: NDArray[np.float64]
@@ -73,8 +73,8 @@ def sensitivities(
     Parameters
     ----------
     network, rate_constants, initial, times, rtol, atol, max_steps, threads
-        As for `kinetlib.kinetics.integrate.integrate`. Tangents are held to the same tolerances, as if they
-        were concentrations. Below a relative one of 1e-9 their rounding gets in the way.
+        As for `kinetlib.kinetics.integrate.integrate`. Tangents are held to the same tolerances,
+        as if they were concentrations. Below a relative one of 1e-9 their rounding gets in the way.
     wrt
         What to differentiate by: ``"constants"`` for the logarithms of the rate constants,
         ``"initial"`` for the initial concentrations, or both.

@@ -28,7 +28,8 @@ def simulate(
     Parameters
     ----------
     mechanism
-        An id of the catalogue, ``"M1"`` to ``"M20"``, or a `kinetlib.kinetics.mechanisms.Mechanism`.
+        An id of the catalogue, ``"M1"`` to ``"M20"``, or a
+        `kinetlib.kinetics.mechanisms.Mechanism`.
     rate_constants
         Every constant of the mechanism, ``"k1"``, ``"k-1"``, ...: a number, or one a sample (n,).
         First order 1/time, second order 1/(concentration time).
@@ -45,9 +46,9 @@ def simulate(
     -------
     xarray.Dataset
         ``concentration`` (sample, time, species), ``status`` (sample), a
-        `kinetlib.kinetics.integrate.Status`, and ``n_steps`` (sample). Where nothing was an array there is
-        no sample dimension. A failed trajectory has a status that is not 0, and NaN where it could
-        not be computed.
+        `kinetlib.kinetics.integrate.Status`, and ``n_steps`` (sample). Where nothing was an array
+        there is no sample dimension. A failed trajectory has a status that is not 0, and NaN where
+        it could not be computed.
 
     Raises
     ------

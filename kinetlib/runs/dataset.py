@@ -12,6 +12,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from kinetlib.records.files import replacing
+from kinetlib.runs.noise import noisy
 
 _RELATIVE = "substrate of the standard run"
 #: The variables of a dataset, what they mean and their units.
@@ -109,25 +110,6 @@ def with_noise(runs: xr.Dataset, level: float, rng: Generator) -> xr.Dataset:
         for name in ("substrate", "product")
     }
     return runs.assign(measured)
-
-
-def noisy(exact: NDArray, level: float | NDArray, rng: Generator) -> NDArray:
-    """Add relative Gaussian noise to concentrations.
-
-    Parameters
-    ----------
-    exact
-        Shape (n, run, time), single or double precision.
-    level
-        Standard deviation relative to the value, a number or one a sample (n,). The first point of
-        a run was weighed in and stays exact.
-    rng
-        Source of the noise.
-    """
-    level = np.broadcast_to(np.asarray(level, dtype=exact.dtype), len(exact))[:, None, None]
-    factor = 1.0 + level * rng.standard_normal(exact.shape, dtype=exact.dtype)
-    factor[..., 0] = 1.0
-    return exact * factor
 
 
 def of_runs(

@@ -1,13 +1,11 @@
 """What laboratories do: one to eight runs a reaction, each with its own start, points and end.
 
-The published design (`kinetlib.runs.sample`) is one kind of campaign: four runs, one substrate but for
-the last, one horizon. A laboratory varies all of it, and a network that is to read what
+The published design (`kinetlib.runs.sample`) is one kind of campaign: four runs, one substrate but
+for the last, one horizon. A laboratory varies all of it, and a network that is to read what
 laboratories have must have seen the like.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.random import Generator
@@ -16,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kinetlib.kinetics.integrate import integrate
 from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism, at_conversion
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import ParameterSets, Range, initial_concentrations
 
 _UNCHANGED = 0.01  # a run that turns over less than this part of its material has no end of its own
@@ -37,31 +36,6 @@ class Campaign(BaseModel):
     standard: float = Field(0.6, ge=0, le=1, description="share of runs with substrate 1")
     with_product: float = Field(0.2, ge=0, le=1, description="share of runs with added product")
     without_start: float = Field(0.3, ge=0, le=1, description="share of samples without t = 0")
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Measured runs: n samples, R runs, T points, NaN where there is none.
-
-    ``time``, ``substrate``, ``product`` and ``averaged``, the number of readings behind a point
-    (n, R, T); ``loading``, ``substrate_0``, ``product_0`` (n, R).
-    """
-
-    time: NDArray[np.float32]
-    substrate: NDArray[np.float32]
-    product: NDArray[np.float32]
-    averaged: NDArray[np.float32]
-    loading: NDArray[np.float32]
-    substrate_0: NDArray[np.float32]
-    product_0: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.time)
-
-    def __getitem__(self, which: slice | NDArray) -> Runs:
-        """Select samples."""
-        return Runs(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
 def draw_runs(

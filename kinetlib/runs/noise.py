@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 #: Bounds between bins of estimated relative noise. The lowest is above what most exact curves show
@@ -67,3 +68,48 @@ def _scale(residuals: NDArray) -> float:
         return math.nan
     rough = float(np.median(residuals)) / _MEDIAN
     return float(np.sqrt(np.mean(np.minimum(residuals, _CLIP * rough) ** 2)))
+
+
+def noisy(exact: NDArray, level: float | NDArray, rng: Generator) -> NDArray:
+    """Add relative Gaussian noise to concentrations.
+
+    Parameters
+    ----------
+    exact
+        Shape (n, run, time), single or double precision.
+    level
+        Standard deviation relative to the value, a number or one a sample (n,). The first point of
+        a run was weighed in and stays exact.
+    rng
+        Source of the noise.
+    """
+    level = np.broadcast_to(np.asarray(level, dtype=exact.dtype), len(exact))[:, None, None]
+    factor = 1.0 + level * rng.standard_normal(exact.shape, dtype=exact.dtype)
+    factor[..., 0] = 1.0
+    return exact * factor
+
+
+# What an instrument cannot tell from nothing, in units of the standard run's substrate.
+FLOOR = 1e-3
+
+
+def noise_variance(
+    values: NDArray[np.float64], noise: float, floor: float = FLOOR
+) -> NDArray[np.float64]:
+    """Return the variance of the noise of some values, same shape."""
+    return (noise * values) ** 2 + floor**2
+
+
+def measured(
+    values: NDArray[np.float64], noise: float, rng: Generator, *, floor: float = FLOOR
+) -> NDArray[np.float64]:
+    """Return values with noise, same shape."""
+    deviation = np.sqrt(noise_variance(values, noise, floor))
+    return values + deviation * rng.standard_normal(values.shape)
+
+
+def levelled(
+    values: NDArray[np.float64], noise: float, floor: float = FLOOR
+) -> NDArray[np.float64]:
+    """Stretch values so that the noise is one wherever a value lies: asinh(c y / d) / c."""
+    return np.arcsinh(noise * values / floor) / noise

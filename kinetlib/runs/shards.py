@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from numpy.random import SeedSequence, default_rng
 from kinetlib.kinetics import mechanisms
 from kinetlib.kinetics.integrate import available_processors
 from kinetlib.kinetics.mechanisms import Mechanism
-from kinetlib.records import provenance
+from kinetlib.records import code, provenance
 from kinetlib.records.files import sweep
 from kinetlib.runs.dataset import CURVES, HDF5, shards, variable, write_shard
 from kinetlib.runs.sample import (
@@ -38,20 +37,6 @@ from kinetlib.runs.sample import (
 
 # The position of a split decides its random numbers: new ones go to the end.
 SPLITS = {"train": TRAIN, "validation": TRAIN, "test": TEST, "laboratory": LABORATORY}
-
-_SOURCES = [
-    "network.py",
-    "_conservation.py",
-    "_native.py",
-    "_native_source.py",
-    "_native.cpp",
-    "_rodas.py",
-    "integrate.py",
-    "mechanisms.py",
-    "sample.py",
-    "dataset.py",
-    "shards.py",
-]
 
 
 @dataclass(frozen=True)
@@ -297,8 +282,8 @@ def _labelled(mechanism: Mechanism, samples: Samples, names: Sequence[str]) -> x
 @cache
 def _code() -> str:
     """Digest of the source that decides a shard's values."""
-    package = resources.files("kinetlib")
-    return _digest([(package / name).read_bytes() for name in _SOURCES])
+    # A mechanism's own values are in the recipe: the catalogue as a whole decides nothing.
+    return code.digest(__name__, suffixes=(".py", ".cpp"))
 
 
 def _digest(parts: Iterable[bytes]) -> str:

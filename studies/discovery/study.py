@@ -10,7 +10,6 @@ piece, one method on one seed of one setting, is a file; what is done is not don
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
@@ -25,10 +24,9 @@ import psutil
 from numpy.typing import NDArray
 from rich.console import Console
 
-from kinetlib.chapters import rebuild
 from kinetlib.crnn.runs import FLOOR
 from kinetlib.evaluate import wilson
-from kinetlib.records import provenance
+from kinetlib.records import code, provenance
 from kinetlib.records.files import write_text
 from studies.discovery import drawn
 from studies.discovery.answers import judged
@@ -72,7 +70,7 @@ def main(
                     progress(f"{name}, seed {seed}, {method}: {_brief(record)}")
 
 
-def place(results: str | Path, repository: str | Path = ".") -> Path:
+def place(results: str | Path, repository: str | Path = code.HOME) -> Path:
     """Return where pieces of a rebuild are: other code has another place, and begins anew.
 
     Parameters
@@ -87,11 +85,8 @@ def place(results: str | Path, repository: str | Path = ".") -> Path:
     Path
         Below `results`, named after the contents of all modules that decide what is found.
     """
-    modules = [name for name in rebuild.MODULES["09_discovery"] if name != "plot"]
-    digest = hashlib.sha256()
-    for file in rebuild.files(modules, repository):
-        digest.update((Path(repository) / file).read_bytes())
-    return Path(results) / "09_discovery" / f"cases-{digest.hexdigest()[:12]}"
+    made_by = code.digest("studies.discovery.study", home=repository)[:12]
+    return Path(results) / "09_discovery" / f"cases-{made_by}"
 
 
 def blocks(seeds: int, size: int) -> list[tuple[str, int, int]]:

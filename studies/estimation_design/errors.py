@@ -2,8 +2,9 @@
 
 An experiment is planned on some draws from the prior. Others, which it has not seen, are then the
 truth: their runs are simulated with noise, and a fit (`kinetlib.inference.estimate`) and a network
-trained for that experiment (`studies.estimation_design.network`) estimate the constants. Errors are in
-ln k, k counted in inverse horizons; that of knowing nothing is the distance from the prior's mean.
+trained for that experiment (`studies.estimation_design.network`) estimate the constants. Errors
+are in ln k, k counted in inverse horizons; that of knowing nothing is the distance from the
+prior's mean.
 """
 
 from __future__ import annotations
@@ -14,69 +15,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib.experiments.bank import Candidates, Experiment
-from kinetlib.experiments.bound import Bound, BranchedBound, bound, branched
-from kinetlib.experiments.d_optimal import d_optimal, unplanned
-from kinetlib.experiments.information import (
-    FLOOR,
-    Information,
-    information,
-    measured,
-    shown,
-    values_of,
-)
+from kinetlib.experiments.d_optimal import Plan, unplanned
 from kinetlib.inference.estimate import estimate
-from kinetlib.inference.prior import Prior, draw_prior, drawn_species
-from kinetlib.kinetics import mechanisms
-from kinetlib.kinetics.mechanisms import Mechanism
-from kinetlib.runs.sample import TRAIN, Design
+from kinetlib.inference.likelihood import shown, values_of
+from kinetlib.inference.prior import Prior
+from kinetlib.runs.noise import FLOOR, measured
+from kinetlib.runs.plans import Candidates, Experiment
 from studies.estimation_design.network import train
 
-#: D-efficiency that a planned experiment is to have at least, set beforehand.
-GOAL = 0.9
-#: Starts of the search for an experiment, beside the one from the bound.
-STARTS = 2
 _INTERVAL = (0.025, 0.5, 0.975)
 _INSIDE = 1.959963984540054  # standard deviations to either side of a normal mean hold 95 %
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A planned experiment of one mechanism.
-
-    Attributes
-    ----------
-    prior
-        Of the mechanism, with its bank.
-    told
-        What the candidates tell at the draws that it was planned on.
-    experiment, relaxed
-        The experiment, and the convex bound of all experiments of its size.
-    limit
-        The same bound, lowered by branching where the convex one is too high.
-    """
-
-    prior: Prior
-    told: Information
-    experiment: Experiment
-    relaxed: Bound
-    limit: BranchedBound
-
-    @property
-    def efficiency(self) -> float:
-        """D-efficiency relative to the bound: the true one is no lower."""
-        return self.told.efficiency(self.experiment, self.limit.criterion)
-
-    @property
-    def relaxed_efficiency(self) -> float:
-        """D-efficiency relative to the convex bound, which is no lower than the other."""
-        return self.told.efficiency(self.experiment, self.relaxed.criterion)
-
-    @property
-    def coordinates(self) -> list[str]:
-        """Names of the coordinates: rate constants, then species whose beginning is drawn."""
-        mechanism = self.prior.mechanism
-        return [*mechanism.network.constants, *drawn_species(mechanism)]
 
 
 @dataclass(frozen=True)
@@ -93,59 +41,6 @@ class Errors:
 
     error: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     inside: dict[str, float] = field(default_factory=dict)
-
-
-def plan(
-    mechanism: str | Mechanism,
-    candidates: Candidates,
-    rng: Generator,
-    *,
-    noise: float,
-    floor: float = FLOOR,
-    n_runs: int = 4,
-    n_times: int = 7,
-    draws: int = 60,
-    bank: int = 3000,
-    design: Design = TRAIN,
-    certified: float = GOAL,
-    parts: int = 1000,
-    threads: int | None = None,
-) -> Plan:
-    """Plan a D-optimal experiment for a mechanism.
-
-    Parameters
-    ----------
-    mechanism
-        An id of the catalogue, or a Mechanism.
-    candidates
-        Runs and times to choose from.
-    rng
-        Source of all draws.
-    noise, floor
-        Standard deviation of the noise relative to the value, and that of a value of zero.
-    n_runs, n_times
-        Runs of the experiment, and times of each after the start.
-    draws
-        Draws from the prior that the criterion is averaged over: the first of the bank.
-    bank
-        Size of the bank.
-    design
-        Ranges of the prior.
-    certified
-        Efficiency that ends the search for a lower bound.
-    parts
-        Most parts of it.
-    threads
-        Threads of the integrator.
-    """
-    prior = draw_prior(mechanisms.get(mechanism), bank, design, rng, threads=threads)
-    told = information(
-        prior, candidates, prior.bank[:draws], noise=noise, floor=floor, threads=threads
-    )
-    relaxed = bound(told, n_runs, n_times)
-    best = d_optimal(told, n_runs, n_times, rng, starts=STARTS, weights=relaxed.weights)
-    limit = branched(told, best, relaxed, efficiency=certified, most=parts)
-    return Plan(prior, told, best, relaxed, limit)
 
 
 def errors(

@@ -23,7 +23,7 @@ with quiet.native_logs():
     import keras  # loads its backend, which writes to the terminal
     from keras import ops
 
-from kinetlib.experiments.information import FLOOR, levelled, measured
+from kinetlib.runs.noise import FLOOR, levelled, measured
 
 WIDTH = 128  # of the two hidden layers
 BATCH = 256

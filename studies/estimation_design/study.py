@@ -1,9 +1,10 @@
 """Experiments that pin rate constants, planned for all mechanisms, on record.
 
-``python -m studies.estimation_design.study [folder]`` plans for each of the twenty mechanisms as chapter
-5b does for a few (`studies.estimation_design.errors.plan`), with the same random numbers, and bounds what
-any experiment of that size could reach: by the convex bound, and by branching until 95 % are
-certified. The plan is judged, besides, on draws from the prior that it was not planned on.
+``python -m studies.estimation_design.study [folder]`` plans for each of the twenty mechanisms as
+chapter 5b does for a few (`kinetlib.experiments.d_optimal.plan`), with the same random numbers,
+and bounds what any experiment of that size could reach: by the convex bound, and by branching
+until 95 % are certified. The plan is judged, besides, on draws from the prior that it was not
+planned on.
 
 A mechanism that is done is a file, so that an interrupted study goes on; some seven minutes on one
 core. ``python -m studies.estimation_design.study summary [folder]`` writes the record of the book.
@@ -23,14 +24,14 @@ from numpy.random import SeedSequence, default_rng
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 
-from kinetlib.experiments.bank import Experiment, described, even_grid
 from kinetlib.experiments.bound import bound
-from kinetlib.experiments.d_optimal import d_optimal
-from kinetlib.experiments.information import FLOOR, Information, information
+from kinetlib.experiments.d_optimal import GOAL, STARTS, Plan, d_optimal, plan
+from kinetlib.experiments.information import Information, information
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import provenance
 from kinetlib.records.files import write_text
-from studies.estimation_design.errors import GOAL, STARTS, Plan, plan
+from kinetlib.runs.noise import FLOOR
+from kinetlib.runs.plans import Experiment, described, even_grid
 
 FOLDER = Path("results/estimation_study")
 

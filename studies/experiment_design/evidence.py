@@ -1,9 +1,9 @@
-"""Planned experiments by a method that is no network: ``python -m studies.experiment_design.evidence``.
+"""Planned experiments by a method that is no network.
 
 What a network makes of an experiment says as much about the network. The evidence of each mechanism
-(`kinetlib.inference.evidence`), under the prior and the noise that the data come from, is Bayes' rule up to its
-errors. It takes seconds a sample, so there are few: rounds of one sample of each mechanism, the
-same rate constants for each kind of experiment. A sample that is done is a file.
+(`kinetlib.inference.evidence`), under the prior and the noise that the data come from, is Bayes'
+rule up to its errors. It takes seconds a sample, so there are few: rounds of one sample of each
+mechanism, the same rate constants for each kind of experiment. A sample that is done is a file.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 from scipy.special import softmax
 
-from kinetlib.experiments import bank, discrimination
+from kinetlib.experiments import discrimination
+from kinetlib.experiments.bank import simulate_bank
 from kinetlib.experiments.discrimination import Told
 from kinetlib.inference.evidence import Effort, compare
 from kinetlib.inference.likelihood import Runs as Measured
 from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import files
-from kinetlib.runs.laboratory import Runs
+from kinetlib.runs import plans
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TRAIN
 from studies.experiment_design import study
-from studies.experiment_design.study import BASELINE, FEWER, PLANNED, POINTS, SEED
+from studies.experiment_design.kinds import BASELINE, FEWER, PLANNED, POINTS, SEED
 
 PART = 3  # of the seed, beside choosing and judging
 NOISE = 0.01
@@ -44,18 +46,18 @@ console = Console()
 
 def samples(number: int, folder: Path) -> dict[str, Runs]:
     """Measure one parameter set of each mechanism by each kind of experiment: 20 samples each."""
-    from kinetlib.fusion import runs as runs_of
+    from kinetlib.runs import runs as runs_of
 
-    full = bank.grid()
+    full = plans.grid()
     record = json.loads((folder / "released" / "information-7_points.json").read_text("utf-8"))
-    one = bank.read(record, full)
+    one = plans.read(record, full)
     catalogue = list(mechanisms.catalogue().values())
     among = full.only(one.runs)
-    bank, free = bank.simulate(catalogue, 1, among, [SEED, PART, number], threads=1)
+    bank, free = simulate_bank(catalogue, 1, among, [SEED, PART, number], threads=1)
     rng = default_rng([SEED, PART, number, 1])
     noisy = runs_of.measured(free, NOISE, rng)
     return {
-        PLANNED: bank.measured(bank.Experiment(tuple(range(len(one.runs))), one.times), NOISE),
+        PLANNED: bank.measured(plans.Experiment(tuple(range(len(one.runs))), one.times), NOISE),
         FEWER: runs_of.thinned(noisy, POINTS, rng, keep_start=True),
         BASELINE: noisy,
     }

@@ -19,17 +19,19 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib.experiments import bank
+from kinetlib.experiments.bank import simulate_bank
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import files, quiet
+from kinetlib.runs import plans
 
 with quiet.native_logs():
     import keras  # loads its backend, which writes to the terminal
 
-from kinetlib.experiments.bank import Bank, schemes
-from kinetlib.experiments.discrimination import rows_of
-from kinetlib.fusion import runs as runs_of
-from kinetlib.runs.laboratory import Runs
+from kinetlib.experiments.bank import Bank
+from kinetlib.fusion.features import run_inputs
+from kinetlib.runs import runs as runs_of
+from kinetlib.runs.plans import rows_of, schemes
+from kinetlib.runs.runs import Runs
 
 #: What batches are of, and how often: experiments on candidates (runs, points with the start), and
 #: the published design (0 runs stand for it).
@@ -94,9 +96,9 @@ def learn_on(
 
 def _lesson(model: keras.Model, lessons: Lessons, number: int) -> dict[str, float]:
     """Show the network one pool."""
-    candidates = bank.grid()
+    candidates = plans.grid()
     catalogue = list(mechanisms.catalogue().values())
-    bank, free = bank.simulate(
+    bank, free = simulate_bank(
         catalogue, lessons.sets_per_mechanism, candidates, [lessons.seed, number], unplanned=5
     )
     rng = default_rng(SeedSequence(lessons.seed, spawn_key=(number,)))
@@ -112,7 +114,7 @@ def _lesson(model: keras.Model, lessons: Lessons, number: int) -> dict[str, floa
             runs, labels = free[which], bank.labels[which // 5]
             runs = runs_of.thinned(runs, points, rng, keep_start=True)
         level = rng.uniform(*lessons.noise, len(which))
-        loss = model.train_on_batch(runs_of.inputs(runs_of.measured(runs, level, rng)), labels)
+        loss = model.train_on_batch(run_inputs(runs_of.measured(runs, level, rng)), labels)
         # Keras returns the mean since it was last asked to forget, which it does every batch.
         losses.setdefault(f"{n_runs} runs, {points} points", []).append(float(np.mean(loss)))
     return {name: float(np.mean(values)) for name, values in sorted(losses.items())}
@@ -123,7 +125,7 @@ def _planned(
 ) -> Runs:
     """Put each of some parameter sets to random candidates, each sampled by a random scheme."""
     candidates = bank.candidates
-    named = schemes(points - 1) if points == 7 else {"even": schemes(points - 1)[bank.EVEN]}
+    named = schemes(points - 1) if points == 7 else {"even": schemes(points - 1)[plans.EVEN]}
     rows = np.array(list(rows_of(candidates, named).values()))
     chosen = rng.random((len(which), len(candidates))).argsort(1)[:, :n_runs]
     times = rows[rng.integers(len(rows), size=chosen.shape)]

@@ -3,11 +3,12 @@
 Four runs of seven points are chosen among 36 candidate runs, by T-optimality and by what a network
 tells of simulated data, and put beside unplanned experiments with three times the points. All of it
 twice: with the released network, and with one that has learned on from random experiments on the
-candidates (`studies.experiment_design.network`), because what a network reads badly looks worth little.
-Experiments are chosen on one set of rate constants and judged on another, with new noise.
+candidates (`studies.experiment_design.network`), because what a network reads badly looks worth
+little. Experiments are chosen on one set of rate constants and judged on another, with new noise.
 
 An hour or so on one core; what is done is a file, so that an interrupted study goes on.
-``python -m studies.experiment_design.study summary [folder]`` writes the record that the book shows.
+``python -m studies.experiment_design.study summary [folder]`` writes the record that the book
+shows.
 """
 
 from __future__ import annotations
@@ -25,16 +26,30 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from kinetlib.evaluate import calibration
-from kinetlib.experiments import bank, discrimination
-from kinetlib.experiments.bank import EVEN, Bank, Candidates, Experiment, schemes
-from kinetlib.experiments.discrimination import Bound, NearestRival, Search, Told, rows_of
+from kinetlib.experiments import discrimination
+from kinetlib.experiments.bank import Bank, simulate_bank
+from kinetlib.experiments.discrimination import Bound, NearestRival, Search, Told
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import files, provenance, quiet
-from kinetlib.runs.laboratory import Runs
+from kinetlib.runs import plans
+from kinetlib.runs.plans import EVEN, Candidates, Experiment, rows_of, schemes
+from kinetlib.runs.runs import Runs
+from studies.experiment_design.kinds import (
+    BASELINE,
+    BOXED,
+    CEILING,
+    FEWER,
+    FOLDER,
+    MANY,
+    PLANNED,
+    POINTS,
+    RANDOM,
+    RUNS,
+    SEED,
+    T_OPTIMAL,
+)
 
-SEED = 1975  # of the paper on T-optimality; no other dataset of ours has it
 CHOOSING, JUDGING = 1, 2  # what sets of rate constants are for
-RUNS, POINTS, MANY = 4, 7, 21  # of the goal: a third of the points; the start counts
 MOST_RUNS = 8  # that the network reads: the ceiling has as many
 LEVEL = 0.015  # noise that experiments are chosen for
 NOISE = (0.01, 0.02)  # that they are judged at
@@ -45,13 +60,8 @@ JUDGED, CALIBRATING = 500, 250  # a mechanism
 UNPLANNED = 2  # experiments of each parameter set
 SCREENED = 5  # alternatives of a step that all parameter sets are asked about
 IN_BOX = 0.1001  # largest loading of the published design
-FOLDER = Path("results/experiment_study")
 _AT_ONCE = 1000
 
-BASELINE, FEWER = "unplanned, 21 points", "unplanned, 7 points"
-RANDOM = "random candidates, 7 points"
-PLANNED, T_OPTIMAL, BOXED = "information, 7 points", "T-optimal, 7 points", "information, 1 to 10 %"
-CEILING = "8 runs, 21 points"
 
 console = Console()
 
@@ -61,12 +71,12 @@ def asked_of(model: Any) -> discrimination.Asked:
 
     A search asks often and with few shapes: compiled for each of them the network answers faster.
     """
-    from kinetlib.fusion import runs as runs_of
+    from kinetlib.fusion.features import run_inputs
 
     def asked(runs: Runs) -> NDArray[np.float64]:
         parts = [runs[start : start + _AT_ONCE] for start in range(0, len(runs), _AT_ONCE)]
         with quiet.tensorflow_warnings():
-            said = [np.asarray(model.predict_on_batch(runs_of.inputs(part))) for part in parts]
+            said = [np.asarray(model.predict_on_batch(run_inputs(part))) for part in parts]
         return np.concatenate(said).astype(np.float64)
 
     return asked
@@ -74,13 +84,13 @@ def asked_of(model: Any) -> discrimination.Asked:
 
 def choose(folder: Path, asked: discrimination.Asked) -> dict[str, Experiment]:
     """Choose what has not been chosen yet; return all choices by name."""
-    candidates = bank.grid()
+    candidates = plans.grid()
     bank: list[Bank] = []
 
     def banked() -> Bank:
         if not bank:
             catalogue = list(mechanisms.catalogue().values())
-            bank.append(bank.simulate(catalogue, SETS, candidates, [SEED, CHOOSING])[0])
+            bank.append(simulate_bank(catalogue, SETS, candidates, [SEED, CHOOSING])[0])
         return bank[0]
 
     chosen: dict[str, Experiment] = {}
@@ -97,8 +107,8 @@ def choose(folder: Path, asked: discrimination.Asked) -> dict[str, Experiment]:
             began = time.perf_counter()
             found, more = maker()
             more["seconds"] = round(time.perf_counter() - began)
-            _write(path, {**bank.described(found, candidates), **more})
-        chosen[name] = bank.read(json.loads(path.read_text(encoding="utf-8")), candidates)
+            _write(path, {**plans.described(found, candidates), **more})
+        chosen[name] = plans.read(json.loads(path.read_text(encoding="utf-8")), candidates)
     return chosen
 
 
@@ -167,7 +177,7 @@ def judge(
     Parameters
     ----------
     chosen
-        Experiments by name, on the candidates of `kinetlib.experiments.bank.grid`.
+        Experiments by name, on the candidates of `kinetlib.runs.plans.grid`.
     asked
         The classifier.
     sets
@@ -185,7 +195,7 @@ def judge(
         The mechanism of each parameter set, (n,).
     """
     catalogue = list(mechanisms.catalogue().values())
-    full = bank.grid()
+    full = plans.grid()
     pooled = sorted({run for one in chosen.values() for run in one.runs})
     rng = default_rng([seed, JUDGING])
     at_random = [_drawn(full, rng) for _ in range(UNPLANNED)]
@@ -195,7 +205,7 @@ def judge(
         RANDOM: [_among(one, needed) for one in at_random],
     }
     made = [
-        bank.simulate(catalogue, n, full.only(needed), [seed, JUDGING, part], unplanned=UNPLANNED)
+        simulate_bank(catalogue, n, full.only(needed), [seed, JUDGING, part], unplanned=UNPLANNED)
         for part, n in enumerate((calibrating, sets))
     ]
     found: dict[float, dict[str, Told]] = {}
@@ -219,7 +229,7 @@ def _answers(
     seed: int,
 ) -> dict[str, tuple[NDArray[np.float64], int]]:
     """Probabilities by kind of experiment, and how many experiments a parameter set has."""
-    from kinetlib.fusion import runs as runs_of
+    from kinetlib.runs import runs as runs_of
 
     rng = default_rng([seed, JUDGING, round(1e6 * level)])
     noisy = runs_of.measured(free, level, rng)
@@ -299,7 +309,7 @@ def summary(folder: Path) -> dict[str, Any]:
         }
     return {
         "seed": SEED,
-        "candidates": len(bank.grid()),
+        "candidates": len(plans.grid()),
         "chosen_on": SETS * len(mechanisms.catalogue()),
         "chosen_at": LEVEL,
         "unplanned_of_each": UNPLANNED,

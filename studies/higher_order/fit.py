@@ -1,8 +1,8 @@
 """The best constants of a stand-in, some of them held.
 
 Least squares in ln k1, ln k-1 and ln k2, with the derivatives of the compiled integrator
-(`kinetlib.kinetics.sensitivity`). Only the species of the true reaction are compared; Z starts at 0 and is
-not seen.
+(`kinetlib.kinetics.sensitivity`). Only the species of the true reaction are compared; Z starts at
+0 and is not seen.
 """
 
 from __future__ import annotations

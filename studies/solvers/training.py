@@ -22,11 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from kinetlib import fusion
-from kinetlib.fusion import Batches, Curves, Recipe, RunBatches, training
-from kinetlib.fusion import runs as runs_of
+from kinetlib.fusion import Batches, Curves, Recipe, RunBatches, four_runs, training
 from kinetlib.kinetics import integrate
 from kinetlib.records import provenance
-from kinetlib.runs.laboratory import Runs
+from kinetlib.runs.runs import Runs
 
 NETWORKS = ("hadamard", "runset")
 POINTS = 20  # beside t = 0
@@ -69,7 +68,7 @@ def batches_of(network: str, recipe: Recipe) -> Callable[[int], Batches | RunBat
     design, labels = curves(SAMPLES, default_rng(1))
     if network != fusion.RUNSET:
         return lambda epoch: Batches(design, labels, recipe, epoch)
-    four = runs_of.from_curves(design)
+    four = four_runs.from_curves(design)
     fewer = Runs(*(value[:, :LABORATORY] for value in vars(four).values()))
     pools = {PUBLISHED: (four, labels), LABORATORY: (fewer, labels)}
     return lambda epoch: RunBatches(pools, recipe, epoch)

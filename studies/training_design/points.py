@@ -126,7 +126,7 @@ def sobol(sets: int, rng: Generator) -> Labelled:
 
 
 def measured(samples: Labelled, level: float, rng: Generator) -> Labelled:
-    """Add relative noise to the curves, see `kinetlib.runs.dataset.noisy`."""
+    """Add relative noise to the curves, see `kinetlib.runs.noise.noisy`."""
     return Labelled(add_noise(samples.curves, level, rng), samples.labels)
 
 

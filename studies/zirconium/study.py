@@ -20,7 +20,7 @@ import xarray as xr
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from kinetlib.records import files, provenance
+from kinetlib.records import code, files, provenance
 from studies.zirconium import benchmark, elasticity, reference, verdict
 from studies.zirconium.benchmark import Noise, Plan
 
@@ -76,12 +76,8 @@ def main(
 
 def key(plan: Plan) -> str:
     """Name a plan and the code that runs it, so that a file is never taken for another's."""
-    package = Path(__file__).parents[1]
-    sources = sorted({*package.glob("potentials/*.py"), *package.glob("design/*.py")})
-    digest = hashlib.sha256(json.dumps(_settings(plan)).encode())
-    for source in sources:
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:12]
+    made_by = json.dumps(_settings(plan)) + code.digest("studies.zirconium.benchmark")
+    return hashlib.sha256(made_by.encode()).hexdigest()[:12]
 
 
 def done(folder: Path, plan: Plan) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from kinetlib.kinetics import mechanisms
 from kinetlib.records.files import replacing
-from kinetlib.runs.dataset import noisy
+from kinetlib.runs.noise import noisy
 from kinetlib.runs.published.pickler import Pieces, dump
 from kinetlib.runs.published.samples import BLOCK, COLUMNS, SPLITS, STEM
 from kinetlib.runs.sample import N_RUNS
@@ -47,7 +47,7 @@ def write(
         all that there are if not given.
     noise
         Noise of the test set's variants in percent: relative and Gaussian, see
-        `kinetlib.runs.dataset.noisy`. (The published training code adds noise that does not grow with
+        `kinetlib.runs.noise.noisy`. (The published training code adds noise that does not grow with
         the value; which kind the published test set has is not known.)
     seed
         Of the points and the noise.

@@ -1,44 +1,44 @@
-"""Runs as the network of sets of runs reads them: any number, any length, gaps allowed."""
+"""Measured runs of many samples: how they are thinned, averaged, measured."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import xarray as xr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib.fusion.four_runs import Curves
-from kinetlib.runs.laboratory import Runs
+
+@dataclass(frozen=True)
+class Runs:
+    """Measured runs: n samples, R runs, T points, NaN where there is none.
+
+    ``time``, ``substrate``, ``product`` and ``averaged``, the number of readings behind a point
+    (n, R, T); ``loading``, ``substrate_0``, ``product_0`` (n, R).
+    """
+
+    time: NDArray[np.float32]
+    substrate: NDArray[np.float32]
+    product: NDArray[np.float32]
+    averaged: NDArray[np.float32]
+    loading: NDArray[np.float32]
+    substrate_0: NDArray[np.float32]
+    product_0: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.time)
+
+    def __getitem__(self, which: slice | NDArray) -> Runs:
+        """Select samples."""
+        return Runs(*(getattr(self, field.name)[which] for field in fields(self)))
+
 
 MOST_POINTS = 24  # points a run is read with; of more, neighbours are averaged
+
+
 MOST_RUNS = 8
-POINT_CHANNELS = (
-    "time",
-    "logarithm of time",
-    "substrate",
-    "product",
-    "conversion",
-    "residual",
-    "bound catalyst",
-    "catalyst time",
-    "substrate known",
-    "product known",
-    "readings",
-    "loading",
-    "initial substrate",
-    "initial product",
-)
-RUN_CHANNELS = ("loading", "initial substrate", "initial product", "length", "points")
-_SPREAD = np.float32(0.002)  # of a run's length: earlier times are as good as zero
-_HALF = np.float32(0.5)
-
-
-def from_curves(curves: Curves) -> Runs:
-    """Read four-run curves of the published design."""
-    values = (curves.time, curves.substrate, curves.product, np.ones_like(curves.time))
-    return Runs(*values, curves.loading, curves.substrate_0, curves.product_0)
 
 
 def from_dataset(runs: xr.Dataset) -> Runs:
@@ -189,64 +189,3 @@ def unmeasured(runs: Runs, product: NDArray[np.bool_], substrate: NDArray[np.boo
         product=np.where(lost, np.float32(np.nan), runs.product),
         substrate=np.where(other, np.float32(np.nan), runs.substrate),
     )
-
-
-def inputs(runs: Runs) -> dict[str, NDArray[np.float32]]:
-    """Return what the network takes.
-
-    Time enters relative to each run's length, and as a logarithm relative to the geometric mean of
-    all lengths of the sample, so that the unit of time drops out.
-
-    Returns
-    -------
-    dict
-        ``points`` (n, R, T, 14), 0 where there is none; ``pooling`` (n, R, T, 2), weights that take
-        the last point of a run and the mean of all; ``runs`` (n, R, 5); ``present`` (n, R).
-    """
-    there = np.isfinite(runs.time)
-    present = there.any(-1)
-    count = there.sum(-1).astype(np.float32)
-    length = np.where(there, runs.time, 0).max(-1)
-    logarithm = np.log(np.maximum(length, np.finfo(np.float32).tiny))
-    mean = (logarithm * present).sum(1, keepdims=True) / present.sum(1, keepdims=True)
-    relative = np.clip(np.where(present, logarithm - mean, 0), -8, 8).astype(np.float32)
-
-    knows_s, knows_p = np.isfinite(runs.substrate) & there, np.isfinite(runs.product) & there
-    time = np.where(there, runs.time, 0) / np.where(present, length, 1)[..., None]
-    substrate = np.where(knows_s, runs.substrate, 0)
-    product = np.where(knows_p, runs.product, 0)
-    loading, substrate_0, product_0 = (
-        np.where(present, a, fill)[..., None]
-        for a, fill in ((runs.loading, 0.05), (runs.substrate_0, 1), (runs.product_0, 0))
-    )
-    both = knows_s & knows_p
-    residual = np.where(both, substrate_0 + product_0 - substrate - product, 0)
-    log_loading = (np.log(loading) - np.float32(np.log(0.04))) / np.float32(1.2)
-    fast = np.exp(relative)[..., None] * loading / 0.04
-    channels = [
-        time,
-        (np.log(time + _SPREAD) + relative[..., None]) / 3 + _HALF,
-        np.where(knows_s, substrate - _HALF, 0),
-        np.where(knows_p, product - _HALF, 0),
-        np.where(knows_s, substrate / substrate_0 - _HALF, 0),
-        np.clip(10 * residual, -3, 3),
-        np.tanh(residual / loading),
-        np.tanh(time * fast / 2),
-        knows_s,
-        knows_p,
-        np.log(np.where(there, runs.averaged, 1)) / 2,
-        *(np.broadcast_to(a, time.shape) for a in (log_loading, substrate_0 - 1, product_0)),
-    ]
-    points = np.stack([np.where(there, c, 0) for c in channels], -1).astype(np.float32)
-    steps = np.arange(time.shape[-1])
-    last = there & (steps == count[..., None] - 1)
-    pooling = np.stack([last, there / np.maximum(count, 1)[..., None]], -1).astype(np.float32)
-    described = [log_loading, substrate_0 - 1, product_0]
-    described = [a[..., 0] for a in described] + [relative / 2, np.log(count + 1) / 2 - 1]
-    static = np.where(present[..., None], np.stack(described, -1), 0).astype(np.float32)
-    return {
-        "points": points,
-        "pooling": pooling,
-        "runs": static,
-        "present": present.astype(np.float32),
-    }
