@@ -6,9 +6,10 @@ from fusion_samples import RECIPE, curves, laboratory, same
 from pydantic import ValidationError
 
 from kinetlib import fusion
-from kinetlib.fusion import Batches, Recipe, RunBatches, features, runs
+from kinetlib.fusion import Batches, Recipe, RunBatches, features, four_runs
 from kinetlib.fusion.stream import PUBLISHED, RUNS, Stream, Supply
 from kinetlib.kinetics import mechanisms
+from kinetlib.runs.runs import MOST_POINTS
 from kinetlib.runs.sample import TEST
 from studies import release
 
@@ -141,7 +142,7 @@ def pools(n=40):
     """Samples of the published design, and of laboratories with 1, 2 and 4 runs."""
     design, labels = curves(n)
     made = {key: (laboratory(n, key, 24, seed=key), np.arange(n)) for key in (1, 2, 4)}
-    return {PUBLISHED: (runs.from_curves(design), labels), **made}
+    return {PUBLISHED: (four_runs.from_curves(design), labels), **made}
 
 
 def test_batches_of_sets_have_the_runs_and_points_asked_for():
@@ -150,7 +151,7 @@ def test_batches_of_sets_have_the_runs_and_points_asked_for():
     shapes = [inputs["points"].shape for inputs, _ in made]
     assert {shape[1] for shape in shapes} == {1, 2, 4}
     assert {shape[2] for shape in shapes} == {4, 8}
-    assert all(shape[0] == 10 and shape[3] == len(runs.POINT_CHANNELS) for shape in shapes)
+    assert all(shape[0] == 10 and shape[3] == len(features.POINT_CHANNELS) for shape in shapes)
     assert shapes[0][1] != shapes[1][1] and shapes[0][2] != shapes[1][2]
     # Half of all batches have four runs of the design, a third of the others of a laboratory.
     assert 30 < sum(shape[1] == 4 for shape in shapes) < 50
@@ -182,8 +183,8 @@ def test_runs_of_the_design_keep_their_start_and_all_they_measured():
     recipe = SETS.model_copy(update={"published_share": 1.0, "unmeasured": (0.5, 0.5)})
     for inputs, _ in shown(RunBatches({**pools()}, recipe, epoch=0))[2:8]:
         first = inputs["points"][:, :, 0]
-        assert np.all(first[..., runs.POINT_CHANNELS.index("time")] == 0)
-        assert np.all(inputs["points"][..., runs.POINT_CHANNELS.index("product known")] == 1)
+        assert np.all(first[..., features.POINT_CHANNELS.index("time")] == 0)
+        assert np.all(inputs["points"][..., features.POINT_CHANNELS.index("product known")] == 1)
 
 
 def test_laboratories_lose_as_much_as_the_recipe_says():
@@ -191,7 +192,7 @@ def test_laboratories_lose_as_much_as_the_recipe_says():
     found = {"substrate known": [], "product known": []}
     for inputs, _ in shown(RunBatches(pools(), recipe, epoch=0))[1:]:
         for name, lost in found.items():
-            known = inputs["points"][..., runs.POINT_CHANNELS.index(name)]
+            known = inputs["points"][..., features.POINT_CHANNELS.index(name)]
             lost.append(known.max((1, 2)) == 0)
     substrate, product = (np.concatenate(lost) for lost in found.values())
     assert product.mean() == pytest.approx(0.3, abs=0.08)
@@ -223,7 +224,7 @@ def test_pools_hold_what_was_asked_for(few):
     campaigns = {key: value for key, value in pool.items() if key != PUBLISHED}
     assert sum(len(labels) for _, labels in campaigns.values()) == 3 * 8 * 3
     for n_runs, (made, labels) in campaigns.items():
-        assert made.time.shape == (len(labels), n_runs, runs.MOST_POINTS)
+        assert made.time.shape == (len(labels), n_runs, MOST_POINTS)
     tested = Supply(5, 2, (1, 1), design=TEST).pool(0)[PUBLISHED][0]
     assert tested.time.shape[-1] == 7
 

@@ -183,7 +183,7 @@ def test_the_tables_of_chapter_9_are_jobs_where_a_profile_has_seeds(workflow):
     assert jobs.count("rule case:") == len(SETTINGS) and f"{place}/jobs/B1few-0-1" in jobs
 
     # In earnest one job, of a benchmark that is over in seconds.
-    with open(home / "kinetlib/crnn/settings.py", "a") as settings:
+    with open(home / "studies/discovery/settings.py", "a") as settings:
         settings.write(
             "SETTINGS = {'B1few': SETTINGS['B1few'].model_copy(update={'seeds': {'oracle': 3}})}\n"
         )

@@ -88,6 +88,7 @@ def test_every_dependency_says_what_it_is_for():
 
 def test_every_import_is_declared():
     code = {path: path.read_text() for path in ROOT.glob("kinetlib/**/*.py")}
+    code |= {path: path.read_text() for path in ROOT.glob("studies/**/*.py")}
     code |= {path: path.read_text() for path in ROOT.glob("tests/*.py")}
     for path in ROOT.glob("notebooks/*.ipynb"):
         cells = nbformat.read(path, as_version=4).cells
@@ -98,7 +99,7 @@ def test_every_import_is_declared():
         for node in ast.walk(ast.parse(text))
         for name in imported(node)
     }
-    own = {"kinetlib", "kinetlib_data", *(path.stem for path in ROOT.glob("tests/*.py"))}
+    own = {"kinetlib", "kinetlib_data", "studies", *(path.stem for path in ROOT.glob("tests/*.py"))}
     everything = declared(*PROJECT["optional-dependencies"])
     known = {canonicalize_name(requirement.name) for requirement in everything}
     distributions = importlib.metadata.packages_distributions()
@@ -157,7 +158,8 @@ def test_wheel_holds_code_and_data(tmp_path):
     subprocess.run([*command, "--quiet", "-w", tmp_path, "."], cwd=source, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     subprocess.run([sys.executable, "-m", "zipfile", "-e", wheel, tmp_path], check=True)
-    assert (tmp_path / "kinetlib" / "catalogue.toml").is_file()
+    assert (tmp_path / "kinetlib" / "kinetics" / "catalogue.toml").is_file()
+    assert not (tmp_path / "studies").exists()
     assert files(source / "data") == files(tmp_path / "kinetlib_data")
 
 

@@ -20,15 +20,15 @@ SMALL = {
 
 
 def test_every_variant_is_a_recipe_of_the_same_length():
-    recipes = {name: variant.recipe(1, 500_000) for name, variant in VARIANTS.items()}
-    for name, recipe in recipes.items():
+    made = {name: variant.recipe(1, 500_000) for name, variant in VARIANTS.items()}
+    for name, recipe in made.items():
         shown = recipe.epochs * recipe.steps * recipe.batch_size
         assert shown == pytest.approx(500_000, rel=0.01), name
-    told = [json.dumps(recipe.model_dump(mode="json")) for recipe in recipes.values()]
+    told = [json.dumps(recipe.model_dump(mode="json")) for recipe in made.values()]
     few = VARIANTS["few samples, repeated"]
     assert few.samples and few.changes == {}, "as ours but for its samples"
     assert len(set(told)) == len(told) - 1
-    assert {recipe.fusion for recipe in recipes.values()} == set(fusion.NETWORKS)
+    assert {recipe.fusion for recipe in made.values()} == set(fusion.NETWORKS)
     slugs = {recipes._slug(name, 1) for name in VARIANTS}
     assert len(slugs) == len(VARIANTS) and not any(set(s) & set(" ,/") for s in slugs)
 

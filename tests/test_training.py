@@ -8,8 +8,9 @@ import pytest
 from fusion_samples import CLASSES, RECIPE, curves, in_place_of_networks, laboratory, same
 
 from kinetlib import fusion
-from kinetlib.fusion import Batches, Recipe, RunBatches, runs, training
+from kinetlib.fusion import Batches, Recipe, RunBatches, features, four_runs, training
 from kinetlib.fusion.training import WARM_UP, SmoothedCrossEntropy
+from kinetlib.runs import runs
 from kinetlib.runs.runs import Runs
 
 # Two steps in each of four epochs.
@@ -238,13 +239,13 @@ def test_the_network_of_sets_of_runs_learns(tmp_path):
         noise=(0.0,),
     )
     design, labels = curves(256)
-    lone = runs.from_curves(design)
+    lone = four_runs.from_curves(design)
     pools = {0: (lone, labels)}
     for n_runs in (2, 3):
         some = Runs(*(value[:, :n_runs] for value in vars(lone).values()))
         pools[n_runs] = (some, labels)
     shown = runs.thinned(lone[:128], 5, np.random.default_rng(1), keep_start=True)
-    validation = runs.inputs(shown), labels[:128]
+    validation = features.run_inputs(shown), labels[:128]
 
     model, history = fusion.train(
         lambda epoch: RunBatches(pools, recipe, epoch), validation, recipe, CLASSES, tmp_path
@@ -252,4 +253,4 @@ def test_the_network_of_sets_of_runs_learns(tmp_path):
     assert len(history) == 4 and history[-1]["val_accuracy"] > 0.9
     assert history[-1]["val_loss"] < 0.6 * history[0]["val_loss"]
     assert fusion.predict(model, laboratory(3, 8)).shape == (3, 2)
-    assert same(lone, runs.from_curves(design)), "the samples are left as they were"
+    assert same(lone, four_runs.from_curves(design)), "the samples are left as they were"

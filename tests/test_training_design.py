@@ -168,7 +168,7 @@ def test_too_small_a_pool_is_told(few, tmp_path):
 
 @pytest.mark.slow
 def test_a_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(study.trajectories, "N_COMPONENTS", 6)
+    monkeypatch.setattr(study.points, "N_COMPONENTS", 6)
     asked = []
     result = study._result
 

@@ -58,7 +58,8 @@ def files(start: str | Path, repository: str | Path = ".", *, figures: bool = Tr
 def pages(repository: str | Path = ".") -> list[str]:
     """List the files behind the pages that the book writes itself."""
     home = Path(repository).resolve()
-    found = code.sources("kinetlib.chapters.book", without=code.FIGURES, home=home)
+    without = ["kinetlib.records", *code.FIGURES]
+    found = code.sources("kinetlib.chapters.book", without=without, home=home)
     return [path.relative_to(home).as_posix() for path in found]
 
 

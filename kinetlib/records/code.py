@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 #: Packages whose modules results come from.
 PACKAGES = ("kinetlib", "studies")
@@ -21,6 +22,8 @@ IDLE = ("kinetlib.records", "kinetlib.chapters", "kinetlib.cli")
 FIGURES = ("kinetlib.plot",)
 #: Where this checkout, or this installation, has its packages.
 HOME = Path(__file__).resolve().parents[2]
+# Python 3.11's parser counts its depth for all threads together.
+_PARSER = Lock()
 
 
 def sources(
@@ -105,7 +108,8 @@ def _parsed(path: Path, changed: int) -> ast.Module:
         cells = json.loads(text)["cells"]
         code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
         text = "\n".join(code)
-    return ast.parse(text, str(path))
+    with _PARSER:
+        return ast.parse(text, str(path))
 
 
 def _tree(path: Path) -> ast.Module:
