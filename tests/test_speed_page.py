@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from kinetlib.chapters import speed_page
+from kinetlib.chapters import pages
 
 ROOT = Path(__file__).parents[1]
 RECORD = json.loads((ROOT / "data" / "benchmarks" / "integrators.json").read_text())
@@ -12,7 +12,7 @@ ROWS = {(row["solver"], row["rtol"]): row for row in RECORD["rows"]}
 
 
 def test_the_page_has_every_row():
-    beside, steps = speed_page.fragments().values()
+    beside, steps = pages.speed().values()
     for row in RECORD["rows"]:
         assert f"| {row['solver']} |" in beside
         assert f"| {row['microseconds']:,.1f} |" in beside
@@ -20,12 +20,12 @@ def test_the_page_has_every_row():
         assert f"| {row['variant']} |" in steps
     assert f"With {STEPS['cores']} cores" in steps
     assert RECORD["processor"] in beside and RECORD["commit"][:10] in beside
-    assert speed_page.diagram().lstrip().startswith(b"<?xml")
+    assert pages.diagram().lstrip().startswith(b"<?xml")
 
 
 def test_the_page_includes_what_is_written():
     page = (ROOT / "book" / "speed.md").read_text()
-    for name in speed_page.FRAGMENTS:
+    for name in pages.FRAGMENTS:
         assert f"```{{include}} {name}" in page
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from kinetlib.chapters import pages, speed_page
+from kinetlib.chapters import pages
 
 # What MathJax 3 needs to show TeX as HTML: the bundle and its fonts, 2 MB of the package's 24.
 MATHJAX = ("tex-chtml-full.js", "output/chtml/fonts")
@@ -50,10 +50,10 @@ def assemble(results: str | Path, repository: str | Path = ".") -> Path:
     shutil.copytree(repository / "book", source / "book")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(repository / name, source / name)
-    (source / "book" / "catalogue.md").write_text(pages.render(), encoding="utf-8")
-    for name, text in speed_page.fragments().items():
+    (source / "book" / "catalogue.md").write_text(pages.catalogue(), encoding="utf-8")
+    for name, text in pages.speed().items():
         (source / "book" / name).write_text(text, encoding="utf-8")
-    (source / "book" / speed_page.DIAGRAM).write_bytes(speed_page.diagram())
+    (source / "book" / pages.DIAGRAM).write_bytes(pages.diagram())
     _copy(results / "headline.md", source / "book" / "headline.md", "07_evaluation")
     for page in _pages(source / "_toc.yml"):
         if page.startswith("notebooks/"):
@@ -88,9 +88,9 @@ def build(results: str | Path, repository: str | Path = ".") -> Path:
     if rendering.exists():
         shutil.rmtree(rendering)
     _render(source, rendering, results / "logs" / "book.log")
-    pages = rendering / "_build" / "html"
-    (pages / "index.html").write_text(_landing(source / "_toc.yml"), encoding="utf-8")
-    _replace(results / "book", pages)
+    html = rendering / "_build" / "html"
+    (html / "index.html").write_text(_landing(source / "_toc.yml"), encoding="utf-8")
+    _replace(results / "book", html)
     shutil.rmtree(rendering)
     return results / "book" / "index.html"
 

@@ -9,12 +9,11 @@ from typing import Any
 
 import click
 
-from kinetlib.cli._book import book
 from kinetlib.cli._classify import classify
 from kinetlib.cli._design import design
 from kinetlib.cli._discover import discover
 from kinetlib.cli._published import published
-from kinetlib.cli._run import run
+from kinetlib.cli._run import book, run
 from kinetlib.cli._shards import command as shards
 
 

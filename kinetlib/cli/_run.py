@@ -1,4 +1,4 @@
-"""``kinetlib run``: execute chapters, or list what they can be told."""
+"""``kinetlib run``: execute chapters, or list what they can be told; ``kinetlib book``: render."""
 
 from __future__ import annotations
 
@@ -84,3 +84,16 @@ def _show(profile: Profile, chapter: str | None) -> None:
             table.add_row(name, type_name(field), value, f"{field.description} ({expected(field)})")
         console.print(table)
         console.print()
+
+
+@click.command()
+@click.option("--profile", default="laptop", show_default=True, help="Whose results to render.")
+def book(profile: str) -> None:
+    """Assemble the executed chapters of a profile into the book and render it."""
+    from kinetlib.chapters.book import build
+    from kinetlib.chapters.profiles import load
+    from kinetlib.records import repository
+
+    home = repository.root()
+    page = build(home / load(profile).results, home)
+    click.echo(f"book: {repository.relative(page)}")

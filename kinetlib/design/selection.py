@@ -10,10 +10,9 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from kinetlib.design import problem as given
-from kinetlib.design.average import i_greedy
 from kinetlib.design.kernels import Kernel
 from kinetlib.design.problem import Problem
-from kinetlib.design.representative import herding, k_medoids
+from kinetlib.design.representative import herding, i_greedy, k_medoids
 from kinetlib.design.spectral import k_dpp, leverage
 from kinetlib.design.spread import farthest_points, maximin
 from kinetlib.design.volume import d_exchange, drawn_evenly, pivoted_cholesky, rp_cholesky
