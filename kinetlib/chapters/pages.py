@@ -24,9 +24,9 @@ _OPENING = """\
 # Catalogue of mechanisms
 
 The twenty mechanisms of {cite:t}`bures2023`, as declared in `kinetlib/kinetics/catalogue.toml`;
-this page is written from that file. S is the substrate, P the product, cat the catalyst. Each elementary
-step follows the law of {term}`mass action`; the constants stand over and under its arrow. A
-reference run starts with [S] = 1 and [cat] = 0.05, all other species at 0 unless said.
+this page is written from that file. S is the substrate, P the product, cat the catalyst. Each
+elementary step follows the law of {term}`mass action`; the constants stand over and under its
+arrow. A reference run starts with [S] = 1 and [cat] = 0.05, all other species at 0 unless said.
 
 A set of rate constants is {term}`accepted <acceptance>` as an example of a mechanism if its
 reference run ends between 50 and 100 % {term}`conversion` and shows the fingerprint given here.
