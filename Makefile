@@ -50,6 +50,7 @@ bench: $(READY)  ## Time the integrator beside its peers, and training; minutes
 lint: $(READY)  ## Check style and format
 	@ruff check
 	@ruff format --check
+	@lint-imports --no-logo --cache-dir results/.imports
 
 format: $(READY)  ## Mend what the linter can mend
 	@ruff check --fix
