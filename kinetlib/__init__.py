@@ -1,4 +1,22 @@
-"""Catalytic mechanisms from concentration-time curves: simulate, sample, train, classify."""
+"""Catalytic mechanisms from concentration-time curves: simulate, infer, design, learn, classify.
+
+A room may import from the rooms above it in this list, never the other way:
+
+- `kinetlib.records`: whole files, provenance, resumable pieces, which code made a result.
+- `kinetlib.kinetics`: text of a mechanism to a network, its trajectories and their slopes; the
+  catalogue; SBML and Antimony.
+- `kinetlib.evaluate`: measures, intervals, calibration, novelty: numbers in, numbers out.
+- `kinetlib.design`: choosing from a pool before any label is known.
+- `kinetlib.plot`: one look for every figure.
+- `kinetlib.runs`: what was or may be measured: runs, noise, plans, designs, datasets.
+- `kinetlib.crnn`: reactions discovered in the curves of all species.
+- `kinetlib.lab`: a chemist's file in, checked runs out.
+- `kinetlib.inference`: prior, likelihood, evidence, posterior, estimates of rate constants.
+- `kinetlib.fusion`: the networks, their training, the calibrated answer.
+- `kinetlib.experiments`: the runs worth doing, and the next one.
+- `kinetlib.chapters`: parameters, profiles, executed notebooks, the rebuild, the book.
+- `kinetlib.cli`: the command ``kinetlib``.
+"""
 
 from kinetlib.kinetics.simulate import simulate
 
