@@ -18,7 +18,7 @@ RESOLVE := uv pip compile --quiet --no-config --universal --python-version 3.11 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slurm soak bench lint format serve clean distclean lock
+.PHONY: help book test test-slurm kernels soak bench lint format serve clean distclean lock
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ test: $(READY)  ## Run all tests
 
 test-slurm: $(READY)  ## Make shards as jobs of a SLURM started for it; Debian, root
 	@python tests/slurm_cluster.py
+
+kernels: $(READY)  ## Build the integrators that the package ships, from the sources
+	@python -m kinetlib.kinetics.ship
 
 soak: $(READY)  ## Integrate a million parameter sets a mechanism; minutes
 	@python tests/soak.py

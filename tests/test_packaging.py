@@ -159,6 +159,7 @@ def test_wheel_holds_code_and_data(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     subprocess.run([sys.executable, "-m", "zipfile", "-e", wheel, tmp_path], check=True)
     assert (tmp_path / "kinetlib" / "kinetics" / "catalogue.toml").is_file()
+    assert len(list((tmp_path / "kinetlib" / "kinetics" / "shipped").glob("*.wasm"))) == 20
     assert not (tmp_path / "studies").exists()
     assert files(source / "data") == files(tmp_path / "kinetlib_data")
 

@@ -7,17 +7,16 @@ of order 3. The Jacobian is analytic. Linear conservation laws hold to rounding 
 concentration may fall below zero by as much as the tolerances allow, and is left there: clipping it
 would break the conservation laws.
 
-A network's own integrator is generated as C++ and built once by the compiler (`native`): straight
-code, as many trajectories in lock step as two vector registers hold. Where there is no compiler,
-one kernel for all networks takes its place, compiled by Numba (`rodas`), some thirty times slower
-and the same to rounding error.
-Either runs without the GIL, and plain threads share the trajectories. A trajectory never sees
-another, so results do not depend on the number of threads or on the batch.
+A network's own integrator is generated as C++ (`native_source`): straight code, as many
+trajectories in lock step as two vector registers hold. It runs natively or as WebAssembly, with the
+same bits (`kernels`), without the GIL, and plain threads share the trajectories. A trajectory never
+sees another, so results do not depend on the number of threads or on the batch.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kinetlib.kinetics import native
+from kinetlib.kinetics import kernels
 from kinetlib.kinetics.network import Network
 
 # Trajectories that a thread takes at once: enough to keep all lanes busy, few enough that an
@@ -113,7 +112,7 @@ def integrate(
     concentration = np.empty((n, times.shape[1], len(network.species)))
     status = np.empty(n, dtype=np.int64)
     n_steps = np.empty(n, dtype=np.int64)
-    integrate_block = native.kernel(network) or _general_kernel(network)
+    integrate_block = kernels.kernel(network)
 
     def solve(block: slice) -> None:
         integrate_block(
@@ -135,18 +134,26 @@ def integrate(
 def share_out(solve: Callable[[slice], None], n: int, threads: int | None) -> None:
     """Call `solve` for blocks of n trajectories, in as many threads as asked for or there are."""
     threads = threads or available_processors()
-    remaining = iter(_blocks(n, threads))  # of a list, so threads may share it
+    remaining = deque(_blocks(n, threads))
 
     def solve_remaining() -> None:
-        for block in remaining:
+        while remaining:
+            try:
+                block = remaining.popleft()
+            except IndexError:  # another thread took the last
+                return
             solve(block)
 
     if threads == 1 or n <= _SMALLEST_BLOCK:
         solve_remaining()
-    else:
-        with ThreadPoolExecutor(threads) as pool:
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        try:
             for running in [pool.submit(solve_remaining) for _ in range(threads)]:
                 running.result()
+        except BaseException:
+            remaining.clear()  # an interrupt waits for the blocks begun, not for the batch
+            raise
 
 
 def _blocks(n: int, threads: int) -> list[slice]:
@@ -161,21 +168,6 @@ def _blocks(n: int, threads: int) -> list[slice]:
         blocks.append(slice(start, min(start + size, n)))
         start += size
     return blocks
-
-
-def _general_kernel(network: Network) -> Callable[..., None]:
-    """Return the kernel for all networks, applied to this one."""
-    from kinetlib.kinetics import rodas  # Numba takes a second to import, and this is the exception
-
-    tables = _tables(network)
-
-    def integrate_block(
-        constants: NDArray, initial: NDArray, times: NDArray, *rest: object
-    ) -> None:
-        times = _own(times, (len(constants), times.shape[1]))
-        rodas.integrate_block(*tables, constants, initial, times, *rest)
-
-    return integrate_block
 
 
 def available_processors() -> int:
@@ -228,14 +220,3 @@ def checked(
 def _own(array: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
     """Copy to the contiguous, writable array that either kernel takes."""
     return np.array(np.broadcast_to(array, shape), order="C")
-
-
-def _tables(network: Network) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Reactant slots (R, largest order), -1 where empty, and net stoichiometry (R, S)."""
-    slots = [
-        [network.index(name) for name, count in reaction.reactants.items() for _ in range(count)]
-        for reaction in network.reactions
-    ]
-    width = max(1, max(len(row) for row in slots))
-    reactants = np.array([row + [-1] * (width - len(row)) for row in slots], dtype=np.int64)
-    return reactants, network.stoichiometry.astype(np.float64)

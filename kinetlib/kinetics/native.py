@@ -1,4 +1,4 @@
-"""Integrators compiled for one network each: built once by the C++ compiler, then found on disk."""
+"""Integrators compiled for this processor: built once by a C++ compiler, then found on disk."""
 
 from __future__ import annotations
 
@@ -7,91 +7,86 @@ import functools
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import platformdirs
-from numpy.typing import NDArray
-
-from kinetlib.kinetics.native_source import source, tangent_source
-from kinetlib.kinetics.network import Network
 
 # Multiplication and addition stay two roundings, so that every processor gives the same bits.
-_FLAGS = ("-std=gnu++17", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
+FLAGS = ("-std=gnu++17", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
 # Derivatives run no faster for more, and are compiled three times as fast with less.
-_FOR_VALUES, _FOR_DERIVATIVES = "-O3", "-O1"
-_LIBRARY = ("-fPIC", "-shared", "-w", "-lm")
+FOR_VALUES, FOR_DERIVATIVES = "-O3", "-O1"
+LIBRARY = ("-shared", "-w", *(() if sys.platform == "win32" else ("-fPIC", "-lm")))
 _FOR_THIS_PROCESSOR = ("-march=native", "-mcpu=native", None)  # the first that the compiler knows
+_SUFFIX = ".dll" if sys.platform == "win32" else ".so"
+_KEPT = 180 * 86_400.0  # seconds for which a library that nobody used is kept
+_ABANDONED = 86_400.0  # seconds after which what a killed build has left is removed
 
 Kernel = Callable[..., None]
-# By the text of the network and the kind of kernel, for this process.
-_loaded: dict[tuple[str, str], Kernel | None] = {}
 
 
-def kernel(network: Network) -> Kernel | None:
-    """Return the compiled integrator of a network, or None where it cannot be had.
+class Compiler(NamedTuple):
+    """A C++ compiler: the words that call it, and what it says of its version."""
 
-    The function takes constants (n, R), initial (n, S), times (n, T) or, if all share them, (1, T),
-    rtol, atol, max_steps, and the arrays it fills: concentration (n, T, S), status (n,),
-    n_steps (n,); all of them contiguous, floats of 8 bytes and integers of 8 bytes. It runs without
-    the interpreter's lock.
+    command: tuple[str, ...]
+    version: str
+
+
+def cached(code: str, bind: Callable[[Path], Kernel], optimised: str) -> Kernel | None:
+    """Return an integrator that was built before, or None.
+
+    Parameters
+    ----------
+    code
+        C++ source.
+    bind
+        `values` or `tangents`: what to take from the library.
+    optimised
+        `FOR_VALUES` or `FOR_DERIVATIVES`.
     """
-    return _kernel(network, source, _function, _FOR_VALUES)
-
-
-def tangent_kernel(network: Network) -> Kernel | None:
-    """Return the compiled integrator that carries derivatives, or None where it cannot be had.
-
-    The function takes what that of `kernel` takes, then the first tangent and the one after the
-    last, those by ln k of the R constants coming before those by the S initial concentrations,
-    whether their errors are tested, and the array it fills with them, (n, T, S, last - first).
-    """
-    return _kernel(network, tangent_source, _tangent_function, _FOR_DERIVATIVES)
-
-
-def _kernel(
-    network: Network,
-    write: Callable[[Network], str],
-    bind: Callable[[Path], Kernel],
-    optimised: str,
-) -> Kernel | None:
-    wanted = (str(network), bind.__name__)
-    if wanted not in _loaded:
-        _loaded[wanted] = _load(write(network), bind, (optimised, *_FLAGS))
-    return _loaded[wanted]
-
-
-def _load(code: str, bind: Callable[[Path], Kernel], flags: tuple[str, ...]) -> Kernel | None:
-    compiler = _compiler()
-    if compiler is None:
-        return None
-    key = hashlib.sha256("\0".join([code, *flags, compiler[1], _processor()]).encode())
-    path = _folder() / f"{key.hexdigest()[:32]}.so"
+    found = compiler()
+    path = found and _kept(_name(code, optimised, found))
     try:
-        if path.exists():
-            try:
-                return bind(path)
-            except (OSError, AttributeError):  # damaged on disk: build it again
-                path.unlink(missing_ok=True)
-        _build(compiler[0], code, path, flags)
-        return bind(path)
+        return bind(path) if path else None
+    except (OSError, AttributeError):  # whole, and still not what it should be: of another system
+        path.unlink(missing_ok=True)
+        return None
+
+
+def built(code: str, bind: Callable[[Path], Kernel], optimised: str) -> Kernel | None:
+    """Build an integrator and return it; None, with a warning, where the compiler cannot.
+
+    Parameters
+    ----------
+    code, bind, optimised
+        See `cached`.
+    """
+    found = compiler()
+    if found is None:
+        return None
+    try:
+        return bind(_build(found, code, optimised))
     except (OSError, subprocess.SubprocessError) as error:
-        detail = getattr(error, "stderr", "") or error
+        detail = (getattr(error, "stderr", "") or str(error)).strip()[:400]
         warnings.warn(
-            f"the C++ compiler {compiler[0]} could not build an integrator; the general one, some "
-            f"thirty times slower, takes its place: {detail}",
+            f"the C++ compiler {' '.join(found.command)} could not build an integrator: {detail}",
             RuntimeWarning,
             stacklevel=5,
         )
         return None
 
 
-def _function(path: Path) -> Kernel:
+def values(path: Path) -> Kernel:
+    """Bind the integrator of a library; what it takes is told by `kernels.kernel`."""
     entry = ctypes.CDLL(str(path)).integrate_block
     entry.restype, entry.argtypes = None, _ARGUMENTS
 
@@ -101,14 +96,15 @@ def _function(path: Path) -> Kernel:
     return integrate_block
 
 
-def _tangent_function(path: Path) -> Kernel:
+def tangents(path: Path) -> Kernel:
+    """Bind the integrator that carries derivatives, see `kernels.tangent_kernel`."""
     entry = ctypes.CDLL(str(path)).sensitivity_block
     entry.restype = None
     entry.argtypes = [*_ARGUMENTS, _COUNT, _COUNT, _COUNT, _POINTER]
 
     def sensitivity_block(*arguments: object) -> None:
-        *shared, first, last, tested, tangents = arguments
-        entry(*_passed(*shared), first, last, tested, tangents.ctypes.data)
+        *shared, first, last, tested, out = arguments
+        entry(*_passed(*shared), first, last, tested, out.ctypes.data)
 
     return sensitivity_block
 
@@ -117,48 +113,110 @@ _POINTER, _COUNT, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 _ARGUMENTS = [_COUNT, _COUNT, _COUNT, *[_POINTER] * 3, _REAL, _REAL, _COUNT, *[_POINTER] * 3]
 
 
-def _passed(
-    constants: NDArray[np.float64],
-    initial: NDArray[np.float64],
-    times: NDArray[np.float64],
-    rtol: float,
-    atol: float,
-    max_steps: int,
-    concentration: NDArray[np.float64],
-    status: NDArray[np.int64],
-    n_steps: NDArray[np.int64],
-) -> list[object]:
+def _passed(constants, initial, times, rtol, atol, max_steps, *filled) -> list[object]:
     """Lay out what every compiled integrator takes first."""
     given = [array.ctypes.data for array in (constants, initial, times)]
-    filled = [array.ctypes.data for array in (concentration, status, n_steps)]
     n, n_times = len(constants), times.shape[1]
     step = n_times if len(times) == n else 0
-    return [n, n_times, step, *given, rtol, atol, max_steps, *filled]
+    out = [array.ctypes.data for array in filled]
+    return [n, n_times, step, *given, rtol, atol, max_steps, *out]
 
 
-def _build(compiler: str, code: str, path: Path, flags: tuple[str, ...]) -> None:
+@functools.cache
+def compiler() -> Compiler | None:
+    """Return the C++ compiler: CXX, or c++, or the one of the package `ziglang`, or None.
+
+    Where CXX is set and does not answer, nothing takes its place, and a warning says so.
+    """
+    named = os.environ.get("CXX")
+    if named:
+        found = _answering(tuple(shlex.split(named)))
+        if found is None:
+            warnings.warn(
+                f"CXX={named} is no C++ compiler that answers; integrators are not compiled for "
+                "this processor",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return found
+    zig = (sys.executable, "-m", "ziglang", "cc", "-x", "c++")
+    return _answering(("c++",)) or (_answering(zig) if find_spec("ziglang") else None)
+
+
+def _answering(command: tuple[str, ...]) -> Compiler | None:
+    path = shutil.which(command[0])
+    if path is None:
+        return None
+    command = (path, *command[1:])
+    try:
+        told = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return Compiler(command, told.stdout) if told.returncode == 0 and told.stdout else None
+
+
+def _name(code: str, optimised: str, by: Compiler) -> str:
+    """Name an integrator after all that decides its code."""
+    parts = [code, optimised, *FLAGS, *by.command, by.version, _processor()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _kept(name: str) -> Path | None:
+    """Find an integrator on disk that is whole, and ours; what is damaged is removed.
+
+    The digest of its content is part of a file's name: a library that was cut short would end the
+    process without a word when it is used.
+    """
+    for path in _folder().glob(f"{name}.*{_SUFFIX}"):
+        try:
+            ours = not hasattr(os, "getuid") or path.stat().st_uid == os.getuid()
+            if ours and path.name.split(".")[1] == _digest(path):
+                os.utime(path)
+                return path
+            if ours:
+                path.unlink(missing_ok=True)
+        except OSError:
+            continue
+    return None
+
+
+def _build(by: Compiler, code: str, optimised: str) -> Path:
     """Compile to a file beside its place and move it there: other processes see all or nothing."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        written, built = Path(scratch, "integrator.cpp"), Path(scratch, "integrator.so")
+    folder, name = _folder(), _name(code, optimised, by)
+    _swept(folder)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as scratch:
+        written, made = Path(scratch, "integrator.cpp"), Path(scratch, f"integrator{_SUFFIX}")
         written.write_text(code, encoding="utf-8")
         for tuned in _FOR_THIS_PROCESSOR:
-            command = [compiler, *flags, *([tuned] if tuned else []), str(written)]
-            command += ["-o", str(built), *_LIBRARY]
+            command = [*by.command, optimised, *FLAGS, *([tuned] if tuned else [])]
+            command += [str(written), "-o", str(made), *LIBRARY]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode == 0:
                 break
         done.check_returncode()
-        os.replace(built, path)
+        with made.open("rb+") as file:
+            os.fsync(file.fileno())
+        path = folder / f"{name}.{_digest(made)}{_SUFFIX}"
+        os.replace(made, path)
+    return path
 
 
-@functools.cache
-def _compiler() -> tuple[str, str] | None:
-    """Path and version of the C++ compiler, CXX or c++, or None where there is none."""
-    path = shutil.which(os.environ.get("CXX") or "c++")
-    if path is None:
-        return None
-    told = subprocess.run([path, "--version"], capture_output=True, text=True)
-    return (path, told.stdout) if told.returncode == 0 else None
+def _swept(folder: Path) -> None:
+    """Remove libraries that nobody has used for long, and what killed builds have left."""
+    now = time.time()
+    for path in folder.iterdir():
+        try:
+            age = now - path.stat().st_mtime
+            if path.is_dir() and path.name.startswith(("building-", "tmp")) and age > _ABANDONED:
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.suffix == _SUFFIX and age > _KEPT:
+                path.unlink(missing_ok=True)
+        except OSError:
+            continue
 
 
 @functools.cache
@@ -181,4 +239,16 @@ def _folder() -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError:
-        return Path(tempfile.mkdtemp(prefix="kinetlib-"))
+        return Path(_for_this_process().name)
+
+
+@functools.cache
+def _for_this_process() -> tempfile.TemporaryDirectory:
+    """Make a folder that goes with the process; those of processes that were killed go, too."""
+    for left in Path(tempfile.gettempdir()).glob("kinetlib-integrators-*"):
+        try:
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
+        except OSError:
+            continue
+    return tempfile.TemporaryDirectory(prefix="kinetlib-integrators-", ignore_cleanup_errors=True)

@@ -16,13 +16,13 @@ and for a constant of 0 they are 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kinetlib.kinetics import native
+from kinetlib.kinetics import kernels
 from kinetlib.kinetics.integrate import checked, share_out
 from kinetlib.kinetics.network import Network
 
@@ -107,7 +107,7 @@ def sensitivities(
     concentration = np.empty((n, n_times, n_species))
     tangents = np.empty((n, n_times, n_species, last - first))
     status, n_steps = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    solve_block = native.tangent_kernel(network) or _general_kernel(network)
+    solve_block = kernels.tangent_kernel(network)
 
     def solve(block: slice) -> None:
         solve_block(
@@ -141,10 +141,3 @@ def _range(wrt: Sequence[str], n_reactions: int, n_species: int) -> tuple[int, i
         )
     first = 0 if CONSTANTS in chosen else n_reactions
     return first, n_reactions + (n_species if INITIAL in chosen else 0)
-
-
-def _general_kernel(network: Network) -> Callable[..., None]:
-    """Return the integrator for where there is no compiler, applied to this network."""
-    from kinetlib.kinetics.radau_tangents import solve_block  # the exception
-
-    return lambda *arguments: solve_block(network, *arguments)

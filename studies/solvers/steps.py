@@ -75,12 +75,12 @@ def build(problem: Problem, variant: Variant, folder: Path) -> native.Kernel:
         code = code.replace(before, after)
     place = Path(tempfile.mkdtemp(dir=folder))
     (place / "integrator.cpp").write_text(code, encoding="utf-8")
-    usual = (native._FOR_VALUES, *native._FLAGS)
+    usual = (native.FOR_VALUES, *native.FLAGS)
     flags = [flag for flag in usual if flag not in variant.remove]
-    command = [native._compiler()[0], *flags, *variant.add, str(place / "integrator.cpp")]
-    command += ["-o", str(place / "integrator.so"), *native._LIBRARY]
+    command = [*native.compiler().command, *flags, *variant.add, str(place / "integrator.cpp")]
+    command += ["-o", str(place / "integrator.so"), *native.LIBRARY]
     subprocess.run(command, check=True)
-    return native._function(place / "integrator.so")
+    return native.values(place / "integrator.so")
 
 
 def microseconds(problem: Problem, kernel: native.Kernel) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Derivatives of trajectories where there is no C++ compiler: slow, and right.
+"""Derivatives of trajectories by other means: slow, and right.
 
 SciPy's Radau integrates values and tangents as one system, ds/dt = J(y) s + df/dp, with its exact
 Jacobian. It shares no code with the compiled integrators, and is a check of them.
@@ -7,11 +7,11 @@ Jacobian. It shares no code with the compiled integrators, and is a check of the
 from __future__ import annotations
 
 import numpy as np
+from general_rodas import NOT_FINITE, STEP_BUDGET, STEP_UNDERFLOW, SUCCESS
 from numpy.typing import NDArray
 from scipy.integrate import Radau
 
 from kinetlib.kinetics.network import Network
-from kinetlib.kinetics.rodas import NOT_FINITE, STEP_BUDGET, STEP_UNDERFLOW, SUCCESS
 
 _SMALLEST_RTOL = 100 * np.finfo(np.float64).eps  # Radau takes none below
 
@@ -32,7 +32,7 @@ def solve_block(
     tested: bool,
     tangents: NDArray,
 ) -> None:
-    """Fill the arrays of a block as `native.tangent_kernel` does; all errors are tested."""
+    """Fill the arrays of a block as `kernels.tangent_kernel` does; all errors are tested."""
     options = {"rtol": max(rtol, _SMALLEST_RTOL), "atol": atol, "max_steps": max_steps}
     times = np.broadcast_to(times, (len(constants), times.shape[1]))
     for i, (k, y, at) in enumerate(zip(constants, initial, times, strict=True)):

@@ -1,13 +1,18 @@
-"""The general kernel of `integrate`: Rodas4 for mass-action networks given as tables.
+"""Rodas4 for mass-action networks given as tables: the check of the generated integrators.
 
-It serves where no C++ compiler is at hand, and as the check of the integrators that one builds: the
-method is the same, the LU factorisation pivots.
+The method is the same, the code another: one kernel for all networks, whose LU factorisation
+pivots.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+from kinetlib.kinetics.network import Network
 
 SUCCESS, STEP_BUDGET, STEP_UNDERFLOW, NOT_FINITE = range(4)  # of a trajectory
 
@@ -273,3 +278,25 @@ def integrate_block(
             max_steps,
             out[i],
         )
+
+
+def kernel(network: Network) -> Callable[..., None]:
+    """Return this kernel for a network, called as `kinetlib.kinetics.kernels.kernel` is."""
+    tables = tables_of(network)
+
+    def integrate_network(constants, initial, times, *rest) -> None:
+        times = np.array(np.broadcast_to(times, (len(constants), times.shape[1])), order="C")
+        integrate_block(*tables, constants, initial, times, *rest)
+
+    return integrate_network
+
+
+def tables_of(network: Network) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Reactant slots (R, largest order), -1 where empty, and net stoichiometry (R, S)."""
+    slots = [
+        [network.index(name) for name, count in reaction.reactants.items() for _ in range(count)]
+        for reaction in network.reactions
+    ]
+    width = max(1, max(len(row) for row in slots))
+    reactants = np.array([row + [-1] * (width - len(row)) for row in slots], dtype=np.int64)
+    return reactants, network.stoichiometry.astype(np.float64)
