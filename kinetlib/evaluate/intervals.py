@@ -7,13 +7,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy import stats
 
 Interval = tuple[float, float]
 
 
 def wilson(hits: NDArray[np.bool_], level: float = 0.95) -> Interval:
     """Return the Wilson interval of a proportion (Wilson, J. Am. Stat. Assoc. 22, 209, 1927)."""
+    from scipy import stats  # half a second, which asking a network should not wait for
+
     found = stats.binomtest(int(np.sum(hits)), len(hits)).proportion_ci(level, method="wilson")
     return float(found.low), float(found.high)
 

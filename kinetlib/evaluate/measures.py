@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy import stats
-from sklearn.metrics import confusion_matrix
+from scipy.special import entr
 
 from kinetlib.evaluate.intervals import bootstrap
 
@@ -43,7 +42,7 @@ def cross_entropy(probabilities: NDArray, labels: NDArray) -> NDArray[np.float64
 
 def entropy(probabilities: NDArray) -> NDArray[np.float64]:
     """Return the Shannon entropy of each prediction, nats, shape (n,)."""
-    return stats.entropy(probabilities, axis=1)
+    return entr(probabilities / probabilities.sum(1, keepdims=True)).sum(1)
 
 
 def credible_set_size(probabilities: NDArray, level: float = 0.95) -> NDArray[np.int64]:
@@ -99,6 +98,8 @@ def reliability(
 
 def confusion(probabilities: NDArray, labels: NDArray, n_classes: int) -> NDArray[np.int64]:
     """Count samples by true class (row) and most probable class (column), shape (c, c)."""
+    from sklearn.metrics import confusion_matrix
+
     return confusion_matrix(labels, probabilities.argmax(1), labels=np.arange(n_classes))
 
 

@@ -7,16 +7,17 @@ and where its inner activations lie may tell that it was shown something else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
-from sklearn.covariance import LedoitWolf
-from sklearn.metrics import roc_auc_score
-from sklearn.neighbors import NearestNeighbors
 
 from kinetlib.evaluate import measures as evaluate
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
 
 
 def doubt(probabilities: ArrayLike) -> NDArray[np.float64]:
@@ -87,6 +88,8 @@ class ClassDistance:
         ValueError
             Arrays that do not fit, or numbers that are not finite.
         """
+        from sklearn.covariance import LedoitWolf  # half a second, for those who calibrate
+
         features = _matrix(features, "features")
         labels = np.asarray(labels)
         if labels.shape != (len(features),):
@@ -143,6 +146,8 @@ class NeighbourDistance:
         ValueError
             Arrays that do not fit, numbers that are not finite, or too few samples.
         """
+        from sklearn.neighbors import NearestNeighbors
+
         features = _matrix(features, "features")
         if not 1 <= k <= len(features):
             raise ValueError(f"k: expected 1 to {len(features)}, the number of samples, got {k}")
@@ -185,6 +190,8 @@ def auroc(
     ValueError
         Scores that are empty, not finite, or do not fit their groups.
     """
+    from sklearn.metrics import roc_auc_score
+
     sides = {"known": (known, known_groups), "foreign": (foreign, foreign_groups)}
     scores, groups = [], []
     for name, (score, group) in sides.items():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import keras
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
+from kinetlib.fusion.backend import keras
 from kinetlib.fusion.features import run_inputs
 from kinetlib.fusion.four_runs import N_RUNS, Curves, add_noise, thin
 from kinetlib.fusion.networks import inputs_of

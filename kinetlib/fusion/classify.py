@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 
 from kinetlib import fusion
+from kinetlib.fusion.card import read_card
+from kinetlib.fusion.evaluated import SUFFIX, Evaluated
 from kinetlib.fusion.trust import Trust
 from kinetlib.runs import runs as runs_of
 
@@ -53,9 +55,12 @@ def classify(runs: xr.Dataset, model: str | Path = "runset") -> xr.DataArray:
 
 def reader(model: str | Path = "runset") -> Callable[[xr.Dataset], xr.DataArray]:
     """Open a network once, to ask it often: what comes back does what `classify` does."""
-    network, card, trust = open_network(model)
+    path = _find(model)
+    card = read_card(path)
     if card["recipe"]["fusion"] == fusion.RUNSET:
-        return lambda runs: _of_sets(runs, network, card["classes"], trust, str(model))
+        asked, trust = _weights(path), _trust(path, card)
+        return lambda runs: _of_sets(runs, asked, card["classes"], trust, str(model))
+    network, _ = fusion.load(path)
     recipe = fusion.Recipe.model_validate(card["recipe"])
 
     def ask(runs: xr.Dataset) -> xr.DataArray:
@@ -74,7 +79,7 @@ def released() -> list[str]:
 
 
 def open_network(model: str | Path = "runset") -> tuple[keras.Model, dict[str, Any], Trust | None]:
-    """Open a network: itself, its card, and its calibration if it has one.
+    """Open a network for Keras: itself, its card, and its calibration if it has one.
 
     Raises
     ------
@@ -83,17 +88,30 @@ def open_network(model: str | Path = "runset") -> tuple[keras.Model, dict[str, A
     """
     path = _find(model)
     network, card = fusion.load(path)
+    return network, card, _trust(path, card)
+
+
+def _trust(path: Path, card: dict[str, Any]) -> Trust | None:
     if "calibration" not in card:
-        return network, card, None
-    return network, card, Trust.load(path.with_suffix(".npz"), card["calibration"])
+        return None
+    return Trust.load(path.with_suffix(".npz"), card["calibration"])
+
+
+def _weights(path: Path) -> Evaluated:
+    """Open what a network of sets of runs is asked by; one saved before has it in Keras' file."""
+    weights = path.with_suffix(SUFFIX)
+    if weights.is_file():
+        return Evaluated.load(weights)
+    model, _ = fusion.load(path)
+    return Evaluated({variable.path: variable.numpy() for variable in model.weights})
 
 
 def _of_sets(
-    runs: xr.Dataset, network: keras.Model, classes: list[str], trust: Trust | None, model: str
+    runs: xr.Dataset, network: Evaluated, classes: list[str], trust: Trust | None, model: str
 ) -> xr.DataArray:
     """Ask a network of sets of runs, and its calibration if it has one."""
     read = runs_of.from_dataset(runs)
-    probabilities, hidden = fusion.read(network, read)
+    probabilities, hidden = network.read(read)
     if trust is None:
         return _array(probabilities, classes, model)
     answer = trust.answer(read, probabilities, hidden)

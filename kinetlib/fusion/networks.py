@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import keras
 import numpy as np
-from keras import layers, ops
 from numpy.typing import NDArray
 
 from kinetlib.fusion import features, four_runs
+from kinetlib.fusion.backend import keras
 from kinetlib.fusion.four_runs import Curves
+from kinetlib.fusion.recipe import NETWORKS, RUNSET
 from kinetlib.fusion.runset import runset
 from kinetlib.runs.runs import Runs
+
+layers, ops = keras.layers, keras.ops
 
 WIDTH = 64
 _BATCH = 1024
@@ -58,15 +60,12 @@ def hadamard(loading, curve, n_classes: int):
     return _classified(product, n_classes)
 
 
-#: The four fusions of the source.
-FUSIONS: dict[str, Callable] = {
+_FUSED: dict[str, Callable] = {
     "average": average,
     "attention": attention,
     "gate": gate,
     "hadamard": hadamard,
 }
-RUNSET = "runset"
-NETWORKS = (*FUSIONS, RUNSET)
 
 
 def build(
@@ -149,7 +148,7 @@ def _two_branches(fusion: str, n_classes: int, seen: str) -> keras.Model:
     loading = layers.Dense(WIDTH, activation="relu", name="loading")(static)
     sequence = layers.LSTM(WIDTH, return_sequences=True, name="lstm_1")(dynamic)
     curve = layers.LSTM(WIDTH, name="lstm_2")(sequence)
-    probabilities = FUSIONS[fusion](loading, curve, n_classes)
+    probabilities = _FUSED[fusion](loading, curve, n_classes)
     return keras.Model([static, dynamic], probabilities, name=fusion)
 
 

@@ -7,6 +7,11 @@ from typing import Annotated, Literal, Self
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+#: The four fusions of the source, and the network of sets of runs.
+FUSIONS = ("average", "attention", "gate", "hadamard")
+RUNSET = "runset"
+NETWORKS = (*FUSIONS, RUNSET)
+
 EPOCH = 100_000  # sample passes between two checkpoints
 FEWEST_EPOCHS = 4  # so that even a short training shows a course
 

@@ -6,10 +6,10 @@ weighs nothing. The attention blocks are those of the set transformer (Lee et al
 
 from __future__ import annotations
 
-import keras
-from keras import layers, ops
-
+from kinetlib.fusion.backend import keras
 from kinetlib.fusion.features import POINT_CHANNELS, RUN_CHANNELS
+
+layers, ops = keras.layers, keras.ops
 
 WIDTH = 64  # of the LSTMs
 TOKEN = 96  # of what is known of a run

@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from kinetlib.fusion import networks
+from kinetlib.fusion.backend import keras
 from kinetlib.fusion.batches import EpochOf
-from kinetlib.fusion.recipe import Recipe
+from kinetlib.fusion.card import read_card
+from kinetlib.fusion.evaluated import SUFFIX, Evaluated
+from kinetlib.fusion.recipe import RUNSET, Recipe
 from kinetlib.records.files import replacing, write_text
 
 _BATCH = 1024
@@ -85,6 +87,9 @@ def train(
 def save(model: keras.Model, path: str | Path, card: dict[str, Any]) -> None:
     """Save a trained network without its optimizer, and its model card beside it.
 
+    The weights of a network of sets of runs stand beside it once more, for those who ask it without
+    Keras (`kinetlib.fusion.evaluated`).
+
     Parameters
     ----------
     model
@@ -98,6 +103,9 @@ def save(model: keras.Model, path: str | Path, card: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     bare = keras.Model.from_config(model.get_config())
     bare.set_weights(model.get_weights())
+    if bare.name == RUNSET:
+        weights = {variable.path: keras.ops.convert_to_numpy(variable) for variable in bare.weights}
+        Evaluated(weights).save(path.with_suffix(SUFFIX))
     with replacing(path) as beside:
         bare.save(beside)
     write_text(path.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
@@ -112,19 +120,11 @@ def load(path: str | Path) -> tuple[keras.Model, dict[str, Any]]:
         If the network or its card is missing, or either is not what it should be.
     """
     path = Path(path)
-    card_path = path.with_suffix(".json")
-    for needed in (path, card_path):
-        if not needed.is_file():
-            raise ValueError(
-                f"no file {needed}: a network is NAME.keras with its card NAME.json beside it"
-            )
+    card = read_card(path)
     try:
-        card = json.loads(card_path.read_text(encoding="utf-8"))
-        Recipe.model_validate(card["recipe"])
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        return keras.saving.load_model(path, compile=False, safe_mode=True), card
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} with {card_path.name} is no fusion network: {error}") from None
-    return model, card
+        raise ValueError(f"{path} is no fusion network: {error}") from None
 
 
 def _start(recipe: Recipe, n_classes: int) -> keras.Model:

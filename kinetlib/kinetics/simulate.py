@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from kinetlib.kinetics import mechanisms
 from kinetlib.kinetics.integrate import Solution, Status, integrate
 from kinetlib.kinetics.mechanisms import Mechanism
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def simulate(
@@ -153,6 +156,8 @@ def _common_length(lengths: dict[str, int]) -> int | None:
 def _dataset(
     solution: Solution, times: NDArray, species: tuple[str, ...], attributes: dict
 ) -> xr.Dataset:
+    import xarray as xr  # which brings pandas, a third of a second
+
     status_flags = {  # as the CF conventions write them
         "long_name": "status of the integration",
         "flag_values": np.array(list(Status), dtype=np.int64),
