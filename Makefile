@@ -72,7 +72,7 @@ distclean: clean  ## Remove the environment too
 
 lock:  ## Resolve pyproject.toml anew into requirements.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
-	@echo setuptools | $(RESOLVE) --extra book --extra cluster --extra crnn --extra design --extra peers --extra potentials --extra test \
+	@echo setuptools | $(RESOLVE) --extra book --extra cluster --extra crnn --extra design --extra peers --extra potentials --extra test --extra train \
 	    pyproject.toml - --output-file requirements.lock
 
 $(READY): requirements.lock pyproject.toml

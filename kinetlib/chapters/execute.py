@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kinetlib.chapters.failed import ChapterFailed
 from kinetlib.chapters.profiles import Profile, Run, find_chapter, load
 from kinetlib.records import provenance, quiet, repository
 
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
 # Cells that papermill puts into the executed notebook.
 _ADDED = {"injected-parameters", "papermill-error-cell-tag"}
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class ChapterFailed(RuntimeError):
-    """A cell of a chapter raised; the message says which, and where the notebook lies."""
 
 
 def run(

@@ -38,12 +38,17 @@ class _Commands(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         """Run the chosen command."""
-        from kinetlib.chapters.execute import ChapterFailed
+        from kinetlib.chapters.failed import ChapterFailed
 
         try:
             return super().invoke(context)
         except ChapterFailed as error:
             raise _Failure(str(error)) from error
+        except ModuleNotFoundError as error:
+            raise _Failure(
+                f"this command needs the package {error.name}, which is not installed: "
+                "pip install 'kinetlib[book,train]' brings all that chapters and training need"
+            ) from error
         except (ValueError, OSError) as error:
             raise _Refusal(str(error)) from error
 

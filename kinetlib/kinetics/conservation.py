@@ -7,6 +7,9 @@ vectors of an exact rational null-space basis complete it.
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import lcm
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,13 +51,29 @@ def _independent(candidates: list[IntegerArray], wanted: int) -> list[IntegerArr
 
 
 def _null_space(stoichiometry: IntegerArray) -> list[IntegerArray]:
-    """Exact null-space basis in integers."""
-    from sympy import Matrix  # exact rational arithmetic; slow to import and rarely needed
-
+    """Exact null-space basis in integers, by Gauss and Jordan over the rationals."""
+    rows = [[Fraction(int(value)) for value in row] for row in stoichiometry]
+    n_species = stoichiometry.shape[1]
+    pivots: list[int] = []
+    for column in range(n_species):
+        at = next((r for r in range(len(pivots), len(rows)) if rows[r][column]), None)
+        if at is None:
+            continue
+        own = len(pivots)
+        rows[own], rows[at] = rows[at], rows[own]
+        rows[own] = [value / rows[own][column] for value in rows[own]]
+        for r, row in enumerate(rows):
+            if r != own and row[column]:
+                factor = row[column]
+                rows[r] = [x - factor * y for x, y in zip(row, rows[own], strict=True)]
+        pivots.append(column)
     basis = []
-    for vector in Matrix(stoichiometry.tolist()).nullspace():
-        denominator = int(np.lcm.reduce([int(x.q) for x in vector]))
-        basis.append(np.array([int(x * denominator) for x in vector], dtype=np.int64))
+    for free in (column for column in range(n_species) if column not in pivots):
+        vector = [Fraction(int(column == free)) for column in range(n_species)]
+        for row, column in zip(rows, pivots, strict=False):
+            vector[column] = -row[free]
+        denominator = lcm(*(value.denominator for value in vector))
+        basis.append(np.array([int(value * denominator) for value in vector], dtype=np.int64))
     return basis
 
 
