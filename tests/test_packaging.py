@@ -175,3 +175,14 @@ def test_installed_package_finds_its_data():
 def test_import_stays_light(module):
     code = f"import sys, kinetlib; sys.exit({module!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", [None, "false"])
+def test_what_a_chemist_installs_gives_the_same_bits_everywhere(compiler):
+    environment = {**os.environ, **({"CXX": compiler, "PYTHONWARNINGS": ""} if compiler else {})}
+    script = ROOT / "tests" / "light_install.py"
+    done = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "M1 named" in done.stdout, done.stderr

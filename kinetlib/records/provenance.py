@@ -11,7 +11,6 @@ import html
 import json
 import os
 import platform
-import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -160,6 +159,12 @@ def processor() -> str:
 
 def peak_memory_mb() -> float:
     """Return the most memory this process has held so far, in units of 10^6 bytes."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource  # not on Windows
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 

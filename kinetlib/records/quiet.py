@@ -59,7 +59,7 @@ def _flush() -> None:
     """Write out what Python's streams and those of C still keep."""
     sys.stdout.flush()
     sys.stderr.flush()
-    ctypes.CDLL(None).fflush(None)
+    ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).fflush(None)
 
 
 @contextmanager
