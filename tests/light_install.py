@@ -17,8 +17,8 @@ import numpy as np
 from kinetlib.kinetics import catalogue, integrate, sensitivities, simulate
 
 #: Of all values, tangents and numbers of steps below, on every machine and in every home.
-BITS = "42d3e1f979415c0c6eb805304d413c465745a8ee48bb9b46e1c564ccef4bf012"
-TIMES = np.arange(1, 33) / 4.0
+BITS = "2dbe3a16fe8997c1a967221e58599042fc409dd9fc16cdd4fc32aa007eb324b6"
+TIMES = np.arange(33) / 4.0
 RUNS = {"standard": 0.05, "less": 0.02, "more": 0.1}
 
 
@@ -43,7 +43,7 @@ def answer(folder: Path) -> dict:
     lines = ["run,time,S,P,cat"]
     constants = {"k1": 50, "k-1": 1, "k2": 20, "k-2": 0.1}
     for name, loading in RUNS.items():
-        found = simulate("M1", constants, {"S": 1, "cat": loading}, TIMES / 4)
+        found = simulate("M1", constants, {"S": 1, "cat": loading}, TIMES)
         curves = found.concentration.squeeze(drop=True)
         for time, s, p in zip(
             TIMES, curves.sel(species="S").values, curves.sel(species="P").values, strict=True

@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import importlib.resources
+import os
 import re
 import shutil
 import subprocess
