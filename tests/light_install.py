@@ -43,12 +43,13 @@ def answer(folder: Path) -> dict:
     lines = ["run,time,S,P,cat"]
     constants = {"k1": 50, "k-1": 1, "k2": 20, "k-2": 0.1}
     for name, loading in RUNS.items():
-        found = simulate("M1", constants, {"S": 1, "cat": loading}, TIMES)
+        times = TIMES * (0.01 / loading)  # to some nine tenths of the conversion
+        found = simulate("M1", constants, {"S": 1, "cat": loading}, times)
         curves = found.concentration.squeeze(drop=True)
         for time, s, p in zip(
-            TIMES, curves.sel(species="S").values, curves.sel(species="P").values, strict=True
+            times, curves.sel(species="S").values, curves.sel(species="P").values, strict=True
         ):
-            lines.append(f"{name},{time},{s:.6f},{p:.6f},{loading}")
+            lines.append(f"{name},{time:.6f},{s:.6f},{p:.6f},{loading}")
     file = folder / "runs of M1.csv"
     file.write_text("\n".join(lines), encoding="utf-8")
     columns = ["--substrate", "S", "--product", "P", "--catalyst", "cat", "--json"]
