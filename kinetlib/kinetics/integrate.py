@@ -108,14 +108,42 @@ def integrate(
         tolerances that are not positive: a mistake of the caller, not of one trajectory.
     """
     constants, initial, times = checked(network, rate_constants, initial, times, rtol, atol)
-    n = len(initial)
-    concentration = np.empty((n, times.shape[1], len(network.species)))
-    status = np.empty(n, dtype=np.int64)
-    n_steps = np.empty(n, dtype=np.int64)
-    integrate_block = kernels.kernel(network)
+    return solved(
+        kernels.kernel(network), constants, initial, times, (rtol, atol, max_steps), threads
+    )
+
+
+def solved(
+    kernel: kernels.Kernel,
+    constants: NDArray[np.float64],
+    initial: NDArray[np.float64],
+    times: NDArray[np.float64],
+    limits: tuple[float, float, int],
+    threads: int | None,
+    more: tuple[int, ...] = (),
+    beside: NDArray[np.float64] | None = None,
+) -> Solution:
+    """Let a kernel fill blocks of trajectories, in threads.
+
+    Parameters
+    ----------
+    kernel
+        See `kinetlib.kinetics.kernels`.
+    constants, initial, times
+        As `checked` returns them.
+    limits
+        Relative and absolute tolerance, and most steps.
+    threads
+        As for `integrate`.
+    more, beside
+        What a kernel with derivatives takes besides, and what it fills, (n, ...).
+    """
+    n, rtol, atol, max_steps = len(initial), *limits
+    concentration = np.empty((n, times.shape[1], initial.shape[1]))
+    status, n_steps = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
 
     def solve(block: slice) -> None:
-        integrate_block(
+        kernel(
             constants[block],
             initial[block],
             times[block] if len(times) == n else times,
@@ -125,16 +153,21 @@ def integrate(
             concentration[block],
             status[block],
             n_steps[block],
+            *more,
+            *(() if beside is None else (beside[block],)),
         )
 
-    share_out(solve, n, threads)
+    # Derivatives take some twenty times as long: an interrupt should not wait for more.
+    share_out(solve, n, threads, _LARGEST_BLOCK if beside is None else _LARGEST_BLOCK // 16)
     return Solution(concentration, status, n_steps)
 
 
-def share_out(solve: Callable[[slice], None], n: int, threads: int | None) -> None:
+def share_out(
+    solve: Callable[[slice], None], n: int, threads: int | None, largest: int = _LARGEST_BLOCK
+) -> None:
     """Call `solve` for blocks of n trajectories, in as many threads as asked for or there are."""
     threads = threads or available_processors()
-    remaining = deque(_blocks(n, threads))
+    remaining = deque(_blocks(n, threads, largest))
 
     def solve_remaining() -> None:
         while remaining:
@@ -156,7 +189,7 @@ def share_out(solve: Callable[[slice], None], n: int, threads: int | None) -> No
             raise
 
 
-def _blocks(n: int, threads: int) -> list[slice]:
+def _blocks(n: int, threads: int, largest: int) -> list[slice]:
     """Share out n trajectories: large blocks first, small ones last, to end all together.
 
     This is "guided self-scheduling" (Polychronopoulos and Kuck, IEEE Trans. Comput. C-36, 1425,
@@ -164,7 +197,7 @@ def _blocks(n: int, threads: int) -> list[slice]:
     """
     blocks, start = [], 0
     while start < n:
-        size = int(np.clip((n - start) // (2 * threads), _SMALLEST_BLOCK, _LARGEST_BLOCK))
+        size = int(np.clip((n - start) // (2 * threads), _SMALLEST_BLOCK, largest))
         blocks.append(slice(start, min(start + size, n)))
         start += size
     return blocks

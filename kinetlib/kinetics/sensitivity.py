@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinetlib.kinetics import kernels
-from kinetlib.kinetics.integrate import checked, share_out
+from kinetlib.kinetics.integrate import checked, solved
 from kinetlib.kinetics.network import Network
 
 CONSTANTS, INITIAL = "constants", "initial"
@@ -103,33 +103,20 @@ def sensitivities(
     constants, initial, times = checked(network, rate_constants, initial, times, rtol, atol)
     n_reactions, n_species = len(network.reactions), len(network.species)
     first, last = _range(wrt, n_reactions, n_species)
-    n, n_times = len(initial), times.shape[1]
-    concentration = np.empty((n, n_times, n_species))
-    tangents = np.empty((n, n_times, n_species, last - first))
-    status, n_steps = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    solve_block = kernels.tangent_kernel(network)
-
-    def solve(block: slice) -> None:
-        solve_block(
-            constants[block],
-            initial[block],
-            times[block] if len(times) == n else times,
-            float(rtol),
-            float(atol),
-            int(max_steps),
-            concentration[block],
-            status[block],
-            n_steps[block],
-            first,
-            last,
-            tested,
-            tangents[block],
-        )
-
-    share_out(solve, n, threads)
+    tangents = np.empty((len(initial), times.shape[1], n_species, last - first))
+    found = solved(
+        kernels.tangent_kernel(network),
+        constants,
+        initial,
+        times,
+        (rtol, atol, max_steps),
+        threads,
+        (first, last, tested),
+        tangents,
+    )
     by_constants = tangents[..., : n_reactions - first] if first == 0 else None
     by_initial = tangents[..., n_reactions - first :] if last > n_reactions else None
-    return Sensitivities(concentration, by_constants, by_initial, status, n_steps)
+    return Sensitivities(found.concentration, by_constants, by_initial, found.status, found.n_steps)
 
 
 def _range(wrt: Sequence[str], n_reactions: int, n_species: int) -> tuple[int, int]:
