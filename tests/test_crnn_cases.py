@@ -15,6 +15,7 @@ from scipy.integrate import solve_ivp
 from kinetlib.crnn import discover
 from kinetlib.crnn.runs import FLOOR
 from kinetlib.kinetics.network import parse
+from kinetlib.records.pieces import chosen, compute, done
 from studies.discovery import drawn, scores, study
 from studies.discovery.answers import METHODS, Task, judged, threshold
 from studies.discovery.baselines import derivative_matching, weak_sindy
@@ -231,30 +232,22 @@ SMALL = Setting(
 )
 
 
-def test_the_study_goes_on_where_it_was_and_is_summed_up(tmp_path, monkeypatch):
+def test_the_study_is_summed_up(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "SETTINGS", {"B1": SMALL})
-    study.main(tmp_path, ["B1"], ["oracle"])
-    pieces = sorted((tmp_path / "B1").glob("oracle-*.json"))
-    assert len(pieces) == 2
-    marked = json.loads(pieces[0].read_text()) | {"seconds": 77.0}
-    pieces[0].write_text(json.dumps(marked))
-    study.main(tmp_path, ["B1"], ["oracle", "derivative matching"])
-    assert json.loads(pieces[0].read_text())["seconds"] == 77.0
-    record = json.loads(json.dumps(study.summary(tmp_path)))["settings"]["B1"]
+    work = list(study.pieces(tmp_path))
+    compute(tmp_path, work)
+    path = tmp_path / "B1" / "oracle-0.json"
+    marked = json.loads(path.read_text())
+    marked["value"]["seconds"] = 77.0
+    path.write_text(json.dumps(marked))
+    found = study.record(tmp_path, done(tmp_path, work, least=None))
+    record = json.loads(json.dumps(found))["settings"]["B1"]
     oracle, other = (record["methods"][name] for name in ("oracle", "derivative matching"))
     assert oracle["exact"]["value"] == 1.0 and oracle["exact"]["low"] < 0.5
     assert oracle["seconds"]["largest"] == 77.0
     assert oracle["held_out_over_oracle"] == {"median": 1.0, "largest": 1.0}
     assert np.shape(record["cramer_rao"]) == np.shape(oracle["errors"]["rms"]) == (4,)
     assert "errors" not in other and other["exact"]["value"] == 0.0
-
-
-def test_a_part_of_the_seeds_is_run_where_it_was_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "SETTINGS", {"B1": SMALL})
-    told = []
-    study.main(tmp_path, ["B1"], ["oracle"], first=1, most=5, progress=told.append)
-    assert [path.name for path in (tmp_path / "B1").iterdir()] == ["oracle-1.json"]
-    assert len(told) == 1 and told[0].startswith("B1, seed 1, oracle: exact")
 
 
 def test_tables_are_the_record_or_made_anew(tmp_path, monkeypatch):
@@ -295,14 +288,11 @@ def test_pieces_of_other_code_are_elsewhere(tmp_path):
     assert study.place("results", tmp_path) != before
 
 
-def test_settings_and_methods_are_chosen_by_name():
-    names, methods = study.chosen(["B1noise", "oracle"])
-    assert names == [f"B1noise-{level:g}" for level in NOISE]
-    assert methods == ["oracle"]
-    names, methods = study.chosen([])
-    assert names == list(SETTINGS) and {*METHODS} < {*methods}
-    with pytest.raises(ValueError, match="unknown setting or method 'B9'"):
-        study.chosen(["B9"])
+def test_settings_and_methods_are_chosen_by_name(tmp_path):
+    keys = [piece.key for piece in chosen(study.pieces(tmp_path), ["B1noise", "oracle"], 3, 1)]
+    assert keys == [(f"B1noise-{level:g}", "oracle", 3) for level in NOISE]
+    every = [piece.key for piece in study.pieces(tmp_path)]
+    assert {key[0] for key in every} == {*SETTINGS} and {*METHODS} < {key[1] for key in every}
 
 
 @pytest.mark.parametrize("name", SETTINGS)

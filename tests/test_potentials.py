@@ -326,20 +326,18 @@ def test_every_selector_chooses_without_labels(some):
             assert fewer.tolist() == chosen[:3].tolist(), method
 
 
-def test_study_goes_on_where_it_stopped(tmp_path, capsys, monkeypatch):
+def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(crystals, "_WARMING", 20)
-    records = study.main(tmp_path, SMALL, pools=1)
-    before = (tmp_path / "pool-000.json").read_bytes()
-    capsys.readouterr()
-    study.main(tmp_path, SMALL, pools=1)
-    assert (tmp_path / "pool-000.json").read_bytes() == before
-    assert capsys.readouterr().out == ""
-    assert [path.name for path in tmp_path.iterdir()] == ["pool-000.json"]
-    again = benchmark.run(SMALL, 0)
-    assert again["fingerprints"] == records[0]["fingerprints"]
-    for one, other in zip(again["entries"], records[0]["entries"], strict=True):
+    records = study.run(tmp_path, SMALL, pools=1)
+    path = tmp_path / "4-atoms" / "0.json"
+    before = path.read_bytes()
+    assert study.run(tmp_path, SMALL, pools=1) == records
+    assert path.read_bytes() == before
+    again, first = benchmark.run(SMALL, 0), records[0].value
+    assert again["fingerprints"] == first["fingerprints"]
+    for one, other in zip(again["entries"], first["entries"], strict=True):
         assert one["T1"] == pytest.approx(other["T1"], rel=1e-6)
     text = json.dumps(study.summary(records, default_rng(0)), allow_nan=False)
     assert json.loads(text)["pools"] == 1
-    with pytest.raises(ValueError, match="made with other settings"):
-        study.main(tmp_path, Plan(atoms=4, pool=41, tests=SMALL.tests, sizes=(5,)), pools=1)
+    with pytest.raises(ValueError, match="made under other settings: plan.pool is 40 there"):
+        study.run(tmp_path, Plan(atoms=4, pool=41, tests=SMALL.tests, sizes=(5,)), pools=1)

@@ -266,9 +266,6 @@ def run(plan: Plan, number: int) -> dict[str, Any]:
             entries[-len(MODES)]["quality"] = _quality(bench, chosen, noise)
     return {
         "pool": number,
-        "plan": asdict(plan),
-        "noise": asdict(noise),
-        "scale": SCALE,
         "inducing": len(bench.basis.spectra),
         "spread": {
             name: [float(some.energies.std()), float(some.forces.std())]
