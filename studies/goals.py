@@ -21,6 +21,8 @@ from kinetlib.evaluate import wilson
 TESTS = ("test", "shifted")
 MEASURES = ("top_1", "top_3", "cross_entropy", "worst_recall")
 
+VERDICTS = ("reached", "not decided", "missed")
+
 #: Results by method and size, then by replicate: by test, by measure, a number.
 Results = dict[tuple[str, int], dict[int, dict[str, Any]]]
 
@@ -42,8 +44,8 @@ def verdict(
     Returns
     -------
     str
-        ``"reached"``, ``"missed"``, or ``"not decided"`` where the interval holds both, and where
-        it is the bound itself throughout: at the floor of a measure nothing is shown.
+        One of `VERDICTS`: not decided where the interval holds both, and where it is the bound
+        itself throughout, as at the floor of a measure nothing is shown.
     """
     low, high = found["low"], found["high"]
     if low is None or low == high == bound:

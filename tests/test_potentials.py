@@ -328,10 +328,10 @@ def test_every_selector_chooses_without_labels(some):
 
 def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(crystals, "_WARMING", 20)
-    records = study.run(tmp_path, SMALL, pools=1)
+    records = study.main(tmp_path, SMALL, pools=1)
     path = tmp_path / "4-atoms" / "0.json"
     before = path.read_bytes()
-    assert study.run(tmp_path, SMALL, pools=1) == records
+    assert study.main(tmp_path, SMALL, pools=1) == records
     assert path.read_bytes() == before
     again, first = benchmark.run(SMALL, 0), records[0].value
     assert again["fingerprints"] == first["fingerprints"]
@@ -340,4 +340,4 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     text = json.dumps(study.summary(records, default_rng(0)), allow_nan=False)
     assert json.loads(text)["pools"] == 1
     with pytest.raises(ValueError, match="made under other settings: plan.pool is 40 there"):
-        study.run(tmp_path, Plan(atoms=4, pool=41, tests=SMALL.tests, sizes=(5,)), pools=1)
+        study.main(tmp_path, Plan(atoms=4, pool=41, tests=SMALL.tests, sizes=(5,)), pools=1)

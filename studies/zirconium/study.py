@@ -44,7 +44,7 @@ def _pools(plan: Plan, pools: int) -> Iterator[Piece]:
         yield Piece((f"{plan.atoms}-atoms", number), _settings(plan), work)
 
 
-def run(folder: Path, plan: Plan, pools: int) -> list[Done]:
+def main(folder: Path, plan: Plan, pools: int) -> list[Done]:
     """Run the pools that are not done yet.
 
     Parameters
