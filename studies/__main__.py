@@ -18,12 +18,11 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from kinetlib.records import files, quiet
-from kinetlib.records.pieces import Refused, chosen, compute, done
+from kinetlib.records.pieces import Piece, Refused, chosen, compute, done
 
 #: What each study is about, and how long it takes on one core.
 STUDIES = {
@@ -35,10 +34,7 @@ STUDIES = {
     "estimation_design": ("which experiments pin rate constants", "seven minutes"),
     "discovery": ("how often reactions are found in curves", "hours; needs the extra crnn"),
     "higher_order": ("reactions of third order by second-order ones", "forty minutes"),
-    "zirconium": (
-        "which crystals to train a potential on",
-        "half an hour, 16 atoms ten times that",
-    ),
+    "zirconium": ("which crystals to train a potential on", "half an hour, and five of 16-atoms"),
     "solvers": ("what an accuracy costs, how fast networks train", "minutes; make bench"),
 }
 #: Records of another name; some studies have none.
@@ -51,11 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         if given.study is None:
-            _list()
+            for name, (about, takes) in STUDIES.items():
+                print(f"{name:<18} {about}: {record_of(name) or 'no record'}, {takes}")
         elif given.study not in STUDIES:
             raise Refused(f"unknown study {given.study!r}: expected one of {', '.join(STUDIES)}")
         else:
-            given.folder = given.folder or Path("results/studies", given.study)
             (_summarise if given.parts == [SUMMARY] else _compute)(given)
     except Refused as error:
         print(f"error: {error}", file=sys.stderr)
@@ -71,13 +67,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("study", nargs="?", metavar="STUDY", help="one of those listed")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f'parts of it, or "{SUMMARY}"')
     parser.add_argument("--folder", type=Path, help="where its pieces are")
-    parser.add_argument("--processes", type=int, default=1, help="pieces made side by side")
-    parser.add_argument("--first", type=int, default=0, help="first seed, round, replicate or pool")
-    parser.add_argument(
-        "--most", type=int, help="how many of them, more than usual in some studies"
-    )
+    parser.add_argument("--processes", type=positive, default=1, help="pieces made side by side")
+    parser.add_argument("--first", type=int, default=0, help="first seed, round or pool")
+    parser.add_argument("--most", type=positive, help="how many, more than usual in some studies")
     parser.add_argument("--record", action="store_true", help=f"{SUMMARY}: into {PLACE}")
     return parser
+
+
+def positive(text: str) -> int:
+    """Read a number of at least 1."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
 
 
 def record_of(name: str) -> str | None:
@@ -92,43 +93,39 @@ def module_of(name: str) -> ModuleType:
         return import_module(f"studies.{name}{inside}")
 
 
-def _list() -> None:
-    for name, (about, takes) in STUDIES.items():
-        print(f"{name:<18} {about}: {record_of(name) or 'no record'}, {takes}")
-
-
-def _upto(given: argparse.Namespace) -> int | None:
-    return None if given.most is None else given.first + given.most
+def _opened(given: argparse.Namespace) -> tuple[ModuleType, Path, list[Piece]]:
+    """Return a study's module, the folder of its pieces, and all of these by name."""
+    module = module_of(given.study)
+    folder = given.folder or Path("results/studies", given.study)
+    upto = None if given.most is None else given.first + given.most
+    return module, folder, list(module.pieces(folder, upto))
 
 
 def _summarise(given: argparse.Namespace) -> None:
     name = record_of(given.study)
     if name is None:
-        raise Refused(f"{given.study} has no record: what it leaves is in {given.folder}")
-    module = module_of(given.study)
-    made = done(given.folder, module.pieces(given.folder, _upto(given)))
-    path = (PLACE if given.record else given.folder) / name
-    files.write_text(path, json.dumps(module.record(given.folder, made)) + "\n")
+        raise Refused(f"{given.study} has no record: what it leaves is among its pieces")
+    module, folder, work = _opened(given)
+    path = (PLACE if given.record else folder) / name
+    files.write_text(path, json.dumps(module.record(folder, done(folder, work))) + "\n")
     print(path)
 
 
 def _compute(given: argparse.Namespace) -> None:
-    console = Console()
-    work = module_of(given.study).pieces(given.folder, _upto(given))
+    _, folder, work = _opened(given)
     work = chosen(work, given.parts, given.first, given.most)
-    handler = RichHandler(console=console, show_time=False, show_level=False, show_path=False)
-    logging.getLogger("studies").addHandler(handler)
-    logging.getLogger("studies").setLevel(logging.INFO)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
-        task = bar.add_task(given.study, total=len(work))
+    with Progress() as bar:
+        plain = {"show_time": False, "show_level": False, "show_path": False}
+        log, task = logging.getLogger("studies"), bar.add_task(given.study, total=len(work))
+        log.handlers = [RichHandler(console=bar.console, **plain)]
+        log.setLevel(logging.INFO)
 
         def told(number: int, total: int, said: str) -> None:
             bar.update(task, completed=number)
             if said:
-                console.print(f"{number} of {total}: {said}", markup=False, highlight=False)
+                log.info("%d of %d: %s", number, total, said)
 
-        compute(given.folder, work, processes=given.processes, progress=told)
+        compute(folder, work, processes=given.processes, progress=told)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def test_pieces_of_other_settings_are_refused_before_anything_is_made(tmp_path):
         with pytest.raises(Refused, match=words):
             ask(tmp_path, other)
     assert len(list(tmp_path.rglob("*.json"))) == 1
-    with pytest.raises(Refused, match="deep is .* there, expected 'absent'"):
+    with pytest.raises(Refused, match="deep is .* there, expected 'nothing'"):
         compute(tmp_path, squares(1))
 
 

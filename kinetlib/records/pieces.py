@@ -13,7 +13,6 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -26,10 +25,6 @@ Key = tuple[str | int, ...]
 
 class Refused(ValueError):
     """Words that name nothing, pieces of other settings, pieces that are not there."""
-
-
-def _nothing(_: Any) -> str:
-    return ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class Piece:
     work
         Makes the value, which JSON can write. To be spread over processes it must be pickled.
     says
-        Tells in some words what was found.
+        Tells in some words what was found, if anything is to be told.
     alone
         Whether it needs pieces before it, or the whole machine.
     """
@@ -53,7 +48,7 @@ class Piece:
     key: Key
     settings: Mapping[str, Any]
     work: Callable[[], Any]
-    says: Callable[[Any], str] = _nothing
+    says: Callable[[Any], str] | None = None
     alone: bool = False
 
     @property
@@ -144,13 +139,12 @@ def read(folder: Path, piece: Piece) -> Done | None:
 
 
 def _difference(made: Any, asked: Any, at: str = "") -> str:
-    """Name the first setting that differs."""
+    """Name the first setting that differs, by the names on the way to it."""
     if not (isinstance(made, dict) and isinstance(asked, dict)):
         return f"{at} is {made!r} there, expected {asked!r}"
-    names = {**made, **asked}
-    here = next(n for n in names if made.get(n, "absent") != asked.get(n, "absent"))
-    ends = (settings.get(here, "absent") for settings in (made, asked))
-    return _difference(*ends, at=f"{at}.{here}".lstrip("."))
+    ends = {n: (made.get(n, "nothing"), asked.get(n, "nothing")) for n in {**made, **asked}}
+    name, (one, other) = next((n, pair) for n, pair in ends.items() if pair[0] != pair[1])
+    return _difference(one, other, f"{at}.{name}" if at else name)
 
 
 def done(folder: Path, pieces: Iterable[Piece], *, least: int | None = 1) -> dict[Key, Done]:
@@ -226,27 +220,19 @@ def _made(folder: Path, missing: list[Piece], made_with: dict, processes: int) -
 def _side_by_side(
     folder: Path, some: Iterable[Piece], made_with: dict, processes: int
 ) -> Iterator[str]:
-    others = multiprocessing.active_children()
-    # Spawned, not forked: the threads of NumPy and of integrators do not survive a fork.
-    spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, spawned, initializer=_leave_interrupts_to_us) as pool:
+    others = {*multiprocessing.active_children()}
+    # Spawned, not forked: the threads of NumPy and of integrators do not survive a fork. It is we
+    # who are interrupted, and end them.
+    spawned, deaf = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(processes, spawned, signal.signal, deaf) as pool:
         running = [pool.submit(_make, folder, piece, made_with) for piece in some]
         try:
             yield from (one.result() for one in as_completed(running))
-        except BaseException as error:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
-                if process not in others:
-                    process.terminate()
-            if isinstance(error, BrokenProcessPool):
-                raise RuntimeError(
-                    "a process ended within its piece, for want of memory perhaps: go on with fewer"
-                ) from error
+            for process in {*multiprocessing.active_children()} - others:
+                process.terminate()
             raise
-
-
-def _leave_interrupts_to_us() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _make(folder: Path, piece: Piece, made_with: dict[str, Any]) -> str:
@@ -256,7 +242,8 @@ def _make(folder: Path, piece: Piece, made_with: dict[str, Any]) -> str:
     seconds = round(time.perf_counter() - begun, 3)
     made = Done(piece.name, dict(piece.settings), value, {**made_with, "seconds": seconds})
     files.write_text(piece.path(folder), json.dumps(vars(made)) + "\n")
-    return ", ".join(filter(None, (piece.name, piece.says(value), f"{seconds:.0f} s")))
+    said = [piece.says(value)] if piece.says else []
+    return ", ".join([piece.name, *said, f"{seconds:.0f} s"])
 
 
 def signed(record: dict[str, Any], made: Iterable[Done]) -> dict[str, Any]:
