@@ -94,8 +94,7 @@ def made(folder: Path) -> dict[str, Any]:
     log.info("calibrating")
     trust = calibrated(model, classes)
     log.info("testing")
-    name = f"{RECIPE.fusion}.keras"
-    path = folder / "models" / name
+    path = folder / "models" / f"{RECIPE.fusion}.keras"
     path.parent.mkdir(parents=True, exist_ok=True)
     card = {
         "name": RECIPE.fusion,
@@ -137,52 +136,41 @@ def trained(folder: Path) -> tuple[keras.Model, list[dict[str, float]]]:
 def calibrated(model: keras.Model, classes: list[str]) -> Trust:
     """Calibrate on samples of both designs, of any number of points, at any noise."""
     rng = default_rng([SEED, CALIBRATION])
-    groups: list[Runs] = []
-    found = []
+    parts: list[tuple[Runs, NDArray[np.int64]]] = []
     for kind, (runs, labels) in CALIBRATING.pool(CALIBRATION, threads=None).items():
-        if kind == PUBLISHED:
-            shares = np.array_split(rng.permutation(len(labels)), len(POINTS))
-            made = [
-                (
-                    _measured(
-                        runs_of.thinned(runs[i], n, rng, keep_start=True), rng, CALIBRATED_NOISE
-                    ),
-                    labels[i],
-                )
-                for n, i in zip(POINTS, shares, strict=True)
-            ]
-        else:
-            made = [(_in_laboratory(runs, rng), labels)]
-        groups += [group for group, _ in made]
-        found += [(*fusion.read(model, group), own) for group, own in made]
+        if kind != PUBLISHED:
+            parts.append((_in_laboratory(runs, rng), labels))
+            continue
+        shares = np.array_split(rng.permutation(len(labels)), len(POINTS))
+        for n, i in zip(POINTS, shares, strict=True):
+            fewer = runs_of.thinned(runs[i], n, rng, keep_start=True)
+            parts.append((_measured(fewer, rng, CALIBRATED_NOISE), labels[i]))
+    found = [(*fusion.read(model, runs), labels) for runs, labels in parts]
+    groups = [runs for runs, _ in parts]
     return Trust.fit(groups, *map(np.concatenate, zip(*found, strict=True)), classes)
 
 
 def tested(model: keras.Model, trust: Trust, classes: list[str]) -> dict[str, dict]:
     """Measure the calibrated network on the published test design and on laboratory campaigns."""
     pools = TESTED.pool(TEST, threads=None)
-    exact, labels = pools.pop(PUBLISHED)
-    families = np.array([mechanisms.get(name).family for name in classes])[labels]
-    measures = {}
+    exact, own = pools.pop(PUBLISHED)
+    tests = {}
     for level in NOISE:
         runs = runs_of.measured(exact, level, default_rng(SEED))
-        answer = trust.answer(runs, *fusion.read(model, runs))
-        measures[f"published design, 7 points, {100 * level:g} % noise"] = _measures(
-            answer, labels, families
-        )
+        tests[f"published design, 7 points, {100 * level:g} % noise"] = runs, own
     for n_runs, (runs, labels) in sorted(pools.items()):
         runs = _in_laboratory(runs, default_rng([SEED, n_runs]))
-        answer = trust.answer(runs, *fusion.read(model, runs))
-        families = np.array([mechanisms.get(name).family for name in classes])[labels]
-        measures[f"laboratory, {n_runs} run{'s' * (n_runs > 1)}, 0 to 5 % noise"] = _measures(
-            answer, labels, families
-        )
-    return measures
+        tests[f"laboratory, {n_runs} run{'s' * (n_runs > 1)}, 0 to 5 % noise"] = runs, labels
+    return {
+        name: _measures(trust.answer(runs, *fusion.read(model, runs)), labels, classes)
+        for name, (runs, labels) in tests.items()
+    }
 
 
-def _measures(answer: Answer, labels: NDArray, families: NDArray) -> dict[str, Any]:
+def _measures(answer: Answer, labels: NDArray, classes: list[str]) -> dict[str, Any]:
     """Headline measures, calibration error, and coverage and size of the sets by family."""
     rng, independent = default_rng(SEED), np.arange(len(labels))
+    families = np.array([mechanisms.get(name).family for name in classes])[labels]
     probabilities = answer.probabilities
     inside = answer.members[independent, labels]
     low, high = evaluate.bootstrap(

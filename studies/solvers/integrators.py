@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from scipy.integrate import solve_ivp
 
 from kinetlib import plot
 from kinetlib.kinetics import mechanisms
-from kinetlib.kinetics.network import Network
 from kinetlib.records import provenance
 from studies.solvers import peers, work_precision
 from studies.solvers.peers import Problem
@@ -50,37 +48,14 @@ console = Console(width=140)
 log = logging.getLogger(__name__)
 
 
-def python_law(network: Network, constants: NDArray) -> Callable[[float, NDArray], list[float]]:
-    """Return a rate law in plain Python, as the published pipeline has it."""
-    reactants = [
-        [network.index(s) for s, count in r.reactants.items() for _ in range(count)]
-        for r in network.reactions
-    ]
-    changes = [
-        [(r, int(n)) for r, n in enumerate(column) if n] for column in network.stoichiometry.T
-    ]
-    steps = list(zip(constants.tolist(), reactants, strict=True))
-
-    def law(t: float, y: NDArray) -> list[float]:
-        rates = []
-        for k, names in steps:
-            for j in names:
-                k *= y[j]
-            rates.append(k)
-        return [sum(n * rates[r] for r, n in column) for column in changes]
-
-    return law
-
-
 def published(problem: Problem) -> NDArray:
-    """LSODA with 5,001 outputs, steps of at most 1 and SciPy's own tolerances."""
+    """LSODA in plain Python, with 5,001 outputs, steps of at most 1 and SciPy's own tolerances."""
     dense = np.linspace(0, problem.times[-1], 5001)
-    span = (0, dense[-1])
-    found = []
-    for constants in problem.rate_constants:
-        law = python_law(problem.network, constants)
+    options = {"t_span": (0, dense[-1]), "t_eval": dense, "method": "LSODA", "max_step": 1.0}
+    law, found = peers.written_out(problem.network), []
+    for k in problem.rate_constants.tolist():
         with np.errstate(over="ignore", invalid="ignore"):  # where it leaves the solution
-            done = solve_ivp(law, span, problem.initial, "LSODA", t_eval=dense, max_step=1.0)
+            done = solve_ivp(lambda t, c, k=k: law(c, k), y0=problem.initial, **options)
         found.append(done.y.T[::50])
     return np.stack(found)
 

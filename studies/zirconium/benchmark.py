@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kinetlib import design
 from studies.zirconium import crystals, elasticity, reference
-from studies.zirconium.descriptors import Soap, environments
+from studies.zirconium.descriptors import Soap, configuration_kernel, environments
 from studies.zirconium.gaussian_process import (
     Features,
     Inducing,
@@ -23,7 +23,6 @@ from studies.zirconium.gaussian_process import (
     fit,
     inducing,
 )
-from studies.zirconium.kernels import configuration_kernel
 
 if TYPE_CHECKING:
     from ase import Atoms
