@@ -1,6 +1,7 @@
 """The command line of the studies: all are listed, have their record, and refuse alike."""
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,11 @@ def test_every_study_is_listed_has_its_record_and_refuses_other_settings(name, f
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_no_two_pieces_share_a_file(name, folder):
-    paths = [piece.path(folder) for piece in module_of(name).pieces(folder)]
-    assert len(set(paths)) == len(paths)
+def test_no_two_pieces_share_a_file_and_other_processes_can_make_them(name, folder):
+    pieces = list(module_of(name).pieces(folder))
+    assert len({piece.path(folder) for piece in pieces}) == len(pieces)
+    again = pickle.loads(pickle.dumps(pieces))
+    assert [piece.key for piece in again] == [piece.key for piece in pieces]
 
 
 @pytest.mark.parametrize(
