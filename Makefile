@@ -48,7 +48,8 @@ soak: $(READY)  ## Integrate a million parameter sets a mechanism; minutes
 	@python tests/soak.py
 
 bench: $(READY)  ## Time the integrator beside its peers, and training; minutes
-	@python -m studies.solvers.integrators && python -m studies.solvers.steps && python -m studies.solvers.training
+	@rm -rf results/studies/solvers/pieces
+	@for part in integrators steps training; do python -m studies solvers $$part || exit; done
 
 lint: $(READY)  ## Check style and format
 	@ruff check

@@ -1,29 +1,26 @@
-"""What limits the four fusions, the fusion or the recipe: ``python -m studies.recipes``.
+"""What limits the four fusions, the fusion or the recipe.
 
 Every training sees the same number of samples. Choices are made on validation; the test set is
-asked once, when a training is over. It goes on where it was interrupted: a training that is done is
-a file, one that is not is its checkpoint. ``python -m studies.recipes summary`` writes the
-record that the book shows.
+asked once, when a training is over. A training that was interrupted goes on from its checkpoint.
 """
 
 from __future__ import annotations
 
-import json
-import sys
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
-from rich.console import Console
 
 from kinetlib import evaluate, fusion
 from kinetlib.fusion import Batches, Curves, Recipe
 from kinetlib.kinetics import mechanisms
-from kinetlib.records import provenance
-from kinetlib.records.files import replacing, write_text
+from kinetlib.records.pieces import Done, Key, Piece, signed
 from kinetlib.runs import dataset, shards
 
 SEED = 404
@@ -37,7 +34,7 @@ NOISE = (0.0, 0.01, 0.05)  # of the test
 
 PUBLISHED = ", published"  # ends the name of a variant with the published recipe
 
-console = Console()
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,16 +73,20 @@ VARIANTS: dict[str, Variant] = {
 }
 
 
-def main(folder: Path, passes: int = PASSES) -> None:
-    """Run what has not been run yet."""
-    data = _data(folder)
+def pieces(folder: Path, upto: int | None = None) -> Iterator[Piece]:
+    """Name each training, all variants with one seed after the other."""
     for seed in SEEDS:
         for name, variant in VARIANTS.items():
-            if not _result(folder, name, seed).exists():
-                _run(folder, name, variant.recipe(seed, passes), variant.samples, data)
+            recipe = variant.recipe(seed, PASSES)
+            settings = {
+                **{"seed": SEED, "shards": SHARDS, **SIZE, "shown": SHOWN, "noise": NOISE},
+                **{"recipe": recipe.model_dump(mode="json"), "samples": variant.samples},
+            }
+            work = partial(_trained, folder, name, recipe, variant.samples)
+            yield Piece(("runs", name, seed), settings, work, _brief, alone=True)
 
 
-def summary(folder: Path, rng: Generator) -> dict[str, Any]:
+def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
     """Collect all results, with intervals over seeds and parameter sets together.
 
     Returns
@@ -96,24 +97,19 @@ def summary(folder: Path, rng: Generator) -> dict[str, Any]:
         accuracy to the Hadamard fusion under the same recipe (ours for what changes one part of
         it) and to the same network under the published recipe; and what the study was made of.
     """
-    runs, labels, groups = {}, None, None
-    for path in sorted((folder / "runs").glob("*.npz")):
-        with np.load(path) as found:
-            record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-            runs.setdefault(record["variant"], {})[record["recipe"]["seed"]] = (
-                record,
-                {level: found[f"noise_{level:g}"] for level in NOISE},
-            )
-            labels, groups = found["labels"], found["groups"]
-    hits = {name: _hits(found, labels, 0.0) for name, found in runs.items()}
+    rng, (_, _, groups) = default_rng(SEED), _split(folder, "test")
+    runs: dict[str, dict[int, Done]] = {}
+    for (_, name, seed), one in made.items():
+        runs.setdefault(name, {})[seed] = one
+    hits = {name: _hits(found, 0.0) for name, found in runs.items()}
     variants = {}
     for name in (known for known in VARIANTS if known in runs):
         found = runs[name]
         base = f"hadamard{PUBLISHED}" if VARIANTS[name].published else "hadamard"
-        records = [record for record, _ in found.values()]
+        records = [one.value for one in found.values()]
         variants[name] = {
             "seeds": sorted(found),
-            "recipe": records[0]["recipe"],
+            "recipe": next(iter(found.values())).settings["recipe"],
             "samples": records[0]["samples"],
             "parameters": records[0]["parameters"],
             "samples_per_second": float(np.median([r["samples_per_second"] for r in records])),
@@ -123,52 +119,46 @@ def summary(folder: Path, rng: Generator) -> dict[str, Any]:
                     [[h["val_accuracy"] for h in r["history"]] for r in records], axis=0
                 ).tolist(),
             },
-            "test": {
-                f"{level:g}": _interval(_hits(found, labels, level), groups, rng) for level in NOISE
-            },
+            "test": {f"{level:g}": _interval(_hits(found, level), groups, rng) for level in NOISE},
             **{
                 key: _interval(_paired(hits[name], hits[other]), groups, rng)
                 for key, other in (("less_hadamard", base), ("less_published", name + PUBLISHED))
                 if other in hits and other != name
             },
         }
-    return {
+    found = {
         "passes": PASSES,
         "seed": SEED,
         "shards": SHARDS,
         **SIZE,
-        "test_samples": len(labels),
+        "test_samples": len(groups),
         "test_parameter_sets": len(np.unique(groups)),
         "variants": variants,
-        "processor": provenance.processor(),
-        **provenance.attributes(),
     }
+    return signed(found, made.values())
 
 
-def _data(folder: Path) -> dict[str, tuple[Curves, NDArray[np.int64], NDArray]]:
-    """Make the dataset, or open it: curves, classes and parameter sets of each split."""
+@cache
+def _split(folder: Path, split: str) -> tuple[Curves, NDArray[np.int64], NDArray]:
+    """Make a part of the dataset, or open it: curves, classes and parameter sets."""
+    plan = shards.Plan(split, SEED, **SIZE)
+    runs = dataset.open_shards(shards.generate(folder / "dataset", plan, SHARDS[split]))
     classes = list(mechanisms.catalogue())
-    data = {}
-    for split, n_shards in SHARDS.items():
-        place = folder / "dataset" / split
-        shards.generate(folder / "dataset", shards.Plan(split, SEED, **SIZE), n_shards)
-        runs = dataset.open_shards(place)
-        labels = np.array([classes.index(name) for name in runs.mechanism.values])
-        constants = np.nan_to_num(runs.rate_constants.values)
-        _, groups = np.unique(constants, axis=0, return_inverse=True)
-        data[split] = (fusion.from_dataset(runs), labels, groups)
-    return data
+    labels = np.array([classes.index(name) for name in runs.mechanism.values])
+    constants = np.nan_to_num(runs.rate_constants.values)
+    _, groups = np.unique(constants, axis=0, return_inverse=True)
+    return fusion.from_dataset(runs), labels, groups
 
 
-def _run(folder: Path, name: str, recipe: Recipe, samples: int | None, data: dict) -> None:
-    console.print(f"{name}, seed {recipe.seed}")
+def _trained(folder: Path, name: str, recipe: Recipe, samples: int | None) -> dict[str, Any]:
+    """Train and test: who was told right, 1 or 0 a test sample, at each level of noise."""
     classes = list(mechanisms.catalogue())
-    curves, labels, _ = data["train"]
+    curves, labels, _ = _split(folder, "train")
     if samples and samples < len(labels):
         which = default_rng([SEED, recipe.seed]).choice(len(labels), samples, replace=False)
         curves, labels = curves[which], labels[which]
     rng = default_rng(SEED)
-    shown, shown_labels, _ = data["validation"]
+    shown, shown_labels, _ = _split(folder, "validation")
     which = rng.choice(len(shown_labels), SHOWN, replace=False)
     inputs = fusion.inputs_of(recipe.fusion, recipe.features)
     validation = inputs(fusion.thin(shown[which], 6, rng)), shown_labels[which]
@@ -177,47 +167,40 @@ def _run(folder: Path, name: str, recipe: Recipe, samples: int | None, data: dic
         validation,
         recipe,
         classes,
-        folder / "checkpoints" / _slug(name, recipe.seed),
-        progress=lambda record: console.print({k: round(v, 4) for k, v in record.items()}),
+        folder / "checkpoints" / f"{name}-{recipe.seed}",
+        progress=lambda record: log.info({k: round(v, 4) for k, v in record.items()}),
     )
-    test, truth, groups = data["test"]
-    found = {
-        f"noise_{level:g}": fusion.predict(
-            model, fusion.add_noise(test, level, default_rng(SEED)), seen=recipe.features
-        ).astype(np.float32)
-        for level in NOISE
-    }
-    record = {
-        "variant": name,
-        "recipe": recipe.model_dump(mode="json"),
+    test, truth, _ = _split(folder, "test")
+    return {
         "samples": len(labels),
         "parameters": model.count_params(),
         # After the first epoch, whose time holds the compiling.
         "samples_per_second": (history[-1]["sample_passes"] - history[0]["sample_passes"])
         / (history[-1]["seconds"] - history[0]["seconds"]),
         "history": history,
-        **provenance.attributes(),
+        "right": {
+            f"{level:g}": _right(
+                fusion.predict(
+                    model, fusion.add_noise(test, level, default_rng(SEED)), seen=recipe.features
+                ),
+                truth,
+            )
+            for level in NOISE
+        },
     }
-    path = _result(folder, name, recipe.seed)
-    write_text(path.with_suffix(".json"), json.dumps(record, indent=1))
-    with replacing(path) as beside, beside.open("wb") as file:
-        np.savez_compressed(file, labels=truth, groups=groups, **found)
 
 
-def _result(folder: Path, name: str, seed: int) -> Path:
-    return folder / "runs" / f"{_slug(name, seed)}.npz"
+def _right(probabilities: NDArray, labels: NDArray) -> list[int]:
+    return evaluate.top_k(probabilities.astype(np.float32), labels, 1).astype(int).tolist()
 
 
-def _slug(name: str, seed: int) -> str:
-    return f"{name.replace(', ', '-').replace(' ', '_')}-{seed}"
+def _brief(value: dict[str, Any]) -> str:
+    return f"{100 * np.mean(value['right']['0']):.1f} % right without noise"
 
 
-def _hits(found: dict, labels: NDArray, level: float) -> dict[int, NDArray[np.float64]]:
+def _hits(found: dict[int, Done], level: float) -> dict[int, NDArray[np.float64]]:
     """Right answers of each seed, 1 or 0 a test sample."""
-    return {
-        seed: evaluate.top_k(probabilities[level], labels, 1).astype(float)
-        for seed, (_, probabilities) in found.items()
-    }
+    return {seed: np.array(one.value["right"][f"{level:g}"], float) for seed, one in found.items()}
 
 
 def _paired(one: dict[int, NDArray], other: dict[int, NDArray]) -> dict[int, NDArray]:
@@ -237,12 +220,3 @@ def _interval(
     by_seed = {str(seed): float(value.mean()) for seed, value in values.items()}
     mean = float(np.mean(list(by_seed.values())))
     return {"value": mean, "low": float(low), "high": float(high), "by_seed": by_seed}
-
-
-if __name__ == "__main__":
-    _folder = Path("results/recipe_study")
-    if sys.argv[1:] == ["summary"]:
-        _text = json.dumps(summary(_folder, default_rng(SEED)), indent=1)
-        write_text(_folder / "summary.json", _text + "\n")
-    else:
-        main(_folder)

@@ -1,13 +1,15 @@
-"""Make the released network: ``python -m studies.release results/release``.
+"""The released network.
 
 A network over sets of runs, trained on data simulated while it learns: half of it follows the
 published design, half is drawn as laboratories work. It goes on where it was interrupted; what it
-makes is copied to ``data/models`` by hand, after a look at its card.
+leaves in ``models`` is copied to ``data/models`` by hand, after a look at its card.
 """
 
 from __future__ import annotations
 
-import sys
+import logging
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import keras
 import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
-from rich.console import Console
+from pydantic import BaseModel
 
 from kinetlib import evaluate, fusion
 from kinetlib.evaluate import calibration
@@ -26,9 +28,11 @@ from kinetlib.fusion.trust import Answer, Trust
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import provenance
 from kinetlib.records.files import write_text
+from kinetlib.records.pieces import Piece
 from kinetlib.runs import runs as runs_of
 from kinetlib.runs import sample
 from kinetlib.runs.runs import Runs
+from studies.goals import share
 
 SEED = 2026
 SUPPLY = Supply(SEED, sets_per_mechanism=500, samples_per_set=(4, 4))
@@ -60,33 +64,43 @@ LARGEST_NOISE = 0.05
 # among the samples that an estimate cannot tell from it, and the sets would be too small.
 CALIBRATED_NOISE = 0.06
 
-console = Console()
+log = logging.getLogger(__name__)
 
 
-def main(folder: Path) -> None:
+def pieces(folder: Path, upto: int | None = None) -> Iterator[Piece]:
+    """Name the one piece, the network's card; the network lies beside it."""
+    settings = {
+        "recipe": RECIPE.model_dump(mode="json"),
+        "training": _told(SUPPLY),
+        "calibrating": _told(CALIBRATING) | {"points": POINTS, "noise": CALIBRATED_NOISE},
+        "tested": _told(TESTED) | {"noise": NOISE},
+    }
+    yield Piece(("card", RECIPE.fusion), settings, partial(made, folder), alone=True)
+
+
+def _told(supply: Supply) -> dict[str, Any]:
+    """Tell what samples are drawn from."""
+    return {
+        name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+        for name, value in vars(supply).items()
+    }
+
+
+def made(folder: Path) -> dict[str, Any]:
     """Train, calibrate, test once, and leave the network with its card in a folder."""
     made_with = provenance.attributes()
     model, history = trained(folder)
     classes = list(mechanisms.catalogue())
-    console.print("calibrating")
+    log.info("calibrating")
     trust = calibrated(model, classes)
-    console.print("testing")
-    name = f"{RECIPE.fusion}.keras"
-    path = folder / "models" / name
+    log.info("testing")
+    path = folder / "models" / f"{RECIPE.fusion}.keras"
     path.parent.mkdir(parents=True, exist_ok=True)
     card = {
         "name": RECIPE.fusion,
         "classes": classes,
         "recipe": RECIPE.model_dump(mode="json"),
-        "data": {
-            "seed": SEED,
-            "sets_per_mechanism": SUPPLY.sets_per_mechanism,
-            "samples_per_set": SUPPLY.samples_per_set,
-            "epochs_per_pool": SUPPLY.epochs_per_pool,
-            "pools": -(-len(history) // SUPPLY.epochs_per_pool),
-            "design": SUPPLY.design.model_dump(mode="json"),
-            "campaign": SUPPLY.campaign.model_dump(mode="json"),
-        },
+        "data": {**_told(SUPPLY), "pools": -(-len(history) // SUPPLY.epochs_per_pool)},
         "test": tested(model, trust, classes),
         # Without the training loss: it mixes laboratory runs and others.
         "history": [
@@ -100,6 +114,7 @@ def main(folder: Path) -> None:
     }
     fusion.save(model, path, card)
     write_text(path.with_suffix(".md"), described(card))
+    return card
 
 
 def trained(folder: Path) -> tuple[keras.Model, list[dict[str, float]]]:
@@ -114,59 +129,48 @@ def trained(folder: Path) -> tuple[keras.Model, list[dict[str, float]]]:
         RECIPE,
         list(mechanisms.catalogue()),
         folder / "checkpoints",
-        progress=_say,
+        progress=lambda record: log.info({name: round(v, 4) for name, v in record.items()}),
     )
 
 
 def calibrated(model: keras.Model, classes: list[str]) -> Trust:
     """Calibrate on samples of both designs, of any number of points, at any noise."""
     rng = default_rng([SEED, CALIBRATION])
-    groups: list[Runs] = []
-    found = []
+    parts: list[tuple[Runs, NDArray[np.int64]]] = []
     for kind, (runs, labels) in CALIBRATING.pool(CALIBRATION, threads=None).items():
-        if kind == PUBLISHED:
-            shares = np.array_split(rng.permutation(len(labels)), len(POINTS))
-            made = [
-                (
-                    _measured(
-                        runs_of.thinned(runs[i], n, rng, keep_start=True), rng, CALIBRATED_NOISE
-                    ),
-                    labels[i],
-                )
-                for n, i in zip(POINTS, shares, strict=True)
-            ]
-        else:
-            made = [(_in_laboratory(runs, rng), labels)]
-        groups += [group for group, _ in made]
-        found += [(*fusion.read(model, group), own) for group, own in made]
+        if kind != PUBLISHED:
+            parts.append((_in_laboratory(runs, rng), labels))
+            continue
+        shares = np.array_split(rng.permutation(len(labels)), len(POINTS))
+        for n, i in zip(POINTS, shares, strict=True):
+            fewer = runs_of.thinned(runs[i], n, rng, keep_start=True)
+            parts.append((_measured(fewer, rng, CALIBRATED_NOISE), labels[i]))
+    found = [(*fusion.read(model, runs), labels) for runs, labels in parts]
+    groups = [runs for runs, _ in parts]
     return Trust.fit(groups, *map(np.concatenate, zip(*found, strict=True)), classes)
 
 
 def tested(model: keras.Model, trust: Trust, classes: list[str]) -> dict[str, dict]:
     """Measure the calibrated network on the published test design and on laboratory campaigns."""
     pools = TESTED.pool(TEST, threads=None)
-    exact, labels = pools.pop(PUBLISHED)
-    families = np.array([mechanisms.get(name).family for name in classes])[labels]
-    measures = {}
+    exact, own = pools.pop(PUBLISHED)
+    tests = {}
     for level in NOISE:
         runs = runs_of.measured(exact, level, default_rng(SEED))
-        answer = trust.answer(runs, *fusion.read(model, runs))
-        measures[f"published design, 7 points, {100 * level:g} % noise"] = _measures(
-            answer, labels, families
-        )
+        tests[f"published design, 7 points, {100 * level:g} % noise"] = runs, own
     for n_runs, (runs, labels) in sorted(pools.items()):
         runs = _in_laboratory(runs, default_rng([SEED, n_runs]))
-        answer = trust.answer(runs, *fusion.read(model, runs))
-        families = np.array([mechanisms.get(name).family for name in classes])[labels]
-        measures[f"laboratory, {n_runs} run{'s' * (n_runs > 1)}, 0 to 5 % noise"] = _measures(
-            answer, labels, families
-        )
-    return measures
+        tests[f"laboratory, {n_runs} run{'s' * (n_runs > 1)}, 0 to 5 % noise"] = runs, labels
+    return {
+        name: _measures(trust.answer(runs, *fusion.read(model, runs)), labels, classes)
+        for name, (runs, labels) in tests.items()
+    }
 
 
-def _measures(answer: Answer, labels: NDArray, families: NDArray) -> dict[str, Any]:
+def _measures(answer: Answer, labels: NDArray, classes: list[str]) -> dict[str, Any]:
     """Headline measures, calibration error, and coverage and size of the sets by family."""
     rng, independent = default_rng(SEED), np.arange(len(labels))
+    families = np.array([mechanisms.get(name).family for name in classes])[labels]
     probabilities = answer.probabilities
     inside = answer.members[independent, labels]
     low, high = evaluate.bootstrap(
@@ -195,8 +199,7 @@ def _measures(answer: Answer, labels: NDArray, families: NDArray) -> dict[str, A
 
 
 def _share(hits: NDArray[np.bool_]) -> dict[str, float]:
-    low, high = evaluate.wilson(hits)
-    return {"value": float(hits.mean()), "low": low, "high": high, "samples": len(hits)}
+    return {**share(hits), "samples": len(hits)}
 
 
 def _measured(runs: Runs, rng: Generator, largest: float = LARGEST_NOISE) -> Runs:
@@ -210,10 +213,6 @@ def _in_laboratory(runs: Runs, rng: Generator) -> Runs:
     lost = rng.random(len(runs))
     product, substrate = RECIPE.unmeasured
     return runs_of.unmeasured(_measured(runs, rng), lost < product, lost > 1 - substrate)
-
-
-def _say(record: dict[str, Any]) -> None:
-    console.print({name: round(value, 4) for name, value in record.items()})
 
 
 def described(card: dict[str, Any]) -> str:
@@ -238,7 +237,7 @@ def described(card: dict[str, Any]) -> str:
         f"minutes on {card['hardware']}, beside other work; seed {card['recipe']['seed']}, one "
         "seed only.",
         f"- **Made with**: {card['made_with']['versions']}.",
-        "- **Made by**: `python -m studies.release`.",
+        "- **Made by**: `python -m studies release`.",
         "",
         "Measured once, on parameter sets never trained or calibrated on, one sample each (95 % "
         "intervals). The sets of mechanisms were asked to hold the true one with 95 %. Intervals "
@@ -268,7 +267,3 @@ LIMITS = [
     "Probabilities hold for the rate constants it was trained on, log-uniform over six decades and "
     "accepted by the fingerprints of the catalogue.",
 ]
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/release"))

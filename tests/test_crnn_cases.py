@@ -15,6 +15,7 @@ from scipy.integrate import solve_ivp
 from kinetlib.crnn import discover
 from kinetlib.crnn.runs import FLOOR
 from kinetlib.kinetics.network import parse
+from kinetlib.records.pieces import chosen, compute, done
 from studies.discovery import drawn, scores, study
 from studies.discovery.answers import METHODS, Task, judged, threshold
 from studies.discovery.baselines import derivative_matching, weak_sindy
@@ -137,7 +138,7 @@ def test_the_order_of_reactions_does_not_matter(order, values):
     other = parse("; ".join(order))
     other_constants = [constants[text] for text in order]
     found = scores.reactions(other, other_constants)
-    np.testing.assert_allclose(scores.log_errors(found, first, values), 0, atol=1e-12)
+    np.testing.assert_allclose(scores.ratios(found, first, values), 1, rtol=1e-12)
     assert scores.equivalent(Law.of(other, other_constants), Law.of(first, values), 1e-9)
 
 
@@ -146,7 +147,7 @@ def test_other_reactions_with_equal_curves_are_equivalent_but_not_exact():
     other = parse("2 A -> 2 B (k1); 2 A -> 2 C (k2)")
     law = Law.of(other, [0.1, 0.1])
     assert scores.equivalent(law, Law.of(truth, [0.2]), 1e-9)
-    assert scores.log_errors(scores.reactions(other, [0.1, 0.1]), truth, [0.2]) is None
+    assert scores.ratios(scores.reactions(other, [0.1, 0.1]), truth, [0.2]) is None
     assert not scores.equivalent(Law.of(other, [0.1, 0.13]), Law.of(truth, [0.2]), 0.1)
 
 
@@ -163,7 +164,7 @@ def test_what_is_not_the_truth_is_not_taken_for_it(text):
     network = parse(text)
     constants = [*CASE_1.constants, 0.2][: len(network.reactions)]
     assert (
-        scores.log_errors(scores.reactions(network, constants), CASE_1.network, CASE_1.constants)
+        scores.ratios(scores.reactions(network, constants), CASE_1.network, CASE_1.constants)
         is None
     )
     assert not scores.equivalent(Law.of(network, constants), TRUTH, 0.1)
@@ -231,30 +232,22 @@ SMALL = Setting(
 )
 
 
-def test_the_study_goes_on_where_it_was_and_is_summed_up(tmp_path, monkeypatch):
+def test_the_study_is_summed_up(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "SETTINGS", {"B1": SMALL})
-    study.main(tmp_path, ["B1"], ["oracle"])
-    pieces = sorted((tmp_path / "B1").glob("oracle-*.json"))
-    assert len(pieces) == 2
-    marked = json.loads(pieces[0].read_text()) | {"seconds": 77.0}
-    pieces[0].write_text(json.dumps(marked))
-    study.main(tmp_path, ["B1"], ["oracle", "derivative matching"])
-    assert json.loads(pieces[0].read_text())["seconds"] == 77.0
-    record = json.loads(json.dumps(study.summary(tmp_path)))["settings"]["B1"]
+    work = list(study.pieces(tmp_path))
+    compute(tmp_path, work)
+    path = tmp_path / "B1" / "oracle-0.json"
+    marked = json.loads(path.read_text())
+    marked["value"]["seconds"] = 77.0
+    path.write_text(json.dumps(marked))
+    found = study.record(tmp_path, done(tmp_path, work, least=None))
+    record = json.loads(json.dumps(found))["settings"]["B1"]
     oracle, other = (record["methods"][name] for name in ("oracle", "derivative matching"))
     assert oracle["exact"]["value"] == 1.0 and oracle["exact"]["low"] < 0.5
     assert oracle["seconds"]["largest"] == 77.0
     assert oracle["held_out_over_oracle"] == {"median": 1.0, "largest": 1.0}
     assert np.shape(record["cramer_rao"]) == np.shape(oracle["errors"]["rms"]) == (4,)
     assert "errors" not in other and other["exact"]["value"] == 0.0
-
-
-def test_a_part_of_the_seeds_is_run_where_it_was_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "SETTINGS", {"B1": SMALL})
-    told = []
-    study.main(tmp_path, ["B1"], ["oracle"], first=1, most=5, progress=told.append)
-    assert [path.name for path in (tmp_path / "B1").iterdir()] == ["oracle-1.json"]
-    assert len(told) == 1 and told[0].startswith("B1, seed 1, oracle: exact")
 
 
 def test_tables_are_the_record_or_made_anew(tmp_path, monkeypatch):
@@ -295,14 +288,11 @@ def test_pieces_of_other_code_are_elsewhere(tmp_path):
     assert study.place("results", tmp_path) != before
 
 
-def test_settings_and_methods_are_chosen_by_name():
-    names, methods = study.chosen(["B1noise", "oracle"])
-    assert names == [f"B1noise-{level:g}" for level in NOISE]
-    assert methods == ["oracle"]
-    names, methods = study.chosen([])
-    assert names == list(SETTINGS) and {*METHODS} < {*methods}
-    with pytest.raises(ValueError, match="unknown setting or method 'B9'"):
-        study.chosen(["B9"])
+def test_settings_and_methods_are_chosen_by_name(tmp_path):
+    keys = [piece.key for piece in chosen(study.pieces(tmp_path), ["B1noise", "oracle"], 3, 1)]
+    assert keys == [(f"B1noise-{level:g}", "oracle", 3) for level in NOISE]
+    every = [piece.key for piece in study.pieces(tmp_path)]
+    assert {key[0] for key in every} == {*SETTINGS} and {*METHODS} < {key[1] for key in every}
 
 
 @pytest.mark.parametrize("name", SETTINGS)

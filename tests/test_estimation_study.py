@@ -8,6 +8,7 @@ import pytest
 from kinetlib.chapters import profiles
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import repository
+from kinetlib.records.pieces import chosen, compute, done
 from kinetlib.runs import plans
 from studies.estimation_design import study
 from studies.estimation_design.study import Settings
@@ -20,7 +21,6 @@ FEW = ("M1", "M2")
 def few(monkeypatch):
     chosen = {name: mechanisms.get(name) for name in FEW}
     monkeypatch.setattr(mechanisms, "catalogue", lambda: chosen)
-    monkeypatch.setattr(study.console, "quiet", True)
 
 
 @pytest.fixture(scope="module")
@@ -29,34 +29,18 @@ def record():
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_the_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="no plan for M1, M2"):
-        study.summary(tmp_path, SMALL)
-    study.main(tmp_path, SMALL, ["M1"])
-    first = (tmp_path / "pieces" / "M1.json").read_bytes()
-    with pytest.raises(ValueError, match="no plan for M2"):
-        study.summary(tmp_path, SMALL)
-    done, work = [], study.piece
-    monkeypatch.setattr(
-        study, "piece", lambda name, settings: done.append(name) or work(name, settings)
-    )
-    study.main(tmp_path, SMALL)
-    assert done == ["M2"]
-    assert (tmp_path / "pieces" / "M1.json").read_bytes() == first
-    found = json.loads(json.dumps(study.summary(tmp_path, SMALL), allow_nan=False))
+def test_a_plan_does_not_depend_on_the_others_and_the_record_needs_all(few, tmp_path):
+    work = list(study.pieces(tmp_path, settings=SMALL))
+    compute(tmp_path, chosen(work, ["M2"]))
+    with pytest.raises(ValueError, match="no plan for M1 in"):
+        study.record(tmp_path, done(tmp_path, work))
+    compute(tmp_path, work)
+    found = study.record(tmp_path, done(tmp_path, work))
+    assert json.loads(json.dumps(found, allow_nan=False))["settings"] == SMALL.model_dump()
     assert list(found["mechanisms"]) == list(FEW)
-    # The same random numbers, whether the other mechanism was planned for before or not.
-    again = work("M2", SMALL)
+    again = study.piece("M2", SMALL)
     assert again["runs"] == found["mechanisms"]["M2"]["runs"]
     assert again["criterion"] == pytest.approx(found["mechanisms"]["M2"]["criterion"], abs=1e-4)
-
-
-def test_pieces_of_other_settings_are_refused(few, tmp_path):
-    study.main(tmp_path, SMALL)
-    other = SMALL.model_copy(update={"noise": 0.03})
-    for work in (study.main, study.summary):
-        with pytest.raises(ValueError, match=r"M1\.json was made with other settings"):
-            work(tmp_path, other)
 
 
 def test_settings_are_those_of_the_chapter_on_a_laptop():

@@ -9,6 +9,7 @@ import pytest
 from kinetlib.experiments.bank import simulate_bank
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import repository
+from kinetlib.records.pieces import chosen, compute, done
 from kinetlib.runs import plans
 from kinetlib.runs.plans import Experiment
 from studies.experiment_design import study
@@ -102,3 +103,22 @@ def test_a_network_goes_on_learning_where_it_was_interrupted(tmp_path):
     assert [record["pool"] for record in told] == [2]
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_choices_are_judged_and_put_together(tmp_path, monkeypatch):
+    few = {"SETS": 3, "FEW": 2, "PAIRED": 2, "JUDGED": 2, "CALIBRATING": 2, "SCREENED": 2}
+    for name, value in {**few, "NETWORKS": ("released",)}.items():
+        monkeypatch.setattr(study, name, value)
+    monkeypatch.setattr(study, "_asked", lambda folder, network: _guess)
+    work = list(study.pieces(tmp_path))
+    with pytest.raises(ValueError, match="released/information_7_points is not: compute"):
+        compute(tmp_path, chosen(work, ["evidence", "M1"], 0, 1))
+    compute(tmp_path, chosen(work, ["released"]))
+    made = done(tmp_path, work)
+    record = json.loads(json.dumps(study.record(tmp_path, made), allow_nan=False))
+    found = record["networks"]["released"]
+    assert found["judged_on"] == 40 and set(found["comparison"]) == {"0.01", "0.02"}
+    planned = plans.read(found["experiments"][PLANNED], CANDIDATES)
+    assert planned == study._chosen(tmp_path, "released", PLANNED)[PLANNED]
+    assert plans.read(found["experiments"][CEILING], CANDIDATES).points == 21
+    assert record["evidence"] == {"samples": 0, "noise": 0.01, "kinds": {}}

@@ -8,7 +8,9 @@ import pytest
 from kinetlib.inference.evidence import Effort
 from kinetlib.inference.prior import draw_prior
 from kinetlib.kinetics import mechanisms
+from kinetlib.records.pieces import compute, done
 from studies import limit
+from studies.__main__ import main
 
 SMALL = Effort(
     bank=300, starts=4, steps=4, particles=100, kernels=50, draws=300, fresh=300, rounds=1
@@ -23,9 +25,12 @@ def two(monkeypatch):
     monkeypatch.setattr(limit, "EFFORT", SMALL)
     monkeypatch.setattr(limit, "NOISE", 0.2)
     monkeypatch.setattr(limit, "BANK", 800)
-    limit._round.cache_clear()
+    caches = [limit._round, limit.priors]
+    for kept in caches:
+        kept.cache_clear()
     yield
-    limit._round.cache_clear()
+    for kept in caches:
+        kept.cache_clear()
 
 
 def test_samples_do_not_depend_on_their_number(two):
@@ -39,37 +44,34 @@ def test_samples_do_not_depend_on_their_number(two):
     assert scatter.std() == pytest.approx(0.2, rel=0.2)
 
 
-def test_study_goes_on_where_it_stopped(two, tmp_path, monkeypatch, capsys):
-    limit.main(tmp_path, rounds=1)
+def test_a_sample_does_not_depend_on_the_others_and_the_record_adds_up(two, tmp_path, capsys):
+    assert main(["limit", "--folder", str(tmp_path), "--most", "1"]) == 0
+    assert "2 of 2: samples/0-M4, called M" in capsys.readouterr().out
     first = {path.name: path.read_bytes() for path in (tmp_path / "samples").iterdir()}
-    assert sorted(first) == ["00000-M1.json", "00000-M4.json"]
-    limit.main(tmp_path, rounds=2)
-    assert len(list((tmp_path / "samples").iterdir())) == 4
-    assert all((tmp_path / "samples" / name).read_bytes() == first[name] for name in first)
-    (tmp_path / "samples" / "00000-M4.json").unlink()
-    limit.main(tmp_path, rounds=2)
-    again = json.loads((tmp_path / "samples" / "00000-M4.json").read_text())
-    before = json.loads(first["00000-M4.json"])
-    assert again["evidences"] == before["evidences"]
-    capsys.readouterr()
-    limit.main(tmp_path, rounds=2)
-    assert "nothing left to do" in capsys.readouterr().out
+    assert sorted(first) == ["0-M1.json", "0-M4.json"]
+    (tmp_path / "samples" / "0-M4.json").unlink()
+    compute(tmp_path, limit.pieces(tmp_path, 2))
+    assert (tmp_path / "samples" / "0-M1.json").read_bytes() == first["0-M1.json"]
+    made = done(tmp_path, limit.pieces(tmp_path, 2), least=None)
+    before = json.loads(first["0-M4.json"])["value"]
+    assert made["samples", 0, "M4"].value["evidences"] == before["evidences"]
 
-    record = limit.summary(tmp_path)
+    record = limit.record(tmp_path, made)
     json.dumps(record, allow_nan=False)
     assert record["mechanisms"] == ["M1", "M4"]
     assert [entry["truth"] for entry in record["samples"]] == ["M1", "M4"] * 2
     assert np.allclose(np.sum(record["confusion"], axis=1), 1.0, atol=1e-3)
     assert record["right"]["low"] <= record["right"]["value"] <= record["right"]["high"]
     assert record["effort"]["bank"] == 300 and record["noise"] == 0.2
-    monkeypatch.setattr(limit, "NOISE", 0.1)
-    with pytest.raises(ValueError, match="made with other settings"):
-        limit.summary(tmp_path)
 
 
-def test_nothing_done_yet(tmp_path):
-    with pytest.raises(ValueError, match="no sample in"):
-        limit.summary(tmp_path)
+def test_a_round_without_a_mechanism_is_no_sample_of_it(two, tmp_path, monkeypatch):
+    runs = limit._round(0)
+    monkeypatch.setattr(limit, "_round", lambda _: runs.isel(sample=runs.mechanism == "M1"))
+    compute(tmp_path, limit.pieces(tmp_path, 1))
+    made = done(tmp_path, limit.pieces(tmp_path, 1), least=None)
+    assert made["samples", 0, "M4"].value is None
+    assert [entry["truth"] for entry in limit.record(tmp_path, made)["samples"]] == ["M1"]
 
 
 def test_pairs_that_cannot_be_told_apart():

@@ -73,14 +73,10 @@ def test_gradient_is_that_of_finite_differences():
     np.testing.assert_allclose((moved[0] - moved[1]) / 2e-4, slope, rtol=1e-5)
 
 
-def test_training_reports_each_step_and_lowers_the_loss(weights):
+def test_training_lowers_the_loss(weights):
     points, labels = neural_ode.spirals(32, default_rng(5))
-    told = []
-    trained, losses = neural_ode.train(
-        weights, points, labels, 5, progress=lambda number, value: told.append((number, value))
-    )
-    assert told == list(enumerate(losses))
-    assert losses[-1] < losses[0]
+    trained, losses = neural_ode.train(weights, points, labels, 5)
+    assert len(losses) == 5 and losses[-1] < losses[0]
     assert jax.tree.structure(trained) == jax.tree.structure(weights)
 
 

@@ -29,11 +29,11 @@ def test_errors_have_a_line_for_each_selector_with_gaps_left_out():
 def test_goals_that_are_met_lie_left_of_one():
     rows = [
         {"goal": "G1", "asked": "a", "value": 0.4, "low": 0.3, "high": 0.5, "bound": 0.5}
-        | {"side": "most", "met": "yes"},
+        | {"side": "most", "met": "reached"},
         {"goal": "G5", "asked": "b", "value": 0.8, "low": 0.75, "high": 0.9, "bound": 0.7}
-        | {"side": "least", "met": "yes"},
+        | {"side": "least", "met": "reached"},
         {"goal": "G2", "asked": "c", "value": 2.0, "low": 0.9, "high": 3.0, "bound": 1.0}
-        | {"side": "most", "met": "open"},
+        | {"side": "most", "met": "not decided"},
     ]
     (axis,) = plot.goal_intervals(rows).axes
     points = [line for line in axis.lines if line.get_marker() in MARKERS and len(line.get_xdata())]

@@ -9,8 +9,9 @@ from numpy.random import default_rng
 
 from kinetlib import fusion
 from kinetlib.kinetics import mechanisms
+from kinetlib.records.pieces import compute, done
 from studies import recipes
-from studies.recipes import VARIANTS, Variant, summary
+from studies.recipes import VARIANTS, Variant
 
 FEW = ("M1", "M2", "M6")
 SMALL = {
@@ -29,8 +30,6 @@ def test_every_variant_is_a_recipe_of_the_same_length():
     assert few.samples and few.changes == {}, "as ours but for its samples"
     assert len(set(told)) == len(told) - 1
     assert {recipe.fusion for recipe in made.values()} == set(fusion.NETWORKS)
-    slugs = {recipes._slug(name, 1) for name in VARIANTS}
-    assert len(slugs) == len(VARIANTS) and not any(set(s) & set(" ,/") for s in slugs)
 
 
 def hits(*rows):
@@ -67,9 +66,9 @@ def small(monkeypatch):
         "SHARDS": {"train": 2, "validation": 1, "test": 1},
         "SIZE": {"sets_per_mechanism": 6, "samples_per_set": 2},
         "SHOWN": 20,
+        "PASSES": 64,
     }.items():
         monkeypatch.setattr(recipes, name, value)
-    monkeypatch.setattr(recipes.console, "quiet", True)
     with in_place_of_networks(monkeypatch):
         yield
 
@@ -92,14 +91,13 @@ def test_a_study_goes_on_where_it_was_interrupted(small, tmp_path, monkeypatch):
 
     monkeypatch.setattr(fusion, "train", counted)
     with pytest.raises(Interrupted):
-        recipes.main(tmp_path, passes=64)
-    assert [path.stem for path in (tmp_path / "runs").glob("*.npz")] == ["hadamard-1"]
-    recipes.main(tmp_path, passes=64)
+        compute(tmp_path, recipes.pieces(tmp_path))
+    assert [path.stem for path in (tmp_path / "runs").iterdir()] == ["hadamard-1"]
+    compute(tmp_path, recipes.pieces(tmp_path))
     assert len(trained) == len(set(trained)) == 2 * 2 * 4, "no epoch twice"
-    recipes.main(tmp_path, passes=64)
-    assert len(trained) == 16, "it is over"
 
-    found = json.loads(json.dumps(summary(tmp_path, default_rng(0))))
+    made = done(tmp_path, recipes.pieces(tmp_path), least=None)
+    found = json.loads(json.dumps(recipes.record(tmp_path, made)))
     assert list(found["variants"]) == list(SMALL)
     assert found["test_samples"] == 36 and found["test_parameter_sets"] == 18
     for name, variant in found["variants"].items():

@@ -1,6 +1,7 @@
 """The study of training designs, at the smallest size: it goes on, and says what it measured."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from numpy.random import default_rng
 
 from kinetlib import design
 from kinetlib.kinetics import mechanisms
-from studies import sample_efficiency
-from studies.sample_efficiency import against_random, equivalent, interval
+from kinetlib.records.pieces import Done, Refused
+from studies import goals
+from studies.goals import against_random, equivalent, student
 from studies.training_design import classifiers, study
 from studies.training_design.study import PART, PRIMARY, Settings, World, _beginnings
 
@@ -94,9 +96,9 @@ def made(course, replicates=6, noise=0.0, seed=0):
     return {
         (method, size): {
             r: {
-                t: dict.fromkeys(sample_efficiency.MEASURES, 0.0)
+                t: dict.fromkeys(goals.MEASURES, 0.0)
                 | {"cross_entropy": value + noise * rng.normal()}
-                for t in sample_efficiency.TESTS
+                for t in goals.TESTS
             }
             for r in range(replicates)
         }
@@ -138,27 +140,31 @@ def test_differences_are_paired():
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
     rng = default_rng(1)
-    ends = [interval(list(rng.normal(3.0, 1.0, 5))) for _ in range(2000)]
+    ends = [student(list(rng.normal(3.0, 1.0, 5))) for _ in range(2000)]
     covered = np.mean([e["low"] <= 3.0 <= e["high"] for e in ends])
     assert covered == pytest.approx(0.95, abs=0.02)
-    assert interval([2.0]) == {"value": 2.0, "low": None, "high": None}
+    assert student([2.0]) == {"value": 2.0, "low": None, "high": None}
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "sign", "expected"),
+    ("low", "high", "bound", "side", "expected"),
     [
-        (-0.2, -0.1, 1.0, "reached"),
-        (-0.2, 0.0, 1.0, "reached"),
-        (-0.2, 0.1, 1.0, "not decided"),
-        (0.1, 0.2, 1.0, "missed"),
-        (0.1, 0.2, -1.0, "reached"),
-        (-0.2, -0.1, -1.0, "missed"),
-        (0.0, 0.0, -1.0, "not decided"),
-        (None, None, 1.0, "not decided"),
+        (-0.2, -0.1, 0.0, "most", "reached"),
+        (-0.2, 0.0, 0.0, "most", "reached"),
+        (-0.2, 0.1, 0.0, "most", "not decided"),
+        (0.1, 0.2, 0.0, "most", "missed"),
+        (0.1, 0.2, 0.0, "least", "reached"),
+        (-0.2, -0.1, 0.0, "least", "missed"),
+        (0.0, 0.0, 0.0, "least", "not decided"),
+        (None, None, 0.0, "most", "not decided"),
+        (0.5, 0.9, 1.0, "most", "reached"),
+        (0.5, 0.9, 0.5, "least", "reached"),
+        (0.5, 0.9, 0.7, "least", "not decided"),
+        (1.0, 1.0, 1.0, "most", "not decided"),
     ],
 )
-def test_a_goal_is_reached_by_the_whole_interval(low, high, sign, expected):
-    assert sample_efficiency.verdict({"low": low, "high": high}, sign) == expected
+def test_a_goal_is_reached_by_the_whole_interval(low, high, bound, side, expected):
+    assert goals.verdict({"low": low, "high": high}, bound, side) == expected
 
 
 def test_too_small_a_pool_is_told(few, tmp_path):
@@ -172,11 +178,11 @@ def test_a_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
     asked = []
     result = study._result
 
-    def counted(world, learner, *rest):
+    def counted(*given):
         if len(asked) == 5:
             raise KeyboardInterrupt
-        asked.append((learner, world.replicate, *rest[:2]))
-        return result(world, learner, *rest)
+        asked.append(given)
+        return result(*given)
 
     monkeypatch.setattr(study, "_result", counted)
     with pytest.raises(KeyboardInterrupt):
@@ -184,14 +190,13 @@ def test_a_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "kernel").iterdir()}
     assert len(before) == 5
     monkeypatch.setattr(study, "_result", result)
-    told = []
     with in_place_of_networks(monkeypatch):
         for learner in PART:
-            study.run(tmp_path, SMALL, learner, lambda *a: told.append(a))
+            study.run(tmp_path, SMALL, learner)
     after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "kernel").iterdir()}
     assert before.items() <= after.items(), "what was done stays"
-    assert [t[0] for t in told] == [*range(1, 25), *range(1, 4)]
-    assert sorted(p.suffix for p in (tmp_path / "network").iterdir()) == [".json"] * 3
+    assert len(after) == 24 and len(list((tmp_path / "network").iterdir())) == 3
+    assert not list((tmp_path / "checkpoints").iterdir())
 
     found = json.loads(json.dumps(study.summary(tmp_path, SMALL)))
     for learner, sizes in (("kernel", {"15", "30"}), ("network", {"21"})):
@@ -212,4 +217,23 @@ def test_a_study_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch):
     assert {g["classifier"] for g in told} == {"kernel", "network"} and len(told) == 2 * 2 + 1
     assert {g["verdict"] for g in told} <= {"reached", "missed", "not decided"}
     other = SMALL.model_copy(update={"noise": 0.02})
-    assert study.summary(tmp_path, other)["kernel"]["curves"] == {}, "made otherwise"
+    with pytest.raises(Refused, match="noise is 0.01 there, expected 0.02"):
+        study.summary(tmp_path, other)
+
+
+def test_the_record_holds_both_sizes_of_pools(tmp_path):
+    result = {name: dict.fromkeys(goals.MEASURES, 0.5) for name in goals.TESTS}
+    made = {
+        piece.key: Done(piece.name, dict(piece.settings), result, {"commit": "old"})
+        for piece in study.pieces(tmp_path)
+        if piece.key[1] < 2
+    }
+    record = study.record(tmp_path, made)
+    path = Path(__file__).parents[1] / "data" / "studies" / "training_design.json"
+    committed = json.loads(path.read_text(encoding="utf-8"))
+    for found, known in ((record, committed), (record["large"], committed["large"])):
+        assert found["settings"] == known["settings"]
+        for learner in PART:
+            for kind in ("curves", "against"):
+                for method, own in known[learner][kind].items():
+                    assert own.keys() <= found[learner][kind][method].keys()

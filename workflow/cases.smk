@@ -35,5 +35,5 @@ rule case:
         mem_mb=2000,
         runtime=240,
     shell:
-        "python -m studies.discovery.study {wildcards.setting} --folder {wildcards.pieces}"
+        "python -m studies discovery {wildcards.setting} --folder {wildcards.pieces}"
         " --first {wildcards.first} --most {wildcards.most} > {log} 2>&1"

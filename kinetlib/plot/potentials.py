@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from kinetlib.plot.look import DASHES, FAINT, MARKERS, PALETTE, STYLE, panels
 
-_VERDICTS = {"yes": PALETTE[2], "open": PALETTE[4], "no": PALETTE[1]}
+_VERDICTS = {"reached": PALETTE[2], "not decided": PALETTE[4], "missed": PALETTE[1]}
 
 
 @mpl.rc_context(STYLE)
@@ -60,7 +60,7 @@ def errors_by_size(
 def goal_intervals(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw what was found over what was asked for, one line a goal, with its interval.
 
-    Left of 1 a goal is met: where the bound is the least allowed, it is divided by what was found.
+    Left of 1 a goal is reached: where the bound is the least allowed, it divides by what was found.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def goal_intervals(rows: Sequence[Mapping[str, Any]]) -> Figure:
         color = _VERDICTS[row["met"]]
         axis.hlines(i, low, high, color=color, linewidth=3, alpha=0.5)
         axis.plot(value, i, MARKERS[list(_VERDICTS).index(row["met"])], color=color)
-    for i, (verdict, label) in enumerate({"yes": "met", "open": "open", "no": "not met"}.items()):
-        axis.plot([], [], MARKERS[i], color=_VERDICTS[verdict], label=label)
+    for i, (verdict, color) in enumerate(_VERDICTS.items()):
+        axis.plot([], [], MARKERS[i], color=color, label=verdict)
     asked = [f"{row['goal']}: {row['asked']}" for row in rows]
     axis.set_yticks(range(len(rows)), asked, fontsize=7)
     axis.set_ylim(len(rows) - 0.5, -0.5)

@@ -195,19 +195,17 @@ def judged(method: str, task: Task, held_out: xr.Dataset) -> dict[str, Any]:
     law = answer.law(case.reference_temperature)
     errors = activation = None
     if answer.reactions is not None:
-        errors = scores.log_errors(answer.reactions, case.network, case.constants)
+        errors = scores.ratios(answer.reactions, case.network, case.constants)
     if answer.activation is not None:
-        activation = scores.relative_errors(
-            answer.activation, case.network, case.activation_energies
-        )
+        activation = scores.ratios(answer.activation, case.network, case.activation_energies)
     predicted = answer.predicted(held_out)
     return {
         **spent,
         "exact": errors is not None,
         "equivalent": scores.equivalent(law, truth, EQUIVALENT),
         "same_terms": scores.same_terms(law, truth),
-        "log_errors": None if errors is None else errors.tolist(),
-        "activation_errors": None if activation is None else activation.tolist(),
+        "log_errors": None if errors is None else np.log(errors).tolist(),
+        "activation_errors": None if activation is None else (activation - 1).tolist(),
         "held_out": _finite(scores.mean_absolute_error(predicted, held_out)),
         "held_out_log": _finite(scores.mean_absolute_log_error(predicted, held_out)),
         "text": answer.text,

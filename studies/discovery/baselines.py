@@ -23,12 +23,13 @@ from kinetlib.crnn.runs import Curves, read
 from kinetlib.crnn.start import spline
 from studies.discovery.scores import Law
 
+_MOST_ORDER = 2  # molecules of a monomial
 _POINTS = 100  # of a run, at which slopes are compared
 _PASSES = 10  # of fitting and dropping
 _DOMAINS = 100  # of a run that SINDy integrates over, its own default
 
 
-def derivative_matching(runs: xr.Dataset, threshold: float, *, max_order: int = 2) -> Law:
+def derivative_matching(runs: xr.Dataset, threshold: float) -> Law:
     """Fit monomials to the slopes of smoothed curves.
 
     A species' slope is regressed, without negative constants, on what mass action can make of it;
@@ -40,11 +41,9 @@ def derivative_matching(runs: xr.Dataset, threshold: float, *, max_order: int = 
         As `kinetlib.crnn.discover` takes them, every species measured.
     threshold
         Smallest constant that stays.
-    max_order
-        Most molecules of a monomial.
     """
     curves = read(runs)
-    effects = Effects.all(curves.species, max_order)
+    effects = Effects.all(curves.species, _MOST_ORDER)
     noise, background = estimate_noise(curves)
     value, slope = _smoothed(replace(curves, background=background), noise)
     made = effects.monomials(value) * effects.sign
@@ -69,9 +68,7 @@ def derivative_matching(runs: xr.Dataset, threshold: float, *, max_order: int = 
     return Law(curves.species, effects.complexes[kept].astype(float), coefficients)
 
 
-def weak_sindy(
-    runs: xr.Dataset, threshold: float, *, seed: int, ridge: float = 0.05, max_order: int = 2
-) -> Law:
+def weak_sindy(runs: xr.Dataset, threshold: float, *, seed: int, ridge: float) -> Law:
     """Ask PySINDy, in weak form, with sequentially thresholded least squares.
 
     Weak form: Messenger, Bortz, Multiscale Model. Simul. 19, 1474 (2021), as PySINDy has it.
@@ -85,9 +82,7 @@ def weak_sindy(
     seed
         Of the domains that are integrated over.
     ridge
-        Penalty on the squares of coefficients; PySINDy's own default.
-    max_order
-        Most molecules of a monomial.
+        Penalty on the squares of coefficients; 0.05 is PySINDy's own default.
 
     Raises
     ------
@@ -104,7 +99,7 @@ def weak_sindy(
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="pysindy")
-            model = _sindy(pysindy, runs["time"].values, threshold, ridge, max_order)
+            model = _sindy(pysindy, runs["time"].values, threshold, ridge)
             model.fit(
                 list(runs["concentration"].values),
                 t=runs["time"].values,
@@ -112,18 +107,16 @@ def weak_sindy(
             )
     finally:
         np.random.set_state(before)  # noqa: NPY002
-    orders = np.array(complexes(len(species), max_order)[1:], dtype=float)
+    orders = np.array(complexes(len(species), _MOST_ORDER)[1:], dtype=float)
     names = [_sindy_name(species, row) for row in orders]
     place = [model.get_feature_names().index(name) for name in names]
     return Law(species, orders, model.coefficients().T[place])
 
 
-def _sindy(
-    pysindy: ModuleType, times: NDArray, threshold: float, ridge: float, max_order: int
-) -> Any:
+def _sindy(pysindy: ModuleType, times: NDArray, threshold: float, ridge: float) -> Any:
     """Set PySINDy up."""
     library = pysindy.WeakPDELibrary(
-        function_library=pysindy.PolynomialLibrary(degree=max_order, include_bias=False),
+        function_library=pysindy.PolynomialLibrary(degree=_MOST_ORDER, include_bias=False),
         spatiotemporal_grid=times,
         K=_DOMAINS,
     )

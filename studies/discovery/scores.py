@@ -131,24 +131,14 @@ def equivalent(found: Law, truth: Law, within: float) -> bool:
     )
 
 
-def log_errors(
-    found: Mapping[tuple[Side, Side], float], network: Network, constants: ArrayLike
-) -> NDArray[np.float64] | None:
-    """Return ln of found over true constants, shape (R,); None where the reactions differ."""
-    truth = reactions(network, constants)
-    if found.keys() != truth.keys():
-        return None
-    return np.array([np.log(found[key] / truth[key]) for key in truth])
-
-
-def relative_errors(
+def ratios(
     found: Mapping[tuple[Side, Side], float], network: Network, values: ArrayLike
 ) -> NDArray[np.float64] | None:
-    """Return found over true values less 1, shape (R,); None where the reactions differ."""
+    """Return found over true values, shape (R,); None where the reactions differ."""
     truth = reactions(network, values)
     if found.keys() != truth.keys():
         return None
-    return np.array([found[key] / truth[key] - 1 for key in truth])
+    return np.array([found[key] / truth[key] for key in truth])
 
 
 def mean_absolute_error(predicted: NDArray[np.float64], runs: xr.Dataset) -> float:

@@ -9,6 +9,7 @@ prior's mean.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -116,9 +117,7 @@ def unplanned_experiments(
     return [unplanned(candidates, n_times, rng) for _ in range(n)]
 
 
-def median_error(
-    error: NDArray[np.float64], rng: Generator, *, n_bootstrap: int = 1000
-) -> NDArray[np.float64]:
+def median_error(error: NDArray[np.float64], rng: Generator) -> NDArray[np.float64]:
     """Median of the absolute error, over samples and what comes after, with a 95 % interval.
 
     Parameters
@@ -127,33 +126,33 @@ def median_error(
         Shape (n, ...), one row a sample; samples are drawn anew, rows stay together.
     rng
         Draws the samples.
-    n_bootstrap
-        How often.
 
     Returns
     -------
     NDArray
         Lower end, median, upper end.
     """
-    size = np.abs(error).reshape(len(error), -1)
-    again = rng.integers(len(size), size=(n_bootstrap, len(size)))
-    low, _, high = np.quantile([np.median(size[rows]) for rows in again], _INTERVAL)
-    return np.array([low, np.median(size), high])
+    size = np.abs(error)
+    return _with_interval(lambda rows: np.median(size[rows]), len(size), rng)
 
 
 def ratio_of_errors(
-    one: NDArray[np.float64],
-    other: NDArray[np.float64],
-    rng: Generator,
-    *,
-    n_bootstrap: int = 1000,
+    one: NDArray[np.float64], other: NDArray[np.float64], rng: Generator
 ) -> NDArray[np.float64]:
     """Ratio of two median absolute errors of the same samples, with a paired 95 % interval.
 
     ``one`` and ``other`` are (n, ...), the same samples in the same rows.
     """
-    sizes = [np.abs(error).reshape(len(error), -1) for error in (one, other)]
-    again = rng.integers(len(one), size=(n_bootstrap, len(one)))
-    ratios = [np.median(sizes[0][rows]) / np.median(sizes[1][rows]) for rows in again]
-    low, _, high = np.quantile(ratios, _INTERVAL)
-    return np.array([low, np.median(sizes[0]) / np.median(sizes[1]), high])
+    above, below = np.abs(one), np.abs(other)
+    return _with_interval(
+        lambda rows: np.median(above[rows]) / np.median(below[rows]), len(one), rng
+    )
+
+
+def _with_interval(
+    statistic: Callable[[NDArray | slice], float], n: int, rng: Generator, n_bootstrap: int = 1000
+) -> NDArray[np.float64]:
+    """Return a statistic of n rows between the ends of its interval, rows drawn anew."""
+    again = rng.integers(n, size=(n_bootstrap, n))
+    low, _, high = np.quantile([statistic(rows) for rows in again], _INTERVAL)
+    return np.array([low, statistic(slice(None)), high])

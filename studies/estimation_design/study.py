@@ -1,41 +1,30 @@
 """Experiments that pin rate constants, planned for all mechanisms, on record.
 
-``python -m studies.estimation_design.study [folder]`` plans for each of the twenty mechanisms as
-chapter 5b does for a few (`kinetlib.experiments.d_optimal.plan`), with the same random numbers,
-and bounds what any experiment of that size could reach: by the convex bound, and by branching
-until 95 % are certified. The plan is judged, besides, on draws from the prior that it was not
-planned on.
-
-A mechanism that is done is a file, so that an interrupted study goes on; some seven minutes on one
-core. ``python -m studies.estimation_design.study summary [folder]`` writes the record of the book.
+Planned for each of the twenty mechanisms as chapter 5b does for a few
+(`kinetlib.experiments.d_optimal.plan`), with the same random numbers, and bounded by what any
+experiment of that size could reach: by the convex bound, and by branching until 95 % are certified.
+The plan is judged, besides, on draws from the prior that it was not planned on.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 from pydantic import BaseModel, ConfigDict
-from rich.console import Console
 
 from kinetlib.experiments.bound import bound
 from kinetlib.experiments.d_optimal import GOAL, STARTS, Plan, d_optimal, plan
 from kinetlib.experiments.information import Information, information
 from kinetlib.kinetics import mechanisms
-from kinetlib.records import provenance
-from kinetlib.records.files import write_text
+from kinetlib.records.pieces import Done, Key, Piece, Refused, signed
 from kinetlib.runs.noise import FLOOR
 from kinetlib.runs.plans import Experiment, described, even_grid
-
-FOLDER = Path("results/estimation_study")
-
-console = Console()
 
 
 class Settings(BaseModel):
@@ -80,35 +69,22 @@ def planned(name: str, settings: Settings) -> Plan:
     )
 
 
-def main(folder: Path, settings: Settings, names: Sequence[str] | None = None) -> None:
-    """Plan for the mechanisms that are not done yet.
+def pieces(
+    folder: Path, upto: int | None = None, settings: Settings | None = None
+) -> Iterator[Piece]:
+    """Name the plan of each mechanism."""
+    settings = settings or Settings()
+    for name in mechanisms.catalogue():
+        work = partial(piece, name, settings)
+        yield Piece(("plans", name), settings.model_dump(mode="json"), work, _brief)
 
-    Parameters
-    ----------
-    folder
-        Where those that are done lie.
-    settings
-        Of the study.
-    names
-        Mechanisms; all by default.
 
-    Raises
-    ------
-    ValueError
-        A mechanism in the folder that was planned for with other settings.
-    """
-    for name in names or mechanisms.catalogue():
-        path = _path(folder, name)
-        if path.exists():
-            _read(path, settings)
-            continue
-        record = piece(name, settings)
-        write_text(path, json.dumps(record, indent=1) + "\n")
-        console.print(
-            f"{name}: {100 * record['relaxed']['efficiency']:.1f} % of the convex bound, "
-            f"{100 * record['branched']['efficiency']:.1f} % by branching in "
-            f"{record['branched']['parts']} parts, {record['processor_seconds']:.0f} s"
-        )
+def _brief(value: dict[str, Any]) -> str:
+    return (
+        f"{100 * value['relaxed']['efficiency']:.1f} % of the convex bound, "
+        f"{100 * value['branched']['efficiency']:.1f} % by branching in "
+        f"{value['branched']['parts']} parts"
+    )
 
 
 def piece(name: str, settings: Settings) -> dict[str, Any]:
@@ -121,15 +97,12 @@ def piece(name: str, settings: Settings) -> dict[str, Any]:
         ``branched``: a bound of the criterion of all experiments, and the efficiency relative to
         it; ``given_runs``: the efficiency relative to the convex bound of experiments with the runs
         of the plan; ``fresh``: the efficiency on draws that were not planned on, relative to the
-        convex bound there, and to an experiment planned on those; ``runs`` of the plan; what it was
-        made of.
+        convex bound there, and to an experiment planned on those; ``runs`` of the plan.
     """
     begun = time.process_time()
     found = planned(name, settings)
     told, experiment = found.told, found.experiment
     return {
-        "mechanism": name,
-        "settings": settings.model_dump(mode="json"),
         "coordinates": found.coordinates,
         "draws": len(told.rows),
         "criterion": told.criterion(experiment),
@@ -143,8 +116,6 @@ def piece(name: str, settings: Settings) -> dict[str, Any]:
         "fresh": _on_other_draws(found, settings),
         **described(experiment, told.candidates),
         "processor_seconds": round(time.process_time() - begun, 1),
-        "processor": provenance.processor(),
-        **provenance.attributes(),
     }
 
 
@@ -177,7 +148,7 @@ def _efficiency_of_times(told: Information, experiment: Experiment) -> float:
     return here.efficiency(times, bound(here, len(runs), experiment.points).criterion)
 
 
-def summary(folder: Path, settings: Settings) -> dict[str, Any]:
+def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
     """Collect the plans of all mechanisms.
 
     Returns
@@ -188,35 +159,22 @@ def summary(folder: Path, settings: Settings) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError
-        Mechanisms that are not done, or were planned for with other settings.
+    Refused
+        Where mechanisms are missing.
     """
-    missing = [name for name in mechanisms.catalogue() if not _path(folder, name).exists()]
+    missing = [name for name in mechanisms.catalogue() if ("plans", name) not in made]
     if missing:
-        raise ValueError(
-            f"no plan for {', '.join(missing)} in {folder / 'pieces'}: run "
-            "`python -m studies.estimation_design.study` first"
+        raise Refused(
+            f"no plan for {', '.join(missing)} in {folder}: compute what is missing first"
         )
-    records = {name: _read(_path(folder, name), settings) for name in mechanisms.catalogue()}
-    made = ["processor", *provenance.attributes()]
-    return {
+    found = {name: one.value for (_, name), one in made.items()}
+    whole = {
         "goal": GOAL,
-        "settings": settings.model_dump(mode="json"),
-        "mechanisms": {
-            name: {
-                key: _short(value)
-                for key, value in record.items()
-                if key not in ("mechanism", "settings", *made)
-            }
-            for name, record in records.items()
-        },
-        "processor_seconds": round(sum(r["processor_seconds"] for r in records.values()), 1),
-        # Of the mechanisms, which may have been planned for at several times.
-        "made_by": [
-            dict(found)
-            for found in sorted({tuple((key, r[key]) for key in made) for r in records.values()})
-        ],
+        "settings": next(iter(made.values())).settings,
+        "mechanisms": {name: _short(value) for name, value in found.items()},
+        "processor_seconds": round(sum(one["processor_seconds"] for one in found.values()), 1),
     }
+    return signed(whole, made.values())
 
 
 def _short(value: Any) -> Any:
@@ -224,35 +182,3 @@ def _short(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _short(part) for key, part in value.items()}
     return float(np.round(value, 5)) if isinstance(value, float) else value
-
-
-def _read(path: Path, settings: Settings) -> dict[str, Any]:
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if record["settings"] != settings.model_dump(mode="json"):
-        raise ValueError(
-            f"{path} was made with other settings than those of this study; remove {path.parent} "
-            "and run the study anew, or give another folder"
-        )
-    return record
-
-
-def _path(folder: Path, name: str) -> Path:
-    return folder / "pieces" / f"{name}.json"
-
-
-def _asked() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m studies.estimation_design.study")
-    parser.add_argument("what", nargs="*", metavar="[summary] [folder]")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    _args = _asked()
-    _summarise = _args.what[:1] == ["summary"]
-    _folder = Path([*_args.what[_summarise:], FOLDER][0])
-    if _summarise:
-        write_text(
-            _folder / "summary.json", json.dumps(summary(_folder, Settings()), indent=1) + "\n"
-        )
-    else:
-        main(_folder, Settings())

@@ -1,45 +1,42 @@
-"""Which experiments tell mechanisms apart: ``python -m studies.experiment_design.study [folder]``.
+"""Which experiments tell mechanisms apart.
 
 Four runs of seven points are chosen among 36 candidate runs, by T-optimality and by what a network
 tells of simulated data, and put beside unplanned experiments with three times the points. All of it
 twice: with the released network, and with one that has learned on from random experiments on the
 candidates (`studies.experiment_design.network`), because what a network reads badly looks worth
 little. Experiments are chosen on one set of rate constants and judged on another, with new noise.
-
-An hour or so on one core; what is done is a file, so that an interrupted study goes on.
-``python -m studies.experiment_design.study summary [folder]`` writes the record that the book
-shows.
+What the released network chose is judged by the evidence of mechanisms besides.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.random import default_rng
 from numpy.typing import NDArray
-from rich.console import Console
 
 from kinetlib.evaluate import calibration
 from kinetlib.experiments import discrimination
 from kinetlib.experiments.bank import Bank, simulate_bank
-from kinetlib.experiments.discrimination import Bound, NearestRival, Search, Told
+from kinetlib.experiments.discrimination import Asked, Bound, NearestRival, Search, Told
 from kinetlib.kinetics import mechanisms
-from kinetlib.records import files, provenance, quiet
+from kinetlib.records import quiet
+from kinetlib.records.pieces import Done, Key, Piece, done, signed
 from kinetlib.runs import plans
+from kinetlib.runs import runs as runs_of
 from kinetlib.runs.plans import EVEN, Candidates, Experiment, rows_of, schemes
 from kinetlib.runs.runs import Runs
+from studies.experiment_design import evidence
 from studies.experiment_design.kinds import (
     BASELINE,
     BOXED,
     CEILING,
     FEWER,
-    FOLDER,
     MANY,
     PLANNED,
     POINTS,
@@ -49,6 +46,7 @@ from studies.experiment_design.kinds import (
     T_OPTIMAL,
 )
 
+NETWORKS = ("released", "taught")
 CHOOSING, JUDGING = 1, 2  # what sets of rate constants are for
 MOST_RUNS = 8  # that the network reads: the ceiling has as many
 LEVEL = 0.015  # noise that experiments are chosen for
@@ -62,11 +60,10 @@ SCREENED = 5  # alternatives of a step that all parameter sets are asked about
 IN_BOX = 0.1001  # largest loading of the published design
 _AT_ONCE = 1000
 
+log = logging.getLogger(__name__)
 
-console = Console()
 
-
-def asked_of(model: Any) -> discrimination.Asked:
+def asked_of(model: Any) -> Asked:
     """Return a network as the classifier that criteria ask.
 
     A search asks often and with few shapes: compiled for each of them the network answers faster.
@@ -82,34 +79,67 @@ def asked_of(model: Any) -> discrimination.Asked:
     return asked
 
 
-def choose(folder: Path, asked: discrimination.Asked) -> dict[str, Experiment]:
-    """Choose what has not been chosen yet; return all choices by name."""
-    candidates = plans.grid()
-    bank: list[Bank] = []
+def pieces(folder: Path, upto: int | None = None) -> Iterator[Piece]:
+    """Name what is chosen and judged with each network, and rounds of evidences."""
+    for network in NETWORKS:
+        yield from _choices(folder, network)
+        work = partial(_comparison, folder, network)
+        yield Piece((network, "judged"), _settings(network), work, alone=True)
+    settings = {**_settings("released"), "evidence": evidence.settings()}
+    # Planned and unplanned with as few points first: what is asked most.
+    for number in range(upto or evidence.ROUNDS):
+        for kind in evidence.KINDS:
+            for truth in mechanisms.catalogue():
+                work = partial(_evidence, folder, number, truth, kind)
+                yield Piece((evidence.NAME, number, truth, kind), settings, work)
 
-    def banked() -> Bank:
-        if not bank:
-            catalogue = list(mechanisms.catalogue().values())
-            bank.append(simulate_bank(catalogue, SETS, candidates, [SEED, CHOOSING])[0])
-        return bank[0]
 
-    chosen: dict[str, Experiment] = {}
-    makers: dict[str, Callable[[], tuple[Experiment, dict]]] = {
-        T_OPTIMAL: lambda: t_optimal(banked(), LEVEL),
-        PLANNED: lambda: informative(banked(), asked, LEVEL),
-        BOXED: lambda: boxed(banked(), asked, LEVEL, chosen[PLANNED]),
-        CEILING: lambda: richest(banked(), asked, LEVEL, chosen[PLANNED]),
+def _settings(network: str) -> dict[str, Any]:
+    """Return what a choice and its judgement follow from, beside the code."""
+    from studies.experiment_design.network import Lessons
+
+    return {
+        **{"seed": SEED, "runs": RUNS, "points": POINTS, "ceiling": (MOST_RUNS, MANY)},
+        **{"level": LEVEL, "sets": SETS, "few": FEW, "paired": PAIRED, "screened": SCREENED},
+        **{"in_box": IN_BOX, "noise": NOISE, "judged": JUDGED, "calibrating": CALIBRATING},
+        **{"unplanned": UNPLANNED, "lessons": vars(Lessons()) if network == "taught" else None},
     }
-    for name, maker in makers.items():
-        path = folder / f"{_slug(name)}.json"
-        if not path.exists():
-            console.print(name)
-            began = time.perf_counter()
-            found, more = maker()
-            more["seconds"] = round(time.perf_counter() - began)
-            _write(path, {**plans.described(found, candidates), **more})
-        chosen[name] = plans.read(json.loads(path.read_text(encoding="utf-8")), candidates)
-    return chosen
+
+
+def _choices(folder: Path, network: str) -> Iterator[Piece]:
+    for name in (T_OPTIMAL, PLANNED, BOXED, CEILING):
+        work = partial(_choice, folder, network, name)
+        yield Piece((network, name), _settings(network), work, alone=True)
+
+
+def _chosen(folder: Path, network: str, *names: str) -> dict[str, Experiment]:
+    """Read what has been chosen; some of it by name, or all."""
+    work = (one for one in _choices(folder, network) if not names or one.key[1] in names)
+    made = done(folder, work, least=None)
+    return {name: plans.read(one.value, plans.grid()) for (_, name), one in made.items()}
+
+
+def _choice(folder: Path, network: str, name: str) -> dict[str, Any]:
+    """Choose an experiment, and describe it."""
+    bank, asked = _bank(), _asked(folder, network)
+
+    def planned() -> Experiment:
+        return _chosen(folder, network, PLANNED)[PLANNED]
+
+    makers: dict[str, Callable[[], tuple[Experiment, dict]]] = {
+        T_OPTIMAL: lambda: t_optimal(bank, LEVEL),
+        PLANNED: lambda: informative(bank, asked, LEVEL),
+        BOXED: lambda: boxed(bank, asked, LEVEL, planned()),
+        CEILING: lambda: richest(bank, asked, LEVEL, planned()),
+    }
+    found, more = makers[name]()
+    return {**plans.described(found, bank.candidates), **more}
+
+
+@cache
+def _bank() -> Bank:
+    catalogue = list(mechanisms.catalogue().values())
+    return simulate_bank(catalogue, SETS, plans.grid(), [SEED, CHOOSING])[0]
 
 
 def t_optimal(bank: Bank, level: float, sets: int = PAIRED) -> tuple[Experiment, dict[str, Any]]:
@@ -119,7 +149,7 @@ def t_optimal(bank: Bank, level: float, sets: int = PAIRED) -> tuple[Experiment,
 
 
 def informative(
-    bank: Bank, asked: discrimination.Asked, level: float, *, largest: float = np.inf
+    bank: Bank, asked: Asked, level: float, *, largest: float = np.inf
 ) -> tuple[Experiment, dict[str, Any]]:
     """Choose by information, among loadings up to the largest."""
     score = Bound(bank, asked, level)
@@ -128,7 +158,7 @@ def informative(
 
 
 def boxed(
-    bank: Bank, asked: discrimination.Asked, level: float, planned: Experiment
+    bank: Bank, asked: Asked, level: float, planned: Experiment
 ) -> tuple[Experiment, dict[str, Any]]:
     """Choose among the loadings of the published design, unless that has been done."""
     if bank.candidates.loading[list(planned.runs)].max() <= IN_BOX:
@@ -137,7 +167,7 @@ def boxed(
 
 
 def richest(
-    bank: Bank, asked: discrimination.Asked, level: float, start: Experiment
+    bank: Bank, asked: Asked, level: float, start: Experiment
 ) -> tuple[Experiment, dict[str, Any]]:
     """Go on to eight runs of 21 points: as much as the network reads, or nearly."""
     few = bank[_first(bank.labels, FEW)]
@@ -166,7 +196,7 @@ def _searched(
 
 def judge(
     chosen: dict[str, Experiment],
-    asked: discrimination.Asked,
+    asked: Asked,
     *,
     sets: int,
     calibrating: int,
@@ -224,13 +254,11 @@ def _answers(
     bank: Bank,
     free: Runs,
     kinds: dict[str, list[Experiment]],
-    asked: discrimination.Asked,
+    asked: Asked,
     level: float,
     seed: int,
 ) -> dict[str, tuple[NDArray[np.float64], int]]:
     """Probabilities by kind of experiment, and how many experiments a parameter set has."""
-    from kinetlib.runs import runs as runs_of
-
     rng = default_rng([seed, JUDGING, round(1e6 * level)])
     noisy = runs_of.measured(free, level, rng)
     found = {
@@ -259,86 +287,65 @@ def _first(labels: NDArray[np.int64], each: int) -> NDArray[np.int64]:
     return np.concatenate([np.flatnonzero(labels == k)[:each] for k in np.unique(labels)])
 
 
-def main(folder: Path) -> None:
-    """Do what has not been done yet, with each network."""
-    for network, asked in networks(folder).items():
-        path = folder / network / "judged" / "comparison.json"
-        if path.exists():
-            continue
-        console.print(f"{network} network")
-        chosen = choose(folder / network, asked)
-        console.print("judging")
-        told, labels = judge(chosen, asked, sets=JUDGED, calibrating=CALIBRATING)
-        rng = default_rng(SEED)
-        comparison = {
-            f"{level:g}": discrimination.compared(kinds, BASELINE, CEILING, rng)
-            for level, kinds in told.items()
-        }
-        _write(path, {"judged_on": len(labels), "comparison": comparison})
+def _comparison(folder: Path, network: str) -> dict[str, Any]:
+    """Judge what has been chosen with a network."""
+    chosen = _chosen(folder, network)
+    told, labels = judge(chosen, _asked(folder, network), sets=JUDGED, calibrating=CALIBRATING)
+    rng = default_rng(SEED)
+    comparison = {
+        f"{level:g}": discrimination.compared(kinds, BASELINE, CEILING, rng)
+        for level, kinds in told.items()
+    }
+    return {"judged_on": len(labels), "comparison": comparison}
 
 
-def networks(folder: Path) -> dict[str, discrimination.Asked]:
-    """Return the released network, and the one that has learned on, which is trained if need be."""
+def _evidence(folder: Path, number: int, truth: str, kind: str) -> dict[str, Any]:
+    return evidence.judged(number, truth, kind, _chosen(folder, "released", PLANNED)[PLANNED])
+
+
+@cache
+def _asked(folder: Path, network: str) -> Asked:
+    """Open the released network, or the one that has learned on, which is trained if need be."""
     from kinetlib import fusion
     from kinetlib.fusion.classify import open_network
     from studies.experiment_design import network as lessons
 
     released, card, _ = open_network("runset")
+    if network == "released":
+        return asked_of(released)
     path = folder / "network" / "planned.keras"
     if not path.exists():
-        copy, _, _ = open_network("runset")
-        model = lessons.learn_on(copy, lessons.Lessons(), path.parent, console.print)
+        model = lessons.learn_on(released, lessons.Lessons(), path.parent, log.info)
         fusion.save(model, path, lessons.card_of(card, lessons.Lessons()))
-    return {"released": asked_of(released), "taught": asked_of(fusion.load(path)[0])}
+    return asked_of(fusion.load(path)[0])
 
 
-def summary(folder: Path) -> dict[str, Any]:
+def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
     """Collect what was chosen and how it was judged: the record that the book shows."""
-    from studies.experiment_design import evidence  # which reads what was chosen here
-
-    found = {}
-    for path in sorted(folder.glob("*/judged/comparison.json")):
-        judged = json.loads(path.read_text(encoding="utf-8"))
-        choices = path.parents[1]
-        found[choices.name] = {
+    found = {
+        network: {
             "experiments": {
-                name: json.loads((choices / f"{_slug(name)}.json").read_text(encoding="utf-8"))
+                name: {**one.value, "seconds": round(one.made_with["seconds"])}
                 for name in (PLANNED, BOXED, T_OPTIMAL, CEILING)
+                for one in (made[network, name],)
             },
-            **judged,
+            **made[network, "judged"].value,
         }
-    return {
+        for network in NETWORKS
+        if (network, "judged") in made
+    }
+    weighed = {key: one for key, one in made.items() if key[0] == evidence.NAME}
+    whole = {
         "seed": SEED,
         "candidates": len(plans.grid()),
         "chosen_on": SETS * len(mechanisms.catalogue()),
         "chosen_at": LEVEL,
         "unplanned_of_each": UNPLANNED,
         "networks": found,
-        "evidence": evidence.summary(folder),
-        "processor": provenance.processor(),
-        **provenance.attributes(),
+        "evidence": evidence.summary(weighed),
     }
-
-
-def _slug(name: str) -> str:
-    return name.replace(", ", "-").replace(" ", "_").replace("%", "percent")
+    return signed(whole, made.values())
 
 
 def _say(step: discrimination.Step) -> None:
-    console.print(f"  {step.what}: {step.value:.4f}")
-
-
-def _write(path: Path, record: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_text(path, json.dumps(record, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    _parser = argparse.ArgumentParser(description=__doc__)
-    _parser.add_argument("what", nargs="?", default="run", choices=("run", "summary"))
-    _parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
-    _given = _parser.parse_args()
-    if _given.what == "run":
-        main(_given.folder)
-    else:
-        _write(_given.folder / "experiment_design.json", summary(_given.folder))
+    log.info("%s: %.4f", step.what, step.value)

@@ -7,7 +7,6 @@ the constant 0, so one compiled integrator serves them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +47,6 @@ def find(
     *,
     size: int = 3,
     threads: int | None = None,
-    progress: Callable[[str], None] = lambda _: None,
 ) -> list[Candidate]:
     """Rank networks of second-order reactions among the observed species and a hidden Z.
 
@@ -64,8 +62,6 @@ def find(
         and a quarter of a minute for three, on one core; more take long.
     threads
         Threads that simulate, by default as many as there are processors; screening uses one.
-    progress
-        Called with what is being done.
 
     Returns
     -------
@@ -100,14 +96,10 @@ def find(
     unit = value.max()
     track = Track.along(curves.time[0], value / unit)
     networks = library.networks(size, track.value[:, -1] - track.value[:, 0])
-    progress(f"{len(networks):,} networks could have made the changes")
     if not len(networks):
         return []
-    for round_ in screen(library, networks, track):
-        progress(f"{len(round_[0]):,} are left")
-    left, logs = round_
+    *_, (left, logs) = screen(library, networks, track)
     logs, cost = _refined(library, left, logs, curves, value, unit, track.pace, threads)
-    progress("these were simulated and fitted")
     constants = np.exp(logs) * track.pace * unit ** (1.0 - library.orders[left].sum(2))
     found = []
     for i in cost.argsort(kind="stable"):

@@ -117,10 +117,9 @@ class StandIn:
         """Constants of the reactions from (k1, k-1, k2), shape (..., 3) to (..., R)."""
         return np.asarray(k, dtype=float)[..., self.role] * np.array(self.multiples)
 
-    def by_theory(self, largest: float, kappa: float | None = None) -> NDArray[np.float64]:
+    def by_theory(self, largest: float) -> NDArray[np.float64]:
         """Constants (k1, k-1, k2) that theory holds best for k-1 = `largest`, shape (3,)."""
-        kappa = TRUTHS[self.truth].constant if kappa is None else kappa
-        eps = 1 / largest
+        kappa, eps = TRUTHS[self.truth].constant, 1 / largest
         ratio = kappa * eps if self.catalytic else np.sqrt(kappa * eps / self.sequestered)
         return from_scales(kappa, ratio, eps)
 
@@ -162,12 +161,6 @@ STAND_INS: Mapping[str, StandIn] = {
 def from_scales(kappa: float, ratio: float, eps: float) -> NDArray[np.float64]:
     """Return (k1, k-1, k2) for kappa = k1 k2/k-1, K = k1/k-1 = `ratio` and eps = 1/k-1."""
     return np.array([ratio / eps, 1 / eps, kappa / ratio])
-
-
-def to_scales(k: ArrayLike) -> NDArray[np.float64]:
-    """Return (kappa, K, eps) of (k1, k-1, k2); the inverse of `from_scales`."""
-    k1, back, k2 = np.asarray(k, dtype=float)
-    return np.array([k1 * k2 / back, k1 / back, 1 / back])
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,16 @@
-"""The counts of chapter 10: ``python -m studies.higher_order.study``.
+"""The counts of chapter 10.
 
 How often the published recipe fails, how often the second-order network is found in curves, how
-often the lower bound on the stiffness holds; of these only some, if told how the names of pieces
-begin, such as ``search`` or ``search-3A``. A piece that is done is a file in its folder, so it goes
-on where it was interrupted. ``python -m studies.higher_order.study summary`` writes the record
-that the book shows; parts without pieces in the folder are taken from the record as it is.
+often the lower bound on the stiffness holds. Parts of which there is no piece are in the record as
+they were.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,19 +18,16 @@ import numpy as np
 import xarray as xr
 from numpy.random import default_rng
 from pydantic import BaseModel, ConfigDict
-from rich.console import Console
 
-from kinetlib.evaluate import wilson
 from kinetlib.records import provenance
-from kinetlib.records.files import write_text
+from kinetlib.records.pieces import Done, Key, Piece, Refused
+from studies import goals
 from studies.discovery import published_recipe
 from studies.higher_order import bound, failure, search
 from studies.higher_order.fit import best
 from studies.higher_order.library import Library
 from studies.higher_order.limit_law import law_of, limit_law, networks_of
 from studies.higher_order.stand_ins import STAND_INS, TRUTHS, errors
-
-console = Console()
 
 CUBIC, MIXED, AUTOCATALYTIC = TRUTHS
 #: The networks that stand in for a reaction, as the search has to find them: any one will do.
@@ -84,47 +78,40 @@ class Settings(BaseModel):
     bound_stiffness: tuple[float, ...] = (10.0, 100.0, 1000.0, math.inf)
 
 
-def main(folder: Path, settings: Settings, *parts: str) -> None:
-    """Run what has not been run yet, of all or of those pieces whose names begin so."""
-    chosen = [(name, work) for name, work in pieces(settings) if name.startswith(parts or "")]
-    if not chosen:
-        raise ValueError(
-            f"{', '.join(parts)}: no piece begins so; expected the beginning of a name such as "
-            f"{next(pieces(settings))[0]}, or {', '.join(PARTS)}"
-        )
-    for name, work in chosen:
-        path = folder / "pieces" / f"{name}.json"
-        if not path.exists():
-            console.print(name)
-            began = time.perf_counter()
-            record = work()
-            record["seconds"] = time.perf_counter() - began
-            write_text(path, json.dumps(record | provenance.attributes(), indent=1) + "\n")
+#: The parts, and the settings that each of their pieces follows from beside its name.
+PARTS = {
+    "errors": ("seed", "stiffness", "n_fitted", "n_held_out"),
+    "failure": ("seed", "failure_runs", "failure_steps", "n_held_out"),
+    "search": ("seed", "search_runs"),
+    "bound": ("seed", "bound_noise", "bound_runs"),
+}
 
 
-def pieces(settings: Settings) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
-    """Name each piece of the study, and give what does it."""
+def pieces(
+    folder: Path, upto: int | None = None, settings: Settings | None = None
+) -> Iterator[Piece]:
+    """Name each piece of the study."""
+    settings = settings or Settings()
+    works = {"errors": errors_of, "failure": failed, "search": searched, "bound": bounded}
+    for part, *arguments in _work(settings):
+        words = (f"{word:g}" if isinstance(word, float) else word for word in arguments)
+        own = {name: getattr(settings, name) for name in PARTS[part]}
+        yield Piece((part, *words), own, partial(works[part], *arguments, settings))
+
+
+def _work(settings: Settings) -> Iterator[tuple]:
+    """List the parts with the arguments of their pieces, the seed first where there is one."""
     for name in STAND_INS:
-        yield f"errors-{_slug(name)}", lambda name=name: errors_of(name, settings)
-    for truth, n_reactions, z in settings.failures:
+        yield "errors", name
+    for one in settings.failures:
         for seed in range(settings.failure_seeds):
-            end = "" if z == "absent" else f"-{z}"
-            yield (
-                f"failure-{_slug(truth)}-{n_reactions}{end}-{seed}",
-                lambda args=(truth, n_reactions, z, seed): failed(*args, settings),
-            )
+            yield "failure", seed, *one
     for truth, noise, n in settings.searches:
         for seed in range(n):
-            yield (
-                f"search-{_slug(truth)}-{noise:g}-{seed}",
-                lambda args=(truth, noise, seed): searched(*args, settings),
-            )
+            yield "search", seed, truth, noise
     for stiffness in settings.bound_stiffness:
         for seed in range(settings.bound_simulations):
-            yield (
-                f"bound-{stiffness:g}-{seed}",
-                lambda args=(stiffness, seed): bounded(*args, settings),
-            )
+            yield "bound", seed, stiffness
 
 
 def errors_of(name: str, settings: Settings) -> dict[str, Any]:
@@ -146,10 +133,10 @@ def errors_of(name: str, settings: Settings) -> dict[str, Any]:
                 "theory": vars(theory),
             }
         )
-    return {"kind": "errors", "name": name, "catalytic": stand_in.catalytic, "rows": rows}
+    return {"name": name, "catalytic": stand_in.catalytic, "rows": rows}
 
 
-def failed(truth: str, n_reactions: int, z: str, seed: int, settings: Settings) -> dict[str, Any]:
+def failed(seed: int, truth: str, n_reactions: int, z: str, settings: Settings) -> dict[str, Any]:
     """Train by the published recipe with its hinge on total order."""
     runs = failure.runs_of(truth, settings.failure_runs, 0.0, default_rng([settings.seed, 2]))
     n_seen = runs.sizes["species"]
@@ -185,14 +172,13 @@ def failed(truth: str, n_reactions: int, z: str, seed: int, settings: Settings) 
     return record
 
 
-def searched(truth: str, noise: float, seed: int, settings: Settings) -> dict[str, Any]:
+def searched(seed: int, truth: str, noise: float, settings: Settings) -> dict[str, Any]:
     """Search the library, given curves of the observed species and nothing else."""
     runs = failure.runs_of(
         truth, settings.search_runs, noise, default_rng([settings.seed, 3, seed])
     )
     found = search.find(runs, threads=1)
     return {
-        "kind": "search",
         "truth": truth,
         "noise": noise,
         "places": [search.rank(found, set(network)) for network in WANTED[truth]],
@@ -200,29 +186,34 @@ def searched(truth: str, noise: float, seed: int, settings: Settings) -> dict[st
     }
 
 
-def bounded(stiffness: float, seed: int, settings: Settings) -> dict[str, Any]:
+def bounded(seed: int, stiffness: float, settings: Settings) -> dict[str, Any]:
     """Find the lower bound on the stiffness in noisy runs."""
     rng = default_rng([settings.seed, 4, seed])
     name, noise = "3 A, consumed", settings.bound_noise
     initial, observed = bound.noisy(name, stiffness, settings.bound_runs, noise, rng)
     found = bound.profile(name, initial, observed, noise)
     return {
-        "kind": "bound",
         "L": _number(stiffness),
         "bound": found.bound,
         "deviance_at_infinity": float(found.deviance[-1]),
     }
 
 
-def summary(folder: Path, settings: Settings, before: dict[str, Any] | None = None) -> dict:
-    """Collect all pieces, with Wilson's intervals for counts.
+def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
+    """Collect all pieces; parts without any are taken from the record as it is."""
+    before = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else None
+    return summary(made, Settings(), before)
+
+
+def summary(made: Mapping[Key, Done], settings: Settings, before: dict[str, Any] | None) -> dict:
+    """Collect pieces, with Wilson's intervals for counts.
 
     Parameters
     ----------
-    folder, settings
-        As for `main`.
+    made, settings
+        Pieces, and what they are of.
     before
-        An earlier record; parts without pieces in the folder are taken from it.
+        An earlier record; parts without pieces are taken from it.
 
     Returns
     -------
@@ -234,27 +225,33 @@ def summary(folder: Path, settings: Settings, before: dict[str, Any] | None = No
 
     Raises
     ------
-    ValueError
-        Where there are no pieces, or the earlier record lacks a part that has none or was made by
-        other settings.
+    Refused
+        Where the earlier record lacks a part that has no pieces, or was made by other settings.
     """
-    records = [json.loads(p.read_text("utf-8")) for p in sorted((folder / "pieces").glob("*.json"))]
-    if not records:
-        raise ValueError(f"no pieces in {folder}: run `python -m studies.higher_order.study` first")
-    of = {kind: [r for r in records if r["kind"] == kind] for kind in PARTS}
+    own = {part: [one for key, one in made.items() if key[0] == part] for part in PARTS}
+    of = {
+        part: [
+            {**one.value, **{name: one.made_with[name] for name in ("seconds", "commit")}}
+            for one in some
+        ]
+        for part, some in own.items()
+    }
     found: dict[str, Any] = {
-        "errors": [_only(r, ("name", "catalytic", "rows")) for r in of["errors"]],
+        "errors": [_without(r, "seconds") for r in of["errors"]],
         "failure": [_without(r) for r in of["failure"]],
-        "search": [_search_summary(of["search"], *key) for key in _keys(of["search"])],
+        "search": [
+            _search_summary(of["search"], *key)
+            for key in dict.fromkeys((r["truth"], r["noise"]) for r in of["search"])
+        ],
         "bound": [
             _bound_summary(of["bound"], stiffness)
             for stiffness in dict.fromkeys(r["L"] for r in of["bound"])
         ],
     }
-    made = {part: _made(of[part]) for part in PARTS if of[part]}
+    made_with = {part: _made_with(some) for part, some in own.items() if some}
     for part in PARTS:
-        if not of[part]:
-            found[part], made[part] = _kept(part, before, settings)
+        if not own[part]:
+            found[part], made_with[part] = _kept(part, before, settings)
     return {
         **found,
         "wanted": WANTED,
@@ -265,18 +262,15 @@ def summary(folder: Path, settings: Settings, before: dict[str, Any] | None = No
             for name, truth in TRUTHS.items()
         },
         "settings": json.loads(settings.model_dump_json()),
-        "made": made,
+        "made": made_with,
     }
 
 
-PARTS = ("errors", "failure", "search", "bound")
-
-
-def _made(records: list[dict]) -> dict[str, Any]:
+def _made_with(some: list[Done]) -> dict[str, Any]:
     """Return what some pieces were made with: that of the first, and all commits."""
-    commits = sorted({r["commit"] for r in records})
-    made = {key: records[0][key] for key in provenance.attributes()}
-    return made | {"commit": ", ".join(commits), "processor": provenance.processor()}
+    commits = sorted({one.made_with["commit"] for one in some})
+    made_with = {key: some[0].made_with[key] for key in (*provenance.attributes(), "processor")}
+    return made_with | {"commit": ", ".join(commits)}
 
 
 def _kept(part: str, before: dict[str, Any] | None, settings: Settings) -> tuple[list, dict]:
@@ -287,17 +281,8 @@ def _kept(part: str, before: dict[str, Any] | None, settings: Settings) -> tuple
         if not name.startswith(tuple(other for other in PARTS if other != part))
     }
     if before is None or {name: before["settings"].get(name) for name in own} != own:
-        raise ValueError(
-            f"{part}: no pieces, and no earlier record by these settings: run "
-            f"`python -m studies.higher_order.study {part}` first"
-        )
+        raise Refused(f"{part}: no pieces, and no earlier record by these settings: compute it")
     return before[part], before["made"][part]
-
-
-def _keys(records: list[dict]) -> list[tuple[str, float]]:
-    order = list(TRUTHS)
-    keys = {(r["truth"], r["noise"]) for r in records}
-    return sorted(keys, key=lambda key: (order.index(key[0]), -key[1]))
 
 
 def _search_summary(records: list[dict], truth: str, noise: float) -> dict[str, Any]:
@@ -360,9 +345,8 @@ _OPEN = 2.7055  # as in `bound`: no upper bound at the same confidence
 
 
 def share(hits: int, n: int) -> dict[str, float]:
-    """Return a count as a share with Wilson's 95 % interval."""
-    low, high = wilson(np.arange(n) < hits)
-    return {"hits": hits, "n": n, "value": hits / n, "low": low, "high": high}
+    """Return a count as a share with its interval."""
+    return {"hits": hits, "n": n, **goals.share(np.arange(n) < hits)}
 
 
 def _number(value: float) -> float | str:
@@ -370,24 +354,5 @@ def _number(value: float) -> float | str:
     return "inf" if math.isinf(value) else value
 
 
-def _only(record: dict, keys: tuple[str, ...]) -> dict[str, Any]:
-    return {key: record[key] for key in keys}
-
-
-def _without(record: dict) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if key not in provenance.attributes()}
-
-
-def _slug(name: str) -> str:
-    kept = name.replace(" -> ", "-").replace(" ", "").replace(",", "-")
-    return kept.replace("+", "_")
-
-
-if __name__ == "__main__":
-    _folder, _settings = Path("results/higher_order"), Settings()
-    if sys.argv[1:] == ["summary"]:
-        _before = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else None
-        _text = json.dumps(summary(_folder, _settings, _before), indent=1)
-        write_text(_folder / "summary.json", _text + "\n")
-    else:
-        main(_folder, _settings, *sys.argv[1:])
+def _without(record: dict, *names: str) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in ("commit", *names)}

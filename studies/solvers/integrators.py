@@ -1,4 +1,4 @@
-"""Time and error of kinetlib's integrator beside its peers, all in one run: ``make bench``.
+"""Time and error of kinetlib's integrator beside its peers, all in one run.
 
 Twenty mechanisms, rate constants log-uniform over ten decades, 101 output times over 100 time
 units, the reference run's initial state. One core each, the solvers taking turns on the same
@@ -8,12 +8,10 @@ and times against Radau at rtol 1e-10. Compilation and the building of models ar
 
 from __future__ import annotations
 
-import argparse
-import json
+import logging
 import time
-from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -26,14 +24,12 @@ from scipy.integrate import solve_ivp
 
 from kinetlib import plot
 from kinetlib.kinetics import mechanisms
-from kinetlib.kinetics.network import Network
 from kinetlib.records import provenance
 from studies.solvers import peers, work_precision
 from studies.solvers.peers import Problem
 from studies.solvers.work_precision import OURS
 
 BATCH = 20_000  # trajectories of a call of kinetlib
-FOLDER = Path("results/bench")
 PEERS = ("LSODA", "libRoadRunner", "scikit-sundae", "diffrax", "diffrax, vmap")
 # Our own curve reaches further than the peers', so that their errors lie on it.
 OWN_TOLERANCES = [10.0**-n for n in range(2, 10)]
@@ -49,39 +45,17 @@ LIBRARIES = ("scipy", "libroadrunner", "scikit-sundae", "diffrax", "jax")
 ALL_CORES, PUBLISHED = "kinetlib, all cores", "SciPy LSODA, as published"
 
 console = Console(width=140)
-
-
-def python_law(network: Network, constants: NDArray) -> Callable[[float, NDArray], list[float]]:
-    """Return a rate law in plain Python, as the published pipeline has it."""
-    reactants = [
-        [network.index(s) for s, count in r.reactants.items() for _ in range(count)]
-        for r in network.reactions
-    ]
-    changes = [
-        [(r, int(n)) for r, n in enumerate(column) if n] for column in network.stoichiometry.T
-    ]
-    steps = list(zip(constants.tolist(), reactants, strict=True))
-
-    def law(t: float, y: NDArray) -> list[float]:
-        rates = []
-        for k, names in steps:
-            for j in names:
-                k *= y[j]
-            rates.append(k)
-        return [sum(n * rates[r] for r, n in column) for column in changes]
-
-    return law
+log = logging.getLogger(__name__)
 
 
 def published(problem: Problem) -> NDArray:
-    """LSODA with 5,001 outputs, steps of at most 1 and SciPy's own tolerances."""
+    """LSODA in plain Python, with 5,001 outputs, steps of at most 1 and SciPy's own tolerances."""
     dense = np.linspace(0, problem.times[-1], 5001)
-    span = (0, dense[-1])
-    found = []
-    for constants in problem.rate_constants:
-        law = python_law(problem.network, constants)
+    options = {"t_span": (0, dense[-1]), "t_eval": dense, "method": "LSODA", "max_step": 1.0}
+    law, found = peers.written_out(problem.network), []
+    for k in problem.rate_constants.tolist():
         with np.errstate(over="ignore", invalid="ignore"):  # where it leaves the solution
-            done = solve_ivp(law, span, problem.initial, "LSODA", t_eval=dense, max_step=1.0)
+            done = solve_ivp(lambda t, c, k=k: law(c, k), y0=problem.initial, **options)
         found.append(done.y.T[::50])
     return np.stack(found)
 
@@ -182,7 +156,7 @@ def show(rows: list[dict], lowest: float, highest: float) -> None:
     )
 
 
-def draw(results: dict[str, xr.Dataset], n: int) -> None:
+def draw(results: dict[str, xr.Dataset], n: int, folder: Path) -> None:
     """Write the work-precision diagram as ``integrators.svg`` and ``integrators.png``."""
     lines = {
         NAMES[s]: curve(results["peers"].sel(solver=s)) for s in results["peers"].solver.values
@@ -200,16 +174,21 @@ def draw(results: dict[str, xr.Dataset], n: int) -> None:
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     axis.set_title(f"{results['own'].sizes['mechanism']} mechanisms, {n} trajectories each")
     for suffix in ("svg", "png"):
-        figure.savefig(FOLDER / f"integrators.{suffix}", dpi=200)
+        figure.savefig(folder / f"integrators.{suffix}", dpi=200)
 
 
-def main() -> None:
-    """Measure, print a table, write all numbers and the diagram below ``results/bench``."""
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--sets", type=int, default=20, help="rate-constant sets a mechanism")
-    arguments.add_argument("--rtol", type=float, nargs="+", default=[1e-4, 1e-6, 1e-8])
-    arguments.add_argument("--mechanisms", nargs="+", default=list(mechanisms.catalogue()))
-    options = arguments.parse_args()
+def run(folder: Path, sets: int, tolerances: list[float]) -> dict[str, Any]:
+    """Measure, print a table, draw the diagram in a folder, and return all numbers.
+
+    Parameters
+    ----------
+    folder
+        Where ``integrators.svg`` and ``integrators.png`` come to be.
+    sets
+        Rate-constant sets a mechanism.
+    tolerances
+        Relative ones, of all solvers.
+    """
     names = []
     for name in PEERS:
         try:
@@ -221,16 +200,16 @@ def main() -> None:
         if not pinned:
             console.print("This system cannot keep a process on one core: JAX may use more.")
     found = []
-    for mechanism in options.mechanisms:
-        rng = default_rng([1, *mechanism.encode()])
-        problem = work_precision.random_problem(mechanisms.get(mechanism), options.sets, rng)
-        found.append(measured(problem, options.rtol, names))
-        console.print(f"{mechanism} done")
-    report({part: xr.concat([f[part] for f in found], "mechanism") for part in found[0]})
+    for name, mechanism in mechanisms.catalogue().items():
+        problem = work_precision.random_problem(mechanism, sets, default_rng([1, *name.encode()]))
+        found.append(measured(problem, tolerances, names))
+        log.info("%s done", name)
+    parts = {part: xr.concat([f[part] for f in found], "mechanism") for part in found[0]}
+    return report(parts, folder)
 
 
-def report(results: dict[str, xr.Dataset]) -> None:
-    """Print and write what was measured."""
+def report(results: dict[str, xr.Dataset], folder: Path) -> dict[str, Any]:
+    """Print, draw and collect what was measured."""
     own = results["own"].sel(solver=OURS)
     tolerances = results["all cores"].rtol.values
     rows = [row(PUBLISHED, results["published"].isel(solver=0, rtol=0), own)]
@@ -241,29 +220,14 @@ def report(results: dict[str, xr.Dataset]) -> None:
         rows.append(row(ALL_CORES, results["all cores"].sel(solver=ALL_CORES, rtol=rtol), own))
     errors, seconds = curve(own)
     show(rows, errors.min(), errors.max())
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    draw(results, own.sizes["trajectory"])
-    record = {
+    draw(results, own.sizes["trajectory"], folder)
+    installed = provenance.versions(LIBRARIES)
+    return {
         "rows": rows,
         "kinetlib_curve": {
             "rtol": own.rtol.values.tolist(),
             "median_error": errors.tolist(),
             "microseconds": (1e6 * seconds).tolist(),
         },
-        "peers": {name: _version(name) for name in LIBRARIES},
-        "processor": provenance.processor(),
-        **provenance.attributes(),
+        "peers": {name: installed.get(name) for name in LIBRARIES},
     }
-    (FOLDER / "integrators.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
-    console.print(f"{FOLDER}: integrators.json, integrators.svg, integrators.png")
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-if __name__ == "__main__":
-    main()

@@ -9,7 +9,6 @@ differentiates through the solver, Adam of optax trains. The precision is that o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import diffrax
@@ -26,6 +25,7 @@ Weights = dict[str, Any]
 
 EXTRA = 2  # coordinates beside those of the plane
 WIDTH = 32  # of the two hidden layers
+_LEARNING_RATE = 0.02  # at the beginning
 _MAX_STEPS = 256  # of a point; training takes a dozen
 
 
@@ -116,13 +116,7 @@ def loss(
 
 @quiet.on_processor()
 def train(
-    weights: Weights,
-    points: ArrayLike,
-    labels: ArrayLike,
-    steps: int,
-    *,
-    learning_rate: float = 0.02,
-    progress: Callable[[int, float], None] | None = None,
+    weights: Weights, points: ArrayLike, labels: ArrayLike, steps: int
 ) -> tuple[Weights, NDArray]:
     """Train with Adam on all points at once, the learning rate falling as a cosine.
 
@@ -134,10 +128,6 @@ def train(
         Shapes (n, 2) and (n,).
     steps
         Number of gradient steps.
-    learning_rate
-        At the beginning.
-    progress
-        Called with the number of each step and its loss.
 
     Returns
     -------
@@ -146,7 +136,7 @@ def train(
     losses
         Before each step, shape (steps,).
     """
-    optimiser = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
+    optimiser = optax.adam(optax.cosine_decay_schedule(_LEARNING_RATE, steps))
 
     @jax.jit
     def step(weights, state, points, labels):
@@ -158,8 +148,6 @@ def train(
     losses = np.empty(steps)
     for number in range(steps):
         weights, state, losses[number] = step(weights, state, points, labels)
-        if progress is not None:
-            progress(number, float(losses[number]))
     return weights, losses
 
 

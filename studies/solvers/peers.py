@@ -279,7 +279,8 @@ class _Diffrax:
     def _batch(self, network: Network) -> Callable:
         """Return the solver of all trajectories of a network, to be compiled."""
         diffrax, jax = self._diffrax, self._jax
-        term = diffrax.ODETerm(_jax_rate_law(network))
+        law = written_out(network)
+        term = diffrax.ODETerm(lambda t, c, k: jax.numpy.stack(law(c, k)))
         # Newton's method with a new Jacobian in each iteration. With diffrax's default, which keeps
         # one, now and then a trajectory close to its end takes 100,000 steps, most of them in vain.
         root_finder = diffrax.with_stepsize_controller_tols(self._newton)()
@@ -313,26 +314,22 @@ class _Diffrax:
         return batch
 
 
-def _jax_rate_law(network: Network) -> Callable:
-    """Return the right-hand side in JAX, written out for the network: ``law(t, c, constants)``."""
-    import jax.numpy as jnp
-
+def written_out(network: Network) -> Callable:
+    """Return the rate law in plain operations: ``law(c, k)`` lists what each species changes by."""
     reactants = [
         [j for j, order in enumerate(orders) for _ in range(order)] for orders in network.orders
     ]
+    changes = [
+        [(r, n) for r, n in enumerate(column) if n] for column in network.stoichiometry.T.tolist()
+    ]
 
-    def law(t, c, k):
+    def law(c, k):
         rates = []
-        for r, factors in enumerate(reactants):
-            rate = k[r]
+        for rate, factors in zip(k, reactants, strict=True):
             for j in factors:
                 rate = rate * c[j]
             rates.append(rate)
-        changes = [
-            sum((n * rates[r] for r, n in enumerate(column) if n), jnp.zeros_like(c[0]))
-            for column in network.stoichiometry.T.tolist()
-        ]
-        return jnp.stack(changes)
+        return [sum(n * rates[r] for r, n in column) for column in changes]
 
     return law
 

@@ -1,13 +1,11 @@
 """What each step from one kernel for all networks to the integrator as it is was worth.
 
 All variants are the same method with the same tolerances on the same trajectories, on one core, in
-one run: ``make bench`` runs it after the comparison with the peers. A variant is the integrator's
-own source with other compiler flags or with one line changed.
+one run. A variant is the integrator's own source with other compiler flags or with a line changed.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import tempfile
 import time
@@ -15,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import default_rng
@@ -23,7 +22,6 @@ from rich.table import Table
 
 from kinetlib.kinetics import integrate, mechanisms, native
 from kinetlib.kinetics.native_source import source
-from kinetlib.records import provenance
 from studies.solvers import work_precision
 from studies.solvers.work_precision import Problem
 
@@ -153,8 +151,8 @@ def scaling(problem: Problem) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Measure, print a table, and write all numbers to ``results/bench/steps.json``."""
+def run() -> dict[str, Any]:
+    """Measure, print a table, and return all numbers."""
     problems = [
         work_precision.random_problem(mechanisms.get(name), BATCH, default_rng([1, i]))
         for i, name in enumerate(MECHANISMS)
@@ -183,19 +181,10 @@ def main() -> None:
             f"processes that share nothing {rate['processes']:.2f} times; in the fastest rounds "
             f"{rate['threads_fastest']:.2f} and {rate['processes_fastest']:.2f} times"
         )
-    folder = Path("results/bench")
-    folder.mkdir(parents=True, exist_ok=True)
-    written = {
+    return {
         "mechanisms": MECHANISMS,
         "rows": record,
         "cores": integrate.available_processors(),
         "rounds": ROUNDS,
         "scaling": cores,
-        "processor": provenance.processor(),
-        **provenance.attributes(),
     }
-    (folder / "steps.json").write_text(json.dumps(written, indent=2), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

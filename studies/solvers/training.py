@@ -1,19 +1,15 @@
 """How many samples a second networks are trained with, beside ``keras fit`` on the same batches.
 
-All in one process on all cores, in one run of ``make bench``: our loop and Keras' own take turns,
+All in one process on all cores: our loop and Keras' own take turns,
 each on batches of curves of 21 points that are made while the network learns. The first epoch of
 each compiles and is not counted.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import default_rng
@@ -24,14 +20,12 @@ from rich.table import Table
 from kinetlib import fusion
 from kinetlib.fusion import Batches, Curves, Recipe, RunBatches, four_runs, training
 from kinetlib.kinetics import integrate
-from kinetlib.records import provenance
 from kinetlib.runs.runs import Runs
 
 NETWORKS = ("hadamard", "runset")
 POINTS = 20  # beside t = 0
 SAMPLES, CLASSES = 20_000, 20
 PUBLISHED, LABORATORY = 0, 3  # runs a sample of the second kind of batches
-FOLDER = Path("results/bench")
 
 console = Console(width=120)
 
@@ -104,30 +98,22 @@ def measured(network: str, batch_size: int, steps: int, rounds: int) -> dict[str
     }
 
 
-def written(path: Path, record: dict[str, object]) -> None:
-    """Write a record whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=2)
-        os.replace(beside, path)
-    finally:
-        Path(beside).unlink(missing_ok=True)
+def run(batch_sizes: list[int], steps: int, rounds: int) -> dict[str, Any]:
+    """Measure, print a table, and return all numbers.
 
-
-def main() -> None:
-    """Measure, print a table, and write all numbers to ``results/bench/training.json``."""
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--networks", nargs="+", default=NETWORKS, choices=fusion.NETWORKS)
-    arguments.add_argument("--batch-sizes", nargs="+", type=int, default=[512, 2048])
-    arguments.add_argument("--steps", type=int, default=10, help="batches a round")
-    arguments.add_argument("--rounds", type=int, default=3)
-    options = arguments.parse_args()
+    Parameters
+    ----------
+    batch_sizes
+        Samples of a batch.
+    steps
+        Batches a round.
+    rounds
+        How often both loops take turns.
+    """
     rows = [
-        measured(network, batch_size, options.steps, options.rounds)
-        for network in options.networks
-        for batch_size in options.batch_sizes
+        measured(network, batch_size, steps, rounds)
+        for network in NETWORKS
+        for batch_size in batch_sizes
     ]
     table = Table("network", "parameters", "batch", "samples/s", "keras fit", "ratio")
     for row in rows:
@@ -141,15 +127,4 @@ def main() -> None:
             f"{row['ratio']:.2f}",
         )
     console.print(table)
-    record = {
-        "rows": rows,
-        "steps": options.steps,
-        "cores": integrate.available_processors(),
-        "processor": provenance.processor(),
-        **provenance.attributes(),
-    }
-    written(FOLDER / "training.json", record)
-
-
-if __name__ == "__main__":
-    main()
+    return {"rows": rows, "steps": steps, "cores": integrate.available_processors()}

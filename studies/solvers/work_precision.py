@@ -103,16 +103,12 @@ def _alone_and_quiet() -> Iterator[None]:
 
 
 @functools.cache
-def _peer(method: str) -> peers.Solver:
+def _solver(method: str) -> peers.Solver:
     """One solver of a kind in a process, so that what it compiled serves again."""
-    return peers.solver(method)
-
-
-def _checked(method: str) -> str:
-    if method not in (*peers.NAMES, OURS):
-        known = ", ".join((*peers.NAMES, OURS))
-        raise ValueError(f"unknown method {method!r}: expected one of {known}")
-    return method
+    known = (*peers.NAMES, OURS)
+    if method not in known:
+        raise ValueError(f"unknown method {method!r}: expected one of {', '.join(known)}")
+    return _integrate if method == OURS else peers.solver(method)
 
 
 def solve(problem: Problem, method: str, rtol: float) -> tuple[NDArray[np.float64], float]:
@@ -138,11 +134,10 @@ def solve(problem: Problem, method: str, rtol: float) -> tuple[NDArray[np.float6
     ValueError
         For a method that is not known or whose library is not installed.
     """
-    if _checked(method) == OURS:
-        with one_core():
-            return ours(problem, rtol)
-    solver = _peer(method)
+    solver = _solver(method)
     with _alone_and_quiet():
+        if method == OURS:
+            return ours(problem, rtol)
         begin = time.perf_counter()
         found = solver(problem, rtol)
         return found, (time.perf_counter() - begin) / len(problem.rate_constants)
@@ -195,7 +190,7 @@ def alone(problem: Problem, method: str, rtol: float) -> NDArray[np.float64]:
     ValueError
         As `solve`.
     """
-    solver = _integrate if _checked(method) == OURS else _peer(method)
+    solver = _solver(method)
     singles = [replace(problem, rate_constants=k[None]) for k in problem.rate_constants]
     seconds = []
     with _alone_and_quiet():
@@ -238,11 +233,9 @@ def measure(
     seconds = np.empty(error.shape[:2])
     first = np.empty(len(methods))
     for m, method in enumerate(methods):
-        begin = time.perf_counter()
-        if method == OURS:
-            _integrate(problem, tolerances[0])
-        else:
-            solve(problem, method, tolerances[0])
+        solver, begin = _solver(method), time.perf_counter()
+        with _alone_and_quiet():
+            solver(problem, tolerances[0])
         first[m] = time.perf_counter() - begin
     for t, rtol in enumerate(tolerances):
         for m, method in enumerate(methods):

@@ -1,19 +1,15 @@
-"""Which simulated samples to train on: ``python -m studies.training_design.study``.
+"""Which simulated samples to train on.
 
 Every replicate has a pool of its own, a test set of its own, and a test set shifted out of the box.
-Each way to select takes samples from the pool, a classifier is trained on them, and asked once. It
-goes on where it was interrupted: each of these is a file. ``python -m studies.training_design.study
-kernel``, ``network`` or ``large`` runs a part: of `STUDIES`, the last has larger pools.
-``python -m studies.training_design.study summary`` writes the record that the book shows.
+Each way to select takes samples from the pool, a classifier is trained on them, and asked once. The
+parts: ``kernel`` and ``network``, the classifiers, and ``large``, the former with larger pools.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +17,13 @@ import numpy as np
 from numpy.random import default_rng
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from rich.console import Console
 
 from kinetlib import design
 from kinetlib.chapters.parameters import Selector
 from kinetlib.fusion import Curves
 from kinetlib.kinetics import mechanisms
-from kinetlib.records import provenance
-from kinetlib.records.files import write_text
-from studies.sample_efficiency import Results, against_random, by_size, curves, verdict
+from kinetlib.records.pieces import Done, Key, Piece, compute, done, signed
+from studies.goals import Results, against_random, by_size, curves, verdict
 from studies.training_design import points
 from studies.training_design.classifiers import kernel_classifier, measures, network_classifier
 from studies.training_design.points import Labelled, Representation
@@ -222,12 +216,27 @@ def _beginnings(labels: NDArray[np.int64], size: int) -> NDArray[np.intp]:
     )
 
 
-def run(
-    folder: Path,
-    settings: Settings,
-    learner: str,
-    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> None:
+@lru_cache(maxsize=1)
+def _world(folder: Path, settings: Settings, replicate: int) -> World:
+    """Return the world of a replicate, which is not made again while it is asked for."""
+    return World(folder, settings, replicate)
+
+
+def pieces_of(
+    folder: Path, settings: Settings, learner: str, part: str | None = None
+) -> Iterator[Piece]:
+    """Name each training of a classifier, for a part of another name if need be."""
+    part = part or learner
+    data = folder / ("data" if part == learner else f"data-{part}")
+    for replicate, method, size in settings.work(learner):
+        key = (part, replicate, method, size)
+        checkpoints = folder / "checkpoints" / f"{part}-{replicate}-{method}-{size}"
+        where = (data, settings, replicate)
+        work = partial(_result, where, learner, method, size, checkpoints)
+        yield Piece(key, settings.recipe(learner), work, _brief)
+
+
+def run(folder: Path, settings: Settings, learner: str) -> None:
     """Train and test what has not been yet.
 
     Parameters
@@ -235,61 +244,34 @@ def run(
     folder
         Results go to ``folder/<learner>``.
     settings
-        Of the study; a result made with others is made anew.
+        Of the study.
     learner
         ``"kernel"`` or ``"network"``.
-    progress
-        Called with the number of results there are, of all, and the name of the last.
     """
-    work, world = list(settings.work(learner)), None
-    for done, (replicate, method, size) in enumerate(work, start=1):
-        path = _piece(folder, learner, replicate, method, size)
-        if _read(path, settings.recipe(learner)) is None:
-            if world is None or world.replicate != replicate:
-                world = World(folder / "data", settings, replicate)
-            _write(path, _result(world, learner, method, size, path.with_suffix("")))
-        progress(done, len(work), path.stem)
+    compute(folder, pieces_of(folder, settings, learner))
 
 
-def _result(world: World, learner: str, method: str, size: int, checkpoints: Path) -> dict:
+def _result(
+    where: tuple[Path, Settings, int], learner: str, method: str, size: int, checkpoints: Path
+) -> dict[str, Any]:
+    world = _world(*where)
     exact = world.train(method, size)
     own = world.settings
     if learner == "kernel":
-        predict, told = kernel_classifier(
-            world.representation("time"),
-            world.marks,
-            world.measured(exact),
-            own.penalty,
-        )
+        seen, train = world.representation("time"), world.measured(exact)
+        predict, told = kernel_classifier(seen, world.marks, train, own.penalty)
     else:
         predict, told = network_classifier(
             exact, world.reference, own.network_passes, own.noise, world.replicate, checkpoints
         )
     return {
-        "recipe": world.settings.recipe(learner),
-        "replicate": world.replicate,
-        "method": method,
-        "size": size,
         **told,
         **{name: measures(predict(t.curves), t.labels) for name, t in world.tests.items()},
-        **provenance.attributes(),
     }
 
 
-def _piece(folder: Path, learner: str, replicate: int, method: str, size: int) -> Path:
-    return folder / learner / f"{replicate:02d}-{method.replace(' ', '_')}-{size}.json"
-
-
-def _read(path: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:
-    """Read a result, if there is one and it was made this way."""
-    if not path.is_file():
-        return None
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return found if found["recipe"] == json.loads(json.dumps(recipe)) else None
-
-
-def _write(path: Path, record: dict[str, Any]) -> None:
-    write_text(path, json.dumps(record, indent=1) + "\n")
+def _brief(value: dict[str, Any]) -> str:
+    return f"{100 * value['test']['top_1']:.1f} % right"
 
 
 def summary(folder: Path, settings: Settings) -> dict[str, Any]:
@@ -302,27 +284,34 @@ def summary(folder: Path, settings: Settings) -> dict[str, Any]:
         method and size the difference to random with more samples (`PART`), paired by replicate,
         and at equal size; ``replicates``. And what the study was made of.
     """
-    found = {}
-    for learner in PART:
-        table: Results = {}
-        for replicate, method, size in settings.work(learner):
-            result = _read(
-                _piece(folder, learner, replicate, method, size), settings.recipe(learner)
-            )
-            if result is not None:
-                table.setdefault((method, size), {})[replicate] = result
-        found[learner] = {
+    work = [piece for learner in PART for piece in pieces_of(folder, settings, learner)]
+    return _collected(settings, done(folder, work, least=0), {learner: learner for learner in PART})
+
+
+def _collected(
+    settings: Settings, made: Mapping[Key, Done], parts: Mapping[str, str]
+) -> dict[str, Any]:
+    """Collect pieces, those of each classifier from a part."""
+    tables: dict[str, Results] = {learner: {} for learner in PART}
+    for learner, own in parts.items():
+        for (part, replicate, method, size), one in made.items():
+            if part == own:
+                tables[learner].setdefault((method, size), {})[replicate] = one.value
+    found = {
+        learner: {
             "curves": by_size({key: curves(results) for key, results in table.items()}),
             "against": by_size(against_random(table, PART[learner])),
         }
-    return {
-        "settings": settings.model_dump(mode="json"),
-        "primary": PRIMARY,
-        "part": PART,
-        **found,
-        "processor": provenance.processor(),
-        **provenance.attributes(),
+        for learner, table in tables.items()
     }
+    whole = {"settings": settings.model_dump(mode="json"), "primary": PRIMARY, "part": PART}
+    return signed(whole | found, made.values())
+
+
+def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
+    """Collect what there is of all parts; ``large`` is like the rest."""
+    usual = _collected(USUAL, made, {learner: learner for learner in PART})
+    return usual | {"large": _collected(LARGE, made, {"kernel": "large"})}
 
 
 def goals(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -340,9 +329,9 @@ def goals(record: dict[str, Any]) -> list[dict[str, Any]]:
         ``difference`` with its interval, ``replicates`` and ``verdict``.
     """
     asked = [
-        ("kernel", "test_cross_entropy", "cross-entropy no larger", 1.0),
-        ("kernel", "shifted_worst_recall", "worst-class recall no smaller, shifted test", -1.0),
-        ("network", "test_cross_entropy", "cross-entropy no larger", 1.0),
+        ("kernel", "test_cross_entropy", "cross-entropy no larger", "most"),
+        ("kernel", "shifted_worst_recall", "worst-class recall no smaller, shifted test", "least"),
+        ("network", "test_cross_entropy", "cross-entropy no larger", "most"),
     ]
     return [
         {
@@ -352,43 +341,27 @@ def goals(record: dict[str, Any]) -> list[dict[str, Any]]:
             "random": found["more"]["size"],
             "difference": found["more"][measure],
             "replicates": found["more"]["replicates"],
-            "verdict": verdict(found["more"][measure], sign),
+            "verdict": verdict(found["more"][measure], side=side),
         }
-        for learner, measure, goal, sign in asked
+        for learner, measure, goal, side in asked
         for size, found in record[learner]["against"].get(record["primary"], {}).items()
         if "more" in found
     ]
 
 
-#: By folder, what the record is made of. From larger pools larger designs can be chosen, and what
-#: the size of the pool does is seen: the tests, by replicate, are the same.
-STUDIES = {
-    "training_design": Settings(),
-    "training_design_large": Settings(
-        pool_sets=2500,
-        methods=("random", PRIMARY),
-        sizes=(500, 1000, 2000, 4000, 8000, 16_000),
-        network_replicates=0,
-    ),
-}
+#: What the record is made of. From larger pools larger designs can be chosen, and what the size of
+#: the pool does is seen: the tests, by replicate, are the same.
+USUAL = Settings()
+LARGE = Settings(
+    pool_sets=2500,
+    methods=("random", PRIMARY),
+    sizes=(500, 1000, 2000, 4000, 8000, 16_000),
+    network_replicates=0,
+)
 
 
-def main(results: Path, parts: list[str]) -> None:
-    """Run parts of the studies, or write the record of both."""
-    usual, large = ((results / name, settings) for name, settings in STUDIES.items())
-    if parts == ["summary"]:
-        record = summary(*usual) | {"large": summary(*large)}
-        _write(usual[0] / "summary.json", record)
-        return
-    console = Console()
-    work = {
-        "kernel": (*usual, "kernel"),
-        "network": (*usual, "network"),
-        "large": (*large, "kernel"),
-    }
-    for part in parts or work:
-        run(*work[part], lambda done, total, what: console.print(f"{done} of {total}: {what}"))
-
-
-if __name__ == "__main__":
-    main(Path("results"), sys.argv[1:])
+def pieces(folder: Path, upto: int | None = None) -> Iterator[Piece]:
+    """Name each training of the study."""
+    yield from pieces_of(folder, USUAL, "kernel")
+    yield from pieces_of(folder, USUAL, "network")
+    yield from pieces_of(folder, LARGE, "kernel", "large")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kinetlib import design
 from studies.zirconium import crystals, elasticity, reference
-from studies.zirconium.descriptors import Soap, environments
+from studies.zirconium.descriptors import Soap, configuration_kernel, environments
 from studies.zirconium.gaussian_process import (
     Features,
     Inducing,
@@ -23,7 +23,6 @@ from studies.zirconium.gaussian_process import (
     fit,
     inducing,
 )
-from studies.zirconium.kernels import configuration_kernel
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -266,9 +265,6 @@ def run(plan: Plan, number: int) -> dict[str, Any]:
             entries[-len(MODES)]["quality"] = _quality(bench, chosen, noise)
     return {
         "pool": number,
-        "plan": asdict(plan),
-        "noise": asdict(noise),
-        "scale": SCALE,
         "inducing": len(bench.basis.spectra),
         "spread": {
             name: [float(some.energies.std()), float(some.forces.std())]

@@ -1,6 +1,7 @@
-"""The neighbourhood of an atom as a vector: the power spectrum of SOAP, computed by featomic.
+"""The neighbourhood of an atom as a vector, and how alike two crystals are, atom by atom.
 
-A. P. Bartok, R. Kondor and G. Csanyi, Phys. Rev. B 87, 184115 (2013).
+The power spectrum of SOAP, computed by featomic: A. P. Bartok, R. Kondor and G. Csanyi, Phys. Rev.
+B 87, 184115 (2013).
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from studies.zirconium.reference import optional
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+ZETA = 4  # which `power` counts on
+"""Power of the dot product: how many-body the kernel is beyond the descriptor."""
 
 _PAIRS = 1000  # of atoms in a batch: what is computed for each stays in the cache
 
@@ -144,3 +148,38 @@ def _distinct(block, like=None) -> NDArray[np.float64]:
     kept = one <= other
     weight = np.where(one < other, np.sqrt(2.0), 1.0)[kept]
     return np.asarray(block.values)[..., kept] * weight
+
+
+def power(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Raise dot products to the power zeta, by squaring twice, which is many times faster."""
+    squared = values * values
+    squared *= squared
+    return squared
+
+
+def configuration_kernel(one: Environments, other: Environments) -> NDArray[np.float64]:
+    """Compare configurations by the mean similarity of their atoms' environments.
+
+    With unit vectors x of SOAP, ``K_AB = 1 / (N_A N_B) sum_ab (x_a . x_b)^zeta``: the covariance of
+    energies per atom when the energy of an atom is a Gaussian process with kernel (x . x')^zeta
+    (A. P. Bartok and G. Csanyi, Int. J. Quantum Chem. 115, 1051 (2015)).
+
+    Parameters
+    ----------
+    one, other : Environments
+        Of n and m configurations.
+
+    Returns
+    -------
+    NDArray
+        Shape (n, m), without unit, at most 1.
+    """
+    rows = []
+    ends = np.concatenate([one.starts, [len(one.spectra)]])
+    step = max(1, 2_000 // int(one.counts.max()))
+    for begin in range(0, len(one.counts), step):
+        end = min(begin + step, len(one.counts))
+        part = Environments(one.spectra[ends[begin] : ends[end]], one.counts[begin:end])
+        values = power(part.spectra @ other.spectra.T)
+        rows.append(part.means(other.means(values.T).T))
+    return np.concatenate(rows)

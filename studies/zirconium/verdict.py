@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import stats
-from sklearn.isotonic import IsotonicRegression
 
+from studies.goals import median, verdict
 from studies.zirconium.benchmark import MODES, TESTS
 
 DESIGN = "i_greedy"
@@ -58,89 +58,9 @@ def table(records: Sequence[dict[str, Any]]) -> xr.DataArray:
     return xr.DataArray(values, axes, name="error")
 
 
-def interval(values: NDArray[np.float64], rng: Generator) -> dict[str, float]:
-    """Return the median over pools and its 95 % interval, pools drawn anew.
-
-    Parameters
-    ----------
-    values
-        One a pool, shape (p,).
-    rng
-        Draws the pools.
-    """
-    found = intervals(np.asarray(values), rng)
-    return dict(zip(("value", "low", "high"), found.tolist(), strict=True))
-
-
-def intervals(values: NDArray[np.float64], rng: Generator, n: int = 2000) -> NDArray[np.float64]:
-    """Return medians over pools with 95 % intervals, the same pools drawn anew for all values.
-
-    Parameters
-    ----------
-    values
-        Shape (p, ...).
-    rng
-        Draws the pools.
-    n
-        How often.
-
-    Returns
-    -------
-    NDArray
-        Median, lower and upper end, shape (3, ...); NaN where a pool has NaN.
-    """
-    drawn = rng.integers(len(values), size=(n, len(values)))
-    flat = values.reshape(len(values), -1)
-    ends = [
-        np.quantile(np.median(some[drawn], axis=1), [0.025, 0.975], axis=0)
-        for some in np.array_split(flat, max(1, flat.shape[1] // 200), axis=1)
-    ]
-    found = np.concatenate([np.median(flat, axis=0)[None], np.concatenate(ends, axis=1)])
-    return found.reshape(3, *values.shape[1:])
-
-
 def ratios(errors: xr.DataArray) -> xr.DataArray:
     """Divide errors from `table` by those of random sets of the same size and pool."""
     return errors / errors.sel(selector="random", drop=True)
-
-
-def equivalents(errors: xr.DataArray) -> xr.DataArray:
-    """Count how many random configurations do what one chosen configuration does.
-
-    The error of random sets is made monotone in log n (isotonic regression), and the size read off
-    at which it equals the method's. Where it would lie beyond the sizes tried, the nearest tried
-    one is taken: such values are bounds.
-
-    Parameters
-    ----------
-    errors
-        From `table`.
-
-    Returns
-    -------
-    xarray.DataArray
-        Size of the random set over size of the chosen one, of the same shape without the methods'
-        largest random size.
-    """
-    curve = errors.sel(selector="random")
-    sizes = np.log(errors.n.values.astype(float))
-
-    def read_off(method: NDArray, random: NDArray) -> NDArray:
-        if np.isnan(random).any():
-            return np.full_like(method, np.nan)
-        fitted = IsotonicRegression(increasing=False).fit(sizes, np.log(random))
-        smooth = fitted.predict(sizes) - 1e-9 * np.arange(len(sizes))  # no level stretches
-        asked = np.interp(-np.log(method), -smooth, sizes)
-        return np.exp(asked - sizes)
-
-    return xr.apply_ufunc(
-        read_off,
-        errors,
-        curve,
-        input_core_dims=[["n"], ["n"]],
-        output_core_dims=[["n"]],
-        vectorize=True,
-    ).transpose(*errors.dims)
 
 
 def goals(records: Sequence[dict[str, Any]], rng: Generator) -> list[dict[str, Any]]:
@@ -151,8 +71,7 @@ def goals(records: Sequence[dict[str, Any]], rng: Generator) -> list[dict[str, A
     list of dict
         ``goal``, what was compared (``asked``), its ``value`` with ``low`` and ``high`` (median
         over pools), the ``bound`` and whether it is the ``most`` or the ``least`` allowed
-        (``side``), and ``met``: *yes* or *no* where the whole interval lies on one side of the
-        bound, *open* otherwise.
+        (``side``), and ``met``, see `studies.goals.verdict`.
     """
     errors = table(records)
     judged = [
@@ -180,7 +99,7 @@ def _against_random(errors: xr.DataArray, rng: Generator) -> list[dict[str, Any]
             if ratio.isnull().any():  # a size of random sets alone
                 continue
             words = f"{test}, {measure.replace('_', ' ')}: {DESIGN} of {n} over random of {random}"
-            rows.append(_judged(goal, words, interval(ratio.values, rng), bound))
+            rows.append(_judged(goal, words, median(ratio.values, rng), bound))
     return rows
 
 
@@ -195,7 +114,7 @@ def _against_representative(errors: xr.DataArray, rng: Generator) -> list[dict[s
                     selector=baseline, test=test
                 )
                 words = f"{test}, energy: {method} over {baseline}, worst of the sizes from 20 on"
-                worst = interval(ratio.max("n").values, rng)
+                worst = median(ratio.max("n").values, rng)
                 rows.append(
                     _judged("G4" if method == "maximin" else "beside G4", words, worst, 1.0)
                 )
@@ -208,17 +127,19 @@ def _quality_goals(records: Sequence[dict[str, Any]], rng: Generator) -> list[di
         if size in ("all", "40") and PREDICTOR in rhos:
             where = "all sizes together" if size == "all" else f"sets of {size}"
             words = f"T2, energy: Spearman's rho with {PREDICTOR.replace('_', ' ')}, {where}"
-            found = interval(np.abs(rhos[PREDICTOR]), rng)
+            found = median(np.abs(rhos[PREDICTOR]), rng)
             rows.append(_judged("G5", words, found, 0.7, "least"))
     return rows
 
 
 def _judged(
-    goal: str, asked: str, found: dict[str, float], bound: float, side: str = "most"
+    goal: str,
+    asked: str,
+    found: dict[str, float],
+    bound: float,
+    side: Literal["most", "least"] = "most",
 ) -> dict[str, Any]:
-    inside = found["low"] >= bound if side == "least" else found["high"] <= bound
-    outside = found["high"] < bound if side == "least" else found["low"] > bound
-    met = "yes" if inside else "no" if outside else "open"
+    met = verdict(found, bound, side)
     return {"goal": goal, "asked": asked, **found, "bound": bound, "side": side, "met": met}
 
 
