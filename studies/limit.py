@@ -34,12 +34,13 @@ from rich.console import Console
 from scipy.special import softmax
 
 from kinetlib import evaluate
-from kinetlib.inference.evidence import Effort, Evidence, Runs, compare
+from kinetlib.inference.evidence import Effort, Evidence, compare
 from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import provenance
 from kinetlib.records.files import write_text
 from kinetlib.runs import dataset, shards
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TEST
 
 SEED = 1763  # of Bayes' essay; no other dataset of ours has it

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from kinetlib import evaluate, fusion
-from kinetlib.fusion import Batches, Curves, Recipe
+from kinetlib.fusion import Batches, Recipe
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import provenance
 from kinetlib.records.files import replacing, write_text
 from kinetlib.runs import dataset, shards
+from kinetlib.runs.runs import Runs, measured
 
 SEED = 404
 SEEDS = (1, 2, 3)
@@ -145,7 +146,7 @@ def summary(folder: Path, rng: Generator) -> dict[str, Any]:
     }
 
 
-def _data(folder: Path) -> dict[str, tuple[Curves, NDArray[np.int64], NDArray]]:
+def _data(folder: Path) -> dict[str, tuple[Runs, NDArray[np.int64], NDArray]]:
     """Make the dataset, or open it: curves, classes and parameter sets of each split."""
     classes = list(mechanisms.catalogue())
     data = {}
@@ -183,7 +184,7 @@ def _run(folder: Path, name: str, recipe: Recipe, samples: int | None, data: dic
     test, truth, groups = data["test"]
     found = {
         f"noise_{level:g}": fusion.predict(
-            model, fusion.add_noise(test, level, default_rng(SEED)), seen=recipe.features
+            model, measured(test, level, default_rng(SEED)), seen=recipe.features
         ).astype(np.float32)
         for level in NOISE
     }

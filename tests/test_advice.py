@@ -19,6 +19,7 @@ from kinetlib.inference.posterior import Effort, fitted, plausible
 from kinetlib.inference.prior import UnanchoredPrior, draw_prior
 from kinetlib.kinetics.mechanisms import catalogue, get
 from kinetlib.plot import next_run as drawn
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TRAIN
 from studies.experiment_design import trial
 
@@ -67,7 +68,8 @@ def _probabilities(values):
 
 
 def test_constants_that_agree_with_the_runs_surround_the_truth(runs):
-    known, unit = next_run.measured(runs)
+    unit = float(runs.time.max())
+    known = Runs.of(runs, unit)
     rng = default_rng(2)
     found = plausible(fitted(known, "M1", 0.01, 0.002, rng, SMALL), 0.01, 0.002, rng, SMALL)
     assert found.weights.sum() == pytest.approx(1)
@@ -91,7 +93,7 @@ def test_the_prior_without_a_horizon_knows_no_unit_of_time():
 
 
 def test_noise_of_small_values_has_a_floor(runs):
-    known, _ = next_run.measured(runs)
+    known = Runs.of(runs, 3.0)
     prior = draw_prior("M1", 50, TRAIN, default_rng(3), threads=1)
     target = Likelihood(known, prior, 0.02, floor=0.01)
     values = np.array([0.0, 1e-4, 0.01, 0.5, 1.0])

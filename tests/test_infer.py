@@ -7,11 +7,12 @@ import pytest
 from numpy.random import default_rng
 from scipy.special import logsumexp
 
-from kinetlib.inference.evidence import Effort, Runs, compare, evidence, fit, posterior
+from kinetlib.inference.evidence import Effort, compare, evidence, fit, posterior
 from kinetlib.inference.likelihood import Likelihood
 from kinetlib.inference.prior import draw_prior
 from kinetlib.kinetics import mechanisms
 from kinetlib.runs import dataset, shards
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TEST, TRAIN
 
 CHOSEN = ("M1", "M4", "M9")

@@ -8,9 +8,10 @@ from numpy.random import default_rng
 from scipy.stats import norm
 
 from kinetlib import simulate
-from kinetlib.inference.likelihood import Likelihood, Runs
+from kinetlib.inference.likelihood import Likelihood
 from kinetlib.inference.prior import draw_prior
 from kinetlib.runs import dataset, shards
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TEST
 
 TIMES = np.array([0.0, 0.1, 0.3, 0.35, 0.8, 1.0])
@@ -137,7 +138,7 @@ def test_reads_a_sample_of_a_dataset():
 def test_refuses_runs_that_are_none(change, message, priors):
     runs = measured(priors["M1"], priors["M1"].bank[0], 0.05)
     with pytest.raises(ValueError, match=message):
-        replace(runs, **change)
+        replace(runs, **change).checked()
 
 
 @pytest.mark.parametrize("noise", [0.0, -0.1, np.nan, np.inf])

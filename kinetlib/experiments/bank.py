@@ -14,7 +14,7 @@ needs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
@@ -28,7 +28,6 @@ from kinetlib.runs.sample import (
     TRAIN,
     Design,
     ParameterSets,
-    Samples,
     accepted_sets,
     draw_samples,
     initial_concentrations,
@@ -81,17 +80,11 @@ class Bank:
         factor[:, self.candidates.times[times] == 0] = 1
         starts = (self.candidates.loading, self.candidates.substrate_0, self.candidates.product_0)
         return Runs(
-            time.astype(np.float32),
+            time,
             self.substrate[:, runs, times] * factor[..., 0],
             self.product[:, runs, times] * factor[..., 1],
-            np.ones(time.shape, np.float32),
-            *(
-                np.broadcast_to(
-                    start[list(experiment.runs)], (len(self), len(experiment.runs))
-                ).astype(np.float32)
-                for start in starts
-            ),
-        )
+            *(np.broadcast_to(start[runs[:, 0]], time.shape[:2]) for start in starts),
+        ).astype(np.float32)
 
 
 def simulate_bank(
@@ -138,12 +131,12 @@ def simulate_bank(
         samples = draw_samples(mechanism, sets, unplanned, design, rng, threads=threads)
         horizon = samples.horizon[::unplanned]
         banks.append(_on_candidates(mechanism, sets, horizon, candidates, rng, threads))
-        drawn.append(_as_runs(samples))
+        time = samples.runs.time / samples.horizon[:, None, None]
+        drawn.append(replace(samples.runs, time=time).astype(np.float32))
     substrate, made, noise = (np.concatenate(parts) for parts in zip(*banks, strict=True))
     labels = np.repeat(np.arange(len(banks)), sets_per_mechanism)
     bank = Bank(candidates, substrate, made, labels, noise)
-    columns = zip(*(vars(runs).values() for runs in drawn), strict=True)
-    return bank, Runs(*(np.concatenate(column) for column in columns))
+    return bank, Runs.joined(drawn)
 
 
 def _on_candidates(
@@ -173,11 +166,3 @@ def _on_candidates(
     )
     noise = rng.standard_normal((*substrate.shape, 2), dtype=np.float32)
     return substrate, made, noise
-
-
-def _as_runs(samples: Samples) -> Runs:
-    """Read samples of the published design, times in horizons."""
-    time = samples.time / samples.horizon[:, None, None]
-    values = (time, samples.substrate, samples.product, np.ones_like(time))
-    starts = (samples.loading, samples.substrate_0, samples.product_0)
-    return Runs(*(value.astype(np.float32) for value in (*values, *starts)))

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from kinetlib.experiments.gain import Gain
 from kinetlib.experiments.reading import Reading, band, simulated
-from kinetlib.inference.likelihood import Likelihood, Runs
+from kinetlib.inference.likelihood import Likelihood
 from kinetlib.inference.posterior import Effort, Plausible, fitted, plausible
 from kinetlib.runs.laboratory import Campaign
 from kinetlib.runs.plans import Candidates
+from kinetlib.runs.runs import Runs
 
 FLOOR = 0.002  # noise of small concentrations, of the standard run's substrate
 UNKNOWN_NOISE = 0.02  # where the runs do not tell
@@ -48,24 +49,6 @@ def in_question(probabilities: xr.DataArray) -> tuple[list[str], NDArray[np.floa
     values = probabilities.values[kept].astype(float)
     names = [str(name) for name in probabilities["mechanism"].values[kept]]
     return names, values / values.sum(), float(max(0.0, 1 - values.sum()))
-
-
-def measured(runs: xr.Dataset) -> tuple[Runs, float]:
-    """Read one sample of the runs schema; return it with times relative to the longest, and that.
-
-    Runs shorter than others are filled up with points that have no value.
-    """
-    one = runs.isel(sample=0) if "sample" in runs.dims else runs
-    time = one["time"].transpose("run", "time").values.astype(float)
-    unit = float(np.nanmax(time))
-    if not unit > 0:
-        raise ValueError("the runs have no time after the start, expected at least one")
-    values = [
-        one[name].transpose("run", "time").values if name in one else np.full_like(time, np.nan)
-        for name in ("substrate", "product")
-    ]
-    starts = [one[name].values for name in ("loading", "substrate_0", "product_0")]
-    return Runs(np.nan_to_num(time / unit), *values, *starts), unit
 
 
 @dataclass(frozen=True)
@@ -242,7 +225,10 @@ def advise(
         Runs or wishes that are not as described, or runs that no mechanism explains.
     """
     effort = effort or Effort()
-    known, unit = measured(runs)
+    unit = float(runs["time"].max())
+    if not unit > 0:
+        raise ValueError("the runs have no time after the start, expected at least one")
+    known = Runs.of(runs, unit)
     candidates, rows = wanted.candidates()
     names, now, left_out = in_question(probabilities)
     noise = LEAST_NOISE if noise is None else max(noise, LEAST_NOISE)

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from kinetlib.experiments import gain
 from kinetlib.experiments.gain import Draws, Gain
-from kinetlib.inference.likelihood import Likelihood, Runs
+from kinetlib.inference.likelihood import Likelihood
 from kinetlib.inference.posterior import Plausible
 from kinetlib.inference.prior import Prior
 from kinetlib.runs import dataset
 from kinetlib.runs.plans import Candidates
+from kinetlib.runs.runs import Runs
 
 _ASKED = 30  # draws of each mechanism that the classifier is asked about
 _FINE = 0.003  # relative; errors of the integrator stay far below

@@ -6,7 +6,7 @@ with quiet.native_logs():
     import keras  # noqa: F401  Keras loads its backend here, before the modules below need it
 
 from kinetlib.fusion.batches import Batches, RunBatches
-from kinetlib.fusion.four_runs import Curves, add_noise, arranged, from_dataset, thin
+from kinetlib.fusion.four_runs import arranged, from_dataset, thin
 from kinetlib.fusion.networks import FUSIONS, NETWORKS, RUNSET, build, inputs_of, predict, read
 from kinetlib.fusion.recipe import Recipe, published
 from kinetlib.fusion.training import load, save, train
@@ -16,10 +16,8 @@ __all__ = [
     "NETWORKS",
     "RUNSET",
     "Batches",
-    "Curves",
     "Recipe",
     "RunBatches",
-    "add_noise",
     "arranged",
     "build",
     "from_dataset",

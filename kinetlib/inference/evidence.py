@@ -42,12 +42,10 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from kinetlib.inference.descend import cost, descended
-from kinetlib.inference.likelihood import Likelihood, Runs
+from kinetlib.inference.likelihood import Likelihood
 from kinetlib.inference.mixtures import NEGLIGIBLE, Kernels, Pool, size_of, tempered
 from kinetlib.inference.prior import Prior
-
-__all__ = ["Effort", "Evidence", "Fit", "Runs", "compare", "evidence", "fit", "posterior"]
-
+from kinetlib.runs.runs import Runs
 
 # What descents may miss of the largest ln p(y | x): they end after some steps, not at the top.
 _UNFINISHED = 30.0

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from kinetlib.inference.prior import Prior, drawn_species
@@ -13,100 +10,13 @@ from kinetlib.kinetics.integrate import integrate
 from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism
 from kinetlib.kinetics.sensitivity import CONSTANTS, INITIAL, sensitivities
 from kinetlib.runs.plans import Candidates, Experiment
+from kinetlib.runs.runs import Runs
 
 # What the integrator leaves undecided, in units of the substrate.
 RESOLUTION = 1e-8
 _ATOL = 1e-9
 # Errors of the integrator stay this far below the noise, and never grow past a coarse bound.
 _BELOW_NOISE, _COARSEST = 0.01, 1e-4
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Measured runs of one reaction.
-
-    Attributes
-    ----------
-    time
-        Shape (r, T), in units of the horizon: the design spans 0 to 1.
-    substrate, product
-        Shape (r, T), relative to the standard run's substrate; NaN where there is no value. Points
-        at time 0 were weighed in and say nothing.
-    loading, substrate_0, product_0
-        Initial concentrations, shape (r,).
-
-    Raises
-    ------
-    ValueError
-        Shapes that do not fit, negative or unknown concentrations or times, no value at all.
-    """
-
-    time: NDArray[np.float64]
-    substrate: NDArray[np.float64]
-    product: NDArray[np.float64]
-    loading: NDArray[np.float64]
-    substrate_0: NDArray[np.float64]
-    product_0: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        """Bring to double precision and check."""
-        for name in _NAMES:
-            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
-        shape = self.time.shape
-        if self.time.ndim != 2:
-            raise ValueError(f"time: expected shape (runs, times), got {shape}")
-        for name in ("substrate", "product"):
-            if getattr(self, name).shape != shape:
-                raise ValueError(
-                    f"{name}: expected the shape of time, {shape}, got {getattr(self, name).shape}"
-                )
-        for name in ("loading", "substrate_0", "product_0"):
-            values = getattr(self, name)
-            if values.shape != shape[:1] or not (np.isfinite(values) & (values >= 0)).all():
-                raise ValueError(
-                    f"{name}: expected {shape[0]} concentrations, one a run, got {values}"
-                )
-        if not (np.isfinite(self.time) & (self.time >= 0)).all():
-            raise ValueError("time: expected finite times from 0 on; leave out points without one")
-        if not self.measured.any():
-            raise ValueError("the runs have no value after time 0, expected at least one")
-
-    @property
-    def measured(self) -> NDArray[np.bool_]:
-        """Which values say something, substrate and product, shape (r, T, 2)."""
-        values = np.stack([self.substrate, self.product], axis=-1)
-        return np.isfinite(values) & (self.time > 0)[..., None]
-
-    @classmethod
-    def of(cls, sample: xr.Dataset) -> Runs:
-        """Read one sample of the schema of `kinetlib.runs.dataset`, with its ``horizon``.
-
-        Parameters
-        ----------
-        sample
-            ``time``, ``substrate``, ``product`` (run, time), ``loading``, ``substrate_0``,
-            ``product_0`` (run) and ``horizon``, in the unit of the time.
-
-        Raises
-        ------
-        ValueError
-            If variables are missing, or there is more than one sample.
-        """
-        missing = [name for name in (*_NAMES, "horizon") if name not in sample]
-        if missing or "sample" in sample.dims:
-            raise ValueError(
-                "expected one sample of a dataset, of dims run and time, got dims "
-                f"{', '.join(map(str, sample.dims))} and no {' or '.join(missing) or 'gap'}; "
-                "take one with dataset.isel(sample=0)"
-            )
-        values = {
-            name: sample[name].transpose("run", ...).values.astype(np.float64) for name in _NAMES
-        }
-        values["time"] = values["time"] / float(sample.horizon)
-        return cls(**values)
-
-
-_NAMES = [field.name for field in fields(Runs)]
 
 
 class Likelihood:
@@ -135,7 +45,7 @@ class Likelihood:
     Raises
     ------
     ValueError
-        A noise or a floor that is not positive.
+        A noise or a floor that is not positive, or runs that are none (`Runs.checked`).
     """
 
     def __init__(
@@ -146,10 +56,10 @@ class Likelihood:
             raise ValueError(f"noise: expected a positive share of the value, got {noise!r}")
         if not (np.isfinite(floor) and floor > 0):
             raise ValueError(f"floor: expected a positive concentration, got {floor!r}")
-        network = prior.mechanism.network
+        network, runs = prior.mechanism.network, runs.checked()
         self.runs, self.prior = runs, prior
         self.noise, self.floor, self.evaluations = noise, floor, 0
-        self._at = np.flatnonzero(runs.measured.reshape(-1))
+        self._at = np.flatnonzero(runs.informative.reshape(-1))
         self.data = np.stack([runs.substrate, runs.product], axis=-1).reshape(-1)[self._at]
         # The integrator wants times that do not fall.
         order = np.argsort(runs.time, axis=1)

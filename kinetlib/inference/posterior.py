@@ -15,9 +15,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kinetlib.inference.descend import cost, descended
-from kinetlib.inference.likelihood import Likelihood, Runs
+from kinetlib.inference.likelihood import Likelihood
 from kinetlib.inference.mixtures import NEGLIGIBLE, Kernels, Pool, size_of
 from kinetlib.inference.prior import Prior, UnanchoredPrior, draw_prior
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TRAIN
 
 _SHIFTS = np.exp(np.linspace(-3.0, 3.0, 13))  # lengths of the longest run tried, in horizons

@@ -89,8 +89,7 @@ def draw_runs(
     found = found.reshape(*time.shape, -1)
     found[absent] = np.nan
     curves = (time, found[..., network.index(SUBSTRATE)], found[..., network.index(PRODUCT)])
-    values = (*curves, averaged, loading, substrate_0, product_0)
-    return Runs(*(value.astype(np.float32) for value in values))
+    return Runs(*curves, loading, substrate_0, product_0, averaged).astype(np.float32)
 
 
 def _starts(n: int, n_runs: int, campaign: Campaign, rng: Generator) -> tuple[NDArray, ...]:

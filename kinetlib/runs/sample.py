@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kinetlib.kinetics.integrate import integrate
 from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism, at_conversion
+from kinetlib.runs.runs import Runs
 
 N_RUNS = 4
 # Parameter sets tried at a time: fewest, so that no lane of the integrator stays empty, and most.
@@ -94,18 +95,12 @@ class ParameterSets:
 
 @dataclass(frozen=True)
 class Samples:
-    """Simulated samples of one mechanism: n samples, 4 runs, T times.
+    """Simulated samples of one mechanism.
 
-    ``time``, ``substrate``, ``product`` (n, 4, T); ``loading``, ``substrate_0``, ``product_0``
-    (n, 4); ``rate_constants`` (n, R); ``horizon`` (n,).
+    ``runs``, four each, exact and in double precision; ``rate_constants`` (n, R); ``horizon`` (n,).
     """
 
-    time: NDArray[np.float64]
-    substrate: NDArray[np.float64]
-    product: NDArray[np.float64]
-    loading: NDArray[np.float64]
-    substrate_0: NDArray[np.float64]
-    product_0: NDArray[np.float64]
+    runs: Runs
     rate_constants: NDArray[np.float64]
     horizon: NDArray[np.float64]
 
@@ -222,16 +217,15 @@ def draw_samples(
         threads=threads,
     )
     concentration = solution.concentration.reshape(*time.shape, -1)
-    return Samples(
+    runs = Runs(
         time,
         concentration[..., network.index(SUBSTRATE)],
         concentration[..., network.index(PRODUCT)],
         loading,
         substrate_0,
         product_0,
-        sets.rate_constants[which],
-        horizon,
     )
+    return Samples(runs, sets.rate_constants[which], horizon)
 
 
 def initial_concentrations(

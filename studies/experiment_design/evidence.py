@@ -24,7 +24,6 @@ from kinetlib.experiments import discrimination
 from kinetlib.experiments.bank import simulate_bank
 from kinetlib.experiments.discrimination import Told
 from kinetlib.inference.evidence import Effort, compare
-from kinetlib.inference.likelihood import Runs as Measured
 from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import files
@@ -77,7 +76,7 @@ def main(folder: Path, rounds: int) -> None:
             path = _path(folder, number, truth, kind)
             if not path.exists():
                 rng = default_rng([SEED, PART, number, i, KINDS.index(kind)])
-                record = {"truth": truth, **_judged(made[i : i + 1], priors, rng)}
+                record = {"truth": truth, **_judged(made[i], priors, rng)}
                 files.write_text(path, json.dumps(record))
                 console.print(f"{number} {truth} {kind}: {record['seconds']:.0f} s")
 
@@ -85,9 +84,7 @@ def main(folder: Path, rounds: int) -> None:
 def _judged(runs: Runs, priors: dict[str, Prior], rng: Generator) -> dict[str, Any]:
     """Find the evidence of every mechanism for one sample."""
     began = time.perf_counter()
-    columns = ("time", "substrate", "product", "loading", "substrate_0", "product_0")
-    data = Measured(*(getattr(runs, name)[0] for name in columns))
-    found = compare(data, priors, noise=NOISE, rng=rng, effort=EFFORT)
+    found = compare(runs, priors, noise=NOISE, rng=rng, effort=EFFORT)
     return {
         # What was given up has a bound, and by it a negligible share.
         "log_evidence": [one.log_evidence for one in found.values()],

@@ -25,10 +25,10 @@ from rich.console import Console
 
 from kinetlib import design
 from kinetlib.chapters.parameters import Selector
-from kinetlib.fusion import Curves
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import provenance
 from kinetlib.records.files import write_text
+from kinetlib.runs.runs import Runs
 from studies.sample_efficiency import Results, against_random, by_size, curves, verdict
 from studies.training_design import points
 from studies.training_design.classifiers import kernel_classifier, measures, network_classifier
@@ -162,7 +162,7 @@ class World:
         return self.pool[self.selected(method, size)]
 
     @cached_property
-    def marks(self) -> Curves:
+    def marks(self) -> Runs:
         """Return the landmarks of the kernel classifier, from the reference."""
         n = len(self.reference)
         rng = default_rng(self.settings.seed)
