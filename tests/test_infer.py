@@ -8,10 +8,11 @@ from numpy.random import default_rng
 from scipy.special import logsumexp
 
 from kinetlib.inference.evidence import Effort, compare, evidence, fit, posterior
-from kinetlib.inference.likelihood import Likelihood
+from kinetlib.inference.likelihood import RESOLUTION, Likelihood
 from kinetlib.inference.prior import draw_prior
 from kinetlib.kinetics import mechanisms
 from kinetlib.runs import dataset, shards
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TEST, TRAIN
 
@@ -45,7 +46,9 @@ def test_evidence_is_the_mean_likelihood_of_the_prior(name, truth, priors):
     """Where noise is large, draws from the prior alone suffice."""
     noise = 0.3
     runs = runs_of(truth, noise)
-    likelihood = Likelihood(runs, priors[name], noise).log_density(priors[name].bank)
+    likelihood = Likelihood(runs, priors[name], Noise(noise, RESOLUTION)).log_density(
+        priors[name].bank
+    )
     expected = logsumexp(likelihood) - np.log(len(likelihood))
     weight = np.exp(likelihood - expected)
     found = evidence(runs, priors[name], noise=noise, rng=default_rng(1), effort=SMALL)
@@ -124,7 +127,7 @@ def test_descents_do_not_stop_at_the_edge_of_the_box():
     truth = [sample.rate_constants.sel(constant=name) for name in mechanism.network.constants]
     truth = np.log(np.array(truth, dtype=float) * float(sample.horizon))
     runs = Runs.of(sample)
-    known = Likelihood(runs, prior, 0.01).log_density(truth[None])[0]
+    known = Likelihood(runs, prior, Noise(0.01, RESOLUTION)).log_density(truth[None])[0]
     effort = Effort(bank=3000, starts=24)
     for seed in range(4):
         found = fit(runs, prior, noise=0.01, rng=default_rng(seed), effort=effort)

@@ -26,7 +26,7 @@ from kinetlib.experiments.information import Information, information, log_deter
 from kinetlib.inference.prior import Prior, draw_prior, drawn_species
 from kinetlib.kinetics import mechanisms
 from kinetlib.kinetics.mechanisms import Mechanism
-from kinetlib.runs.noise import FLOOR
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
 from kinetlib.runs.sample import TRAIN, Design
 
@@ -230,8 +230,7 @@ def plan(
     candidates: Candidates,
     rng: Generator,
     *,
-    noise: float,
-    floor: float = FLOOR,
+    noise: Noise,
     n_runs: int = 4,
     n_times: int = 7,
     draws: int = 60,
@@ -251,8 +250,8 @@ def plan(
         Runs and times to choose from.
     rng
         Source of all draws.
-    noise, floor
-        Standard deviation of the noise relative to the value, and that of a value of zero.
+    noise
+        Of the measured values.
     n_runs, n_times
         Runs of the experiment, and times of each after the start.
     draws
@@ -269,9 +268,7 @@ def plan(
         Threads of the integrator.
     """
     prior = draw_prior(mechanisms.get(mechanism), bank, design, rng, threads=threads)
-    told = information(
-        prior, candidates, prior.bank[:draws], noise=noise, floor=floor, threads=threads
-    )
+    told = information(prior, candidates, prior.bank[:draws], noise=noise, threads=threads)
     relaxed = bound(told, n_runs, n_times)
     best = d_optimal(told, n_runs, n_times, rng, starts=STARTS, weights=relaxed.weights)
     limit = branched(told, best, relaxed, efficiency=certified, most=parts)

@@ -22,6 +22,7 @@ from kinetlib.experiments.reading import Reading, band, simulated
 from kinetlib.inference.likelihood import Likelihood
 from kinetlib.inference.posterior import Effort, Plausible, fitted, plausible
 from kinetlib.runs.laboratory import Campaign
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates
 from kinetlib.runs.runs import Runs
 
@@ -231,20 +232,20 @@ def advise(
     known = Runs.of(runs, unit)
     candidates, rows = wanted.candidates()
     names, now, left_out = in_question(probabilities)
-    noise = LEAST_NOISE if noise is None else max(noise, LEAST_NOISE)
+    least = Noise(LEAST_NOISE if noise is None else max(noise, LEAST_NOISE), floor)
     streams = rng.spawn(len(names) + 1)
     fits = []
     for name, stream in zip(names, streams, strict=False):
         progress(f"{name}: fit")
-        fits.append(fitted(known, name, noise, floor, stream, effort))
-    excess = max(1.0, min(fit.misfit for fit in fits))
+        fits.append(fitted(known, name, least, stream, effort))
+    reckoned = least.times(max(1.0, min(fit.misfit for fit in fits)))
     draws_of = []
     for name, fit, stream in zip(names, fits, streams, strict=False):
         progress(f"{name}: rate constants that agree with the runs")
-        draws_of.append(plausible(fit, excess * noise, excess * floor, stream, effort))
+        draws_of.append(plausible(fit, reckoned, stream, effort))
     progress("candidate runs")
     targets = [fit.target for fit in fits]
-    scale = Likelihood(known, targets[0].prior, excess * noise, floor=excess * floor)
+    scale = Likelihood(known, targets[0].prior, reckoned)
     reading = Reading(runs, names, now, draws_of, targets, scale, candidates, unit)
     even = next(iter(rows.values()))
     gains = reading.gains([(run, even) for run in range(len(candidates))], ask, streams[-1])
@@ -267,7 +268,7 @@ def advise(
         candidates.times[list(times)],
         gain,
         reading.ideal(best, times, streams[-1]),
-        excess * noise,
+        reckoned.relative,
         dict(zip(names, draws_of, strict=True)),
         {
             name: band(simulated(found, target.prior, shown, unit)[:, 0], found.weights)

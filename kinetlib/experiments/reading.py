@@ -19,11 +19,12 @@ from kinetlib.inference.likelihood import Likelihood
 from kinetlib.inference.posterior import Plausible
 from kinetlib.inference.prior import Prior
 from kinetlib.runs import dataset
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates
 from kinetlib.runs.runs import Runs
 
 _ASKED = 30  # draws of each mechanism that the classifier is asked about
-_FINE = 0.003  # relative; errors of the integrator stay far below
+_FINE = Noise(0.003)  # errors of the integrator stay far below
 
 
 class Reading:
@@ -63,7 +64,7 @@ class Reading:
     def ideal(self, run: int, times: tuple[int, ...], rng: Generator) -> Gain:
         """Return what Bayes' rule could make of a run, were the draws all that is possible."""
         seen = self._curves[:, run][:, list(times), : 1 + self._with_product]
-        outcomes = self._scale.stabilised(seen).reshape(len(self._draws), -1)
+        outcomes = self._scale.noise.stabilised(seen).reshape(len(self._draws), -1)
         return gain.gain(outcomes, rng.standard_normal(outcomes.shape), self._draws)
 
     def _after(
@@ -76,7 +77,7 @@ class Reading:
         """Put a run of some draws, with noise, after the runs done: one sample a draw."""
         at = [0, *times]
         exact = self._curves[which, run][:, at]
-        deviation = np.hypot(self._scale.noise * exact, self._scale.floor)
+        deviation = self._scale.noise.deviation(exact)
         deviation[:, 0] = 0  # weighed in
         seen = exact + deviation * errors[:, : len(at)]
         if not self._with_product:

@@ -42,9 +42,10 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from kinetlib.inference.descend import cost, descended
-from kinetlib.inference.likelihood import Likelihood
+from kinetlib.inference.likelihood import RESOLUTION, Likelihood
 from kinetlib.inference.mixtures import NEGLIGIBLE, Kernels, Pool, size_of, tempered
 from kinetlib.inference.prior import Prior
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.runs import Runs
 
 # What descents may miss of the largest ln p(y | x): they end after some steps, not at the top.
@@ -191,7 +192,7 @@ def fit(
         A noise that is not positive.
     """
     effort = effort or Effort()
-    target = Likelihood(runs, prior, noise)
+    target = Likelihood(runs, prior, Noise(noise, RESOLUTION))
     shuffled = rng.permutation(len(prior.bank))
     size = min(effort.bank, 3 * len(prior.bank) // 4)
     bank, fresh = np.split(prior.bank[shuffled[: size + effort.fresh]], [size])

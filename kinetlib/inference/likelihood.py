@@ -9,6 +9,7 @@ from kinetlib.inference.prior import Prior, drawn_species
 from kinetlib.kinetics.integrate import integrate
 from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism
 from kinetlib.kinetics.sensitivity import CONSTANTS, INITIAL, sensitivities
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
 from kinetlib.runs.runs import Runs
 
@@ -22,18 +23,15 @@ _BELOW_NOISE, _COARSEST = 0.01, 1e-4
 class Likelihood:
     """Likelihood of rate constants: data, mechanism and noise, in the prior's coordinates.
 
-    The noise is Gaussian, relative to the exact value, and independent from value to value, as
-    `kinetlib.runs.noise.noisy` draws it.
+    The noise is Gaussian and independent from value to value, see `kinetlib.runs.noise.Noise`.
 
     Parameters
     ----------
     runs, prior
         The data; whose mechanism and coordinates.
     noise
-        Standard deviation of the noise relative to the value, positive.
-    floor
-        Standard deviation of what a value errs by besides, in units of the substrate: added to the
-        noise as squares. By default what the integrator leaves undecided; a laboratory's is larger.
+        Of the data. Exact but for relative noise, as simulated data are, they have `RESOLUTION` for
+        a floor; a laboratory's is larger.
 
     Attributes
     ----------
@@ -45,20 +43,14 @@ class Likelihood:
     Raises
     ------
     ValueError
-        A noise or a floor that is not positive, or runs that are none (`Runs.checked`).
+        Runs that are none, see `kinetlib.runs.runs.Runs.checked`.
     """
 
-    def __init__(
-        self, runs: Runs, prior: Prior, noise: float, *, floor: float = RESOLUTION
-    ) -> None:
+    def __init__(self, runs: Runs, prior: Prior, noise: Noise) -> None:
         """Lay out what all simulations share."""
-        if not (np.isfinite(noise) and noise > 0):
-            raise ValueError(f"noise: expected a positive share of the value, got {noise!r}")
-        if not (np.isfinite(floor) and floor > 0):
-            raise ValueError(f"floor: expected a positive concentration, got {floor!r}")
         network, runs = prior.mechanism.network, runs.checked()
         self.runs, self.prior = runs, prior
-        self.noise, self.floor, self.evaluations = noise, floor, 0
+        self.noise, self.evaluations = noise, 0
         self._at = np.flatnonzero(runs.informative.reshape(-1))
         self.data = np.stack([runs.substrate, runs.product], axis=-1).reshape(-1)[self._at]
         # The integrator wants times that do not fall.
@@ -72,7 +64,7 @@ class Likelihood:
         for species, values in given.items():
             self._initial[:, network.index(species)] = values
         self._seen = [network.index(SUBSTRATE), network.index(PRODUCT)]
-        self._rtol = min(noise * _BELOW_NOISE, _COARSEST)
+        self._rtol = min(noise.relative * _BELOW_NOISE, _COARSEST)
 
     def curves(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Simulate the measured values, shape (n, D) to (n, values); NaN where a run failed."""
@@ -96,7 +88,7 @@ class Likelihood:
 
     def of_curves(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ln p(y | x) of simulated values, shape (n, values) to (n,)."""
-        deviation = np.hypot(self.noise * curves, self.floor)
+        deviation = self.noise.deviation(curves)
         terms = ((self.data - curves) / deviation) ** 2 / 2 + np.log(deviation)
         total = -terms.sum(1) - self.data.size * np.log(2 * np.pi) / 2
         return np.where(np.isfinite(total), total, -np.inf)
@@ -110,19 +102,8 @@ class Likelihood:
         return density
 
     def residuals(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return simulated minus measured, scaled so that the noise is one wherever a value lies.
-
-        See `stabilised`.
-        """
-        return self.stabilised(curves) - self.stabilised(self.data)
-
-    def stabilised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return values on the scale on which their noise is one, wherever they lie.
-
-        The noise is ``noise`` times the value and ``floor``, added as squares; its inverse
-        integrates to asinh.
-        """
-        return np.arcsinh(self.noise / self.floor * values) / self.noise
+        """Return simulated minus measured, on the scale on which the noise is one."""
+        return self.noise.stabilised(curves) - self.noise.stabilised(self.data)
 
 
 _RTOL, _ATOL = 1e-6, 1e-9

@@ -18,6 +18,7 @@ from kinetlib.inference.descend import cost, descended
 from kinetlib.inference.likelihood import Likelihood
 from kinetlib.inference.mixtures import NEGLIGIBLE, Kernels, Pool, size_of
 from kinetlib.inference.prior import Prior, UnanchoredPrior, draw_prior
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TRAIN
 
@@ -88,9 +89,7 @@ class Fitted:
         return float(np.sqrt(2 * least / self.target.data.size))
 
 
-def fitted(
-    runs: Runs, mechanism: str, noise: float, floor: float, rng: Generator, effort: Effort
-) -> Fitted:
+def fitted(runs: Runs, mechanism: str, noise: Noise, rng: Generator, effort: Effort) -> Fitted:
     """Find rate constants of a mechanism that explain runs.
 
     Draws from the prior, each with the horizon that suits the runs best, are searched; the best
@@ -102,14 +101,14 @@ def fitted(
         The runs, times relative to the longest.
     mechanism
         Its id.
-    noise, floor
-        Standard deviation of the noise: relative, and absolute.
+    noise
+        Of the runs.
     rng, effort
         Source of the draws, and how much to compute.
     """
     bank = draw_prior(mechanism, effort.bank, TRAIN, rng, threads=1)
     prior = UnanchoredPrior(bank.mechanism, bank.design, bank.bank, bank.acceptance)
-    target = Likelihood(runs, prior, noise, floor=floor)
+    target = Likelihood(runs, prior, noise)
     costs = np.stack([cost(target, target.curves(_moved(bank, shift))) for shift in _SHIFTS])
     order = np.argsort(costs.min(0), kind="stable")[: effort.starts]
     starts = bank.bank[order]
@@ -117,9 +116,7 @@ def fitted(
     return Fitted(target, starts, descended(target, starts.copy(), effort.steps))
 
 
-def plausible(
-    found: Fitted, noise: float, floor: float, rng: Generator, effort: Effort
-) -> Plausible:
+def plausible(found: Fitted, noise: Noise, rng: Generator, effort: Effort) -> Plausible:
     """Draw rate constants that agree with the runs, about where descents ended.
 
     Many precise points leave a ridge so thin that few draws hit it. Then the noise is taken for
@@ -130,8 +127,8 @@ def plausible(
     ----------
     found
         See `fitted`.
-    noise, floor
-        Standard deviation of the noise, which may be more than the fit was made with.
+    noise
+        Of the runs, which may be more than the fit was made with.
     rng, effort
         Source of the draws, and how much to compute.
 
@@ -141,18 +138,18 @@ def plausible(
         If no rate constants that the mechanism may have give the runs any likelihood.
     """
     for widening in _WIDENINGS:
-        drawn = _drawn(found, noise, floor, rng, effort, widening)
+        drawn = _drawn(found, noise, rng, effort, widening)
         if drawn.effective >= effort.least:
             break
     return drawn
 
 
 def _drawn(
-    found: Fitted, noise: float, floor: float, rng: Generator, effort: Effort, widening: float
+    found: Fitted, noise: Noise, rng: Generator, effort: Effort, widening: float
 ) -> Plausible:
     """Draw by adaptive importance sampling with the noise so many times as large."""
     runs, prior = found.target.runs, found.target.prior
-    target = Likelihood(runs, prior, widening * noise, floor=widening * floor)
+    target = Likelihood(runs, prior, noise.times(widening))
     x = np.concatenate([found.x, found.starts])
     value = target.of_curves(target.curves(x))
     known = np.isfinite(value) & np.isfinite(prior.log_density(x))

@@ -104,8 +104,9 @@ def with_noise(runs: xr.Dataset, level: float, rng: Generator) -> xr.Dataset:
     rng
         Source of the noise.
     """
+    time = runs["time"].values
     measured = {
-        name: (runs[name].dims, noisy(runs[name].values, level, rng), runs[name].attrs)
+        name: (runs[name].dims, noisy(runs[name].values, time, level, rng), runs[name].attrs)
         for name in ("substrate", "product")
     }
     return runs.assign(measured)

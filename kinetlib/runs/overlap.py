@@ -20,6 +20,7 @@ from sklearn.neighbors import NearestNeighbors
 from kinetlib.kinetics.integrate import integrate
 from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism, constants_of
 from kinetlib.runs import sample
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.sample import N_RUNS, Design, ParameterSets
 
 # The standard design: four runs as a sample has them, twenty even times up to 90 % of the reference
@@ -30,8 +31,8 @@ TIMES = np.arange(1, 21) / 20
 PROGRESS = 0.9
 #: Values of a set of curves: substrate and product.
 N_POINTS = 2 * N_RUNS * len(TIMES)
-#: Relative noise, and the noise that stays where nothing is left, in units of the substrate.
-NOISE, FLOOR = 0.01, 1e-3
+#: What distances are counted in.
+NOISE = Noise(0.01)
 
 
 def parameter_sets(
@@ -107,9 +108,9 @@ def curves(
 def in_noise(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scale curves so that the noise of each value is one, shape (m, ...) to (m, features).
 
-    The noise is NOISE times the value and FLOOR, added as squares; its inverse integrates to asinh.
+    See `kinetlib.runs.noise.Noise.stabilised`.
     """
-    return (np.arcsinh(NOISE * curves / FLOOR) / NOISE).reshape(len(curves), -1)
+    return NOISE.stabilised(curves).reshape(len(curves), -1)
 
 
 def nearest(

@@ -10,6 +10,8 @@ import xarray as xr
 from numpy.random import Generator
 from numpy.typing import DTypeLike, NDArray
 
+from kinetlib.runs.noise import noisy
+
 MEASURED = ("time", "substrate", "product")
 INITIAL = ("loading", "substrate_0", "product_0")
 MOST_POINTS = 24  # points a network reads of a run; of more, neighbours are averaged
@@ -261,7 +263,7 @@ def thinned(runs: Runs, n_points: int, rng: Generator, *, keep_start: bool = Fal
 
 
 def measured(runs: Runs, level: NDArray | float, rng: Generator) -> Runs:
-    """Add relative Gaussian noise, less of it where readings are averaged, none at t = 0.
+    """Add relative Gaussian noise, see `kinetlib.runs.noise.noisy`.
 
     Parameters
     ----------
@@ -272,13 +274,11 @@ def measured(runs: Runs, level: NDArray | float, rng: Generator) -> Runs:
     rng
         Source of the noise.
     """
-    level = np.broadcast_to(np.asarray(level, np.float32), len(runs))[:, None, None]
-    spread = np.where(runs.time > 0, level / np.sqrt(runs.averaged), 0).astype(np.float32)
-    noisy = {
-        name: exact * (1 + spread * rng.standard_normal(exact.shape, dtype=np.float32))
-        for name, exact in (("substrate", runs.substrate), ("product", runs.product))
+    curves = {
+        name: noisy(getattr(runs, name), runs.time, level, rng, averaged=runs.averaged)
+        for name in ("substrate", "product")
     }
-    return replace(runs, **noisy)
+    return replace(runs, **curves)
 
 
 def unmeasured(runs: Runs, product: NDArray[np.bool_], substrate: NDArray[np.bool_]) -> Runs:

@@ -30,7 +30,7 @@ from kinetlib.experiments.information import Information, information
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import provenance
 from kinetlib.records.files import write_text
-from kinetlib.runs.noise import FLOOR
+from kinetlib.runs.noise import FLOOR, Noise
 from kinetlib.runs.plans import Experiment, described, even_grid
 
 FOLDER = Path("results/estimation_study")
@@ -68,8 +68,7 @@ def planned(name: str, settings: Settings) -> Plan:
         name,
         even_grid(settings.candidate_times),
         default_rng(streams(settings.seed)[name]),
-        noise=settings.noise,
-        floor=settings.floor,
+        noise=Noise(settings.noise, settings.floor),
         n_runs=settings.n_runs,
         n_times=settings.n_times,
         draws=settings.draws,
@@ -154,8 +153,7 @@ def _on_other_draws(found: Plan, settings: Settings) -> dict[str, Any]:
         found.prior,
         found.told.candidates,
         found.prior.bank[settings.draws : settings.draws + settings.fresh],
-        noise=settings.noise,
-        floor=settings.floor,
+        noise=Noise(settings.noise, settings.floor),
         threads=1,
     )
     size = (settings.n_runs, settings.n_times)

@@ -32,6 +32,7 @@ from kinetlib.experiments.discrimination import Bound, NearestRival, Search, Tol
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import files, provenance, quiet
 from kinetlib.runs import plans
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import EVEN, Candidates, Experiment, rows_of, schemes
 from kinetlib.runs.runs import Runs
 from studies.experiment_design.kinds import (
@@ -115,7 +116,7 @@ def choose(folder: Path, asked: discrimination.Asked) -> dict[str, Experiment]:
 def t_optimal(bank: Bank, level: float, sets: int = PAIRED) -> tuple[Experiment, dict[str, Any]]:
     """Choose by T-optimality."""
     few = bank[_first(bank.labels, sets)]
-    return _searched(NearestRival(few, level), bank.candidates)
+    return _searched(NearestRival(few, Noise(level)), bank.candidates)
 
 
 def informative(
