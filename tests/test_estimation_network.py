@@ -72,7 +72,7 @@ def test_planned_experiments_are_judged_on_draws_they_have_not_seen():
         bank=800,
     )
     assert 0.8 < planned.efficiency <= 1.0
-    assert planned.coordinates == ["k1", "k-1", "k2", "k-2"]
+    assert planned.prior.coordinates == ("k1", "k-1", "k2", "k-2")
     poor = Experiment.common([0], [1])
     options = {"noise": NOISE, "samples": 100, "passes": 80}
     found = {

@@ -30,7 +30,7 @@ def exact(prior, x):
     n = prior.n_constants
     constants = dict(zip(prior.mechanism.network.constants, np.exp(x[:n]), strict=True))
     initial = {"S": SUBSTRATE_0, "P": 1.0 - SUBSTRATE_0, "cat": LOADING}
-    initial |= dict(zip(prior.drawn, np.exp(x[n:]), strict=True))
+    initial |= dict(zip(prior.mechanism.drawn, np.exp(x[n:]), strict=True))
     runs = simulate(prior.mechanism.id, constants, initial, TIMES, rtol=1e-8, atol=1e-11)
     return [runs.concentration.sel(species=species).values for species in ("S", "P")]
 

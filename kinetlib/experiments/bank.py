@@ -20,8 +20,8 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib.kinetics.integrate import integrate
-from kinetlib.kinetics.mechanisms import PRODUCT, SUBSTRATE, Mechanism
+from kinetlib.kinetics.mechanisms import Mechanism
+from kinetlib.kinetics.simulate import observed
 from kinetlib.runs.plans import Candidates, Experiment
 from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import (
@@ -148,21 +148,13 @@ def _on_candidates(
     threads: int | None,
 ) -> tuple[NDArray[np.float32], ...]:
     """Substrate and product (m, R, T) of one mechanism's sets, and noise for them."""
-    network, m, r = mechanism.network, len(horizon), len(candidates)
+    m, r = len(horizon), len(candidates)
     starts = (candidates.loading, candidates.substrate_0, candidates.product_0)
     initial = initial_concentrations(
         mechanism, *(np.broadcast_to(start, (m, r)) for start in starts), rng
     )
-    solution = integrate(
-        network,
-        np.repeat(sets.rate_constants, r, axis=0),
-        initial.reshape(m * r, -1),
-        np.repeat(horizon, r)[:, None] * candidates.times,
-        threads=threads,
-    )
-    found = solution.concentration.reshape(m, r, len(candidates.times), -1)
-    substrate, made = (
-        found[..., network.index(name)].astype(np.float32) for name in (SUBSTRATE, PRODUCT)
-    )
+    times = horizon[:, None, None] * candidates.times
+    seen = observed(mechanism, sets.rate_constants, initial, times, threads=threads)
+    substrate, made = np.moveaxis(seen, -1, 0).astype(np.float32)
     noise = rng.standard_normal((*substrate.shape, 2), dtype=np.float32)
     return substrate, made, noise

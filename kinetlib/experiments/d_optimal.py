@@ -23,7 +23,7 @@ from kinetlib.experiments.bound import (
     told_beyond,
 )
 from kinetlib.experiments.information import Information, information, log_determinant
-from kinetlib.inference.prior import Prior, draw_prior, drawn_species
+from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.kinetics import mechanisms
 from kinetlib.kinetics.mechanisms import Mechanism
 from kinetlib.runs.noise import Noise
@@ -217,12 +217,6 @@ class Plan:
     def relaxed_efficiency(self) -> float:
         """D-efficiency relative to the convex bound, which is no lower than the other."""
         return self.told.efficiency(self.experiment, self.relaxed.criterion)
-
-    @property
-    def coordinates(self) -> list[str]:
-        """Names of the coordinates: rate constants, then species whose beginning is drawn."""
-        mechanism = self.prior.mechanism
-        return [*mechanism.network.constants, *drawn_species(mechanism)]
 
 
 def plan(

@@ -344,7 +344,6 @@ def _result(
 ) -> Evidence:
     """Put a result together; a mechanism given up has no more than a bound."""
     prior = fitted.target.prior
-    names = (*prior.mechanism.network.constants, *prior.drawn)
     nothing = {
         "standard_error": np.nan,
         "effective_sample_size": np.nan,
@@ -356,7 +355,7 @@ def _result(
         mechanism=prior.mechanism.id,
         log_evidence=log_evidence,
         best_log_likelihood=best,
-        constants=dict(zip(names, np.exp(top).tolist(), strict=True)),
+        constants=dict(zip(prior.coordinates, np.exp(top).tolist(), strict=True)),
         evaluations=fitted.target.evaluations,
         **(nothing | found),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.inference.prior import Prior, drawn_species
-from kinetlib.kinetics.integrate import integrate
-from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism
+from kinetlib.inference.prior import Prior
+from kinetlib.kinetics.mechanisms import Mechanism
 from kinetlib.kinetics.sensitivity import CONSTANTS, INITIAL, sensitivities
+from kinetlib.kinetics.simulate import observed
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
 from kinetlib.runs.runs import Runs
@@ -48,7 +48,7 @@ class Likelihood:
 
     def __init__(self, runs: Runs, prior: Prior, noise: Noise) -> None:
         """Lay out what all simulations share."""
-        network, runs = prior.mechanism.network, runs.checked()
+        runs = runs.checked()
         self.runs, self.prior = runs, prior
         self.noise, self.evaluations = noise, 0
         self._at = np.flatnonzero(runs.informative.reshape(-1))
@@ -57,34 +57,17 @@ class Likelihood:
         order = np.argsort(runs.time, axis=1)
         self._times = np.take_along_axis(runs.time, order, axis=1)
         self._back = np.argsort(order, axis=1)[None, :, :, None]
-        self._initial = np.zeros((len(runs.time), len(network.species)))
-        for species, value in prior.mechanism.default_initial.items():
-            self._initial[:, network.index(species)] = value
-        given = {SUBSTRATE: runs.substrate_0, PRODUCT: runs.product_0, CATALYST: runs.loading}
-        for species, values in given.items():
-            self._initial[:, network.index(species)] = values
-        self._seen = [network.index(SUBSTRATE), network.index(PRODUCT)]
         self._rtol = min(noise.relative * _BELOW_NOISE, _COARSEST)
 
     def curves(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Simulate the measured values, shape (n, D) to (n, values); NaN where a run failed."""
-        prior, network = self.prior, self.prior.mechanism.network
-        n, r = len(x), len(self._times)
-        initial = np.broadcast_to(self._initial, (n, *self._initial.shape)).copy()
-        for species, column in zip(prior.drawn, x[:, prior.n_constants :].T, strict=True):
-            initial[..., network.index(species)] = np.exp(column)[:, None]
-        solution = integrate(
-            network,
-            np.repeat(np.exp(x[:, : prior.n_constants]), r, axis=0),
-            initial.reshape(n * r, -1),
-            np.tile(self._times, (n, 1)),
-            rtol=self._rtol,
-            atol=_ATOL,
-            threads=1,
+        mechanism = self.prior.mechanism
+        constants, initial = _conditions(mechanism, self.runs, x)
+        seen = observed(
+            mechanism, constants, initial, self._times, rtol=self._rtol, atol=_ATOL, threads=1
         )
-        self.evaluations += n
-        seen = solution.concentration.reshape(n, r, self._times.shape[1], -1)[..., self._seen]
-        return np.take_along_axis(seen, self._back, axis=2).reshape(n, -1)[:, self._at]
+        self.evaluations += len(x)
+        return np.take_along_axis(seen, self._back, axis=2).reshape(len(x), -1)[:, self._at]
 
     def of_curves(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ln p(y | x) of simulated values, shape (n, values) to (n,)."""
@@ -113,13 +96,10 @@ def values_of(
     mechanism: Mechanism, candidates: Candidates, x: NDArray[np.float64], *, threads: int | None = 1
 ) -> NDArray[np.float64]:
     """Simulate all candidates for some coordinates; see `curves`, of which it gives the values."""
-    network = mechanism.network
     constants, initial = _conditions(mechanism, candidates, x)
-    found = integrate(
-        network, constants, initial, candidates.times, rtol=_RTOL, atol=_ATOL, threads=threads
+    return observed(
+        mechanism, constants, initial, candidates.times, rtol=_RTOL, atol=_ATOL, threads=threads
     )
-    seen = [network.index(SUBSTRATE), network.index(PRODUCT)]
-    return found.concentration[:, :, seen].reshape(len(x), len(candidates), -1, 2)
 
 
 def curves(
@@ -146,21 +126,21 @@ def curves(
     slopes
         Their derivatives by x, shape (n, runs, T, 2, p).
     """
-    network, drawn = mechanism.network, drawn_species(mechanism)
+    network, seen = mechanism.network, mechanism.seen
     constants, initial = _conditions(mechanism, candidates, x)
+    initial = initial.reshape(-1, len(network.species))
     found = sensitivities(
         network,
-        constants,
+        np.repeat(constants, len(candidates), axis=0),
         initial,
         candidates.times,
-        wrt=(CONSTANTS, INITIAL) if drawn else CONSTANTS,
+        wrt=(CONSTANTS, INITIAL) if mechanism.drawn else CONSTANTS,
         rtol=_RTOL,
         atol=_ATOL,
         threads=threads,
     )
-    seen = [network.index(SUBSTRATE), network.index(PRODUCT)]
     slopes = [found.log_constants[:, :, seen]]
-    for species in drawn:
+    for species in mechanism.drawn:
         at = network.index(species)
         slopes.append((found.initial[:, :, seen, at] * initial[:, None, None, at])[..., None])
     shape = (len(x), len(candidates), len(candidates.times), 2)
@@ -171,20 +151,13 @@ def curves(
 
 
 def _conditions(
-    mechanism: Mechanism, candidates: Candidates, x: NDArray
+    mechanism: Mechanism, runs: Runs | Candidates, x: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rate constants and initial concentrations, a row for each draw and, within it, each run."""
-    network, n_constants = mechanism.network, len(mechanism.network.constants)
-    initial = np.zeros((len(x), len(candidates), len(network.species)))
-    for species, value in mechanism.default_initial.items():
-        initial[..., network.index(species)] = value
-    for species, column in zip(drawn_species(mechanism), x[:, n_constants:].T, strict=True):
-        initial[..., network.index(species)] = np.exp(column)[:, None]
-    given = (candidates.substrate_0, candidates.product_0, candidates.loading)
-    for species, value in zip((SUBSTRATE, PRODUCT, CATALYST), given, strict=True):
-        initial[..., network.index(species)] = value
-    constants = np.repeat(np.exp(x[:, :n_constants]), len(candidates), axis=0)
-    return constants, initial.reshape(len(constants), -1)
+    """Rate constants (n, R) and initial concentrations (n, runs, S) for coordinates."""
+    constants, rest = np.split(np.exp(x), [len(mechanism.network.constants)], axis=1)
+    drawn = {name: value[:, None] for name, value in zip(mechanism.drawn, rest.T, strict=True)}
+    initial = mechanism.initial(runs.loading, runs.substrate_0, runs.product_0, drawn)
+    return constants, np.broadcast_to(initial, (len(x), *initial.shape[-2:]))
 
 
 def moments(prior: Prior) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -129,7 +129,7 @@ def piece(name: str, settings: Settings) -> dict[str, Any]:
     return {
         "mechanism": name,
         "settings": settings.model_dump(mode="json"),
-        "coordinates": found.coordinates,
+        "coordinates": found.prior.coordinates,
         "draws": len(told.rows),
         "criterion": told.criterion(experiment),
         "relaxed": {
