@@ -15,7 +15,7 @@ from kinetlib.experiments import gain, next_run
 from kinetlib.experiments.next_run import Wanted
 from kinetlib.fusion.classify import reader
 from kinetlib.inference.posterior import Effort, fitted, plausible
-from kinetlib.inference.prior import UnanchoredPrior, draw_prior
+from kinetlib.inference.prior import draw_prior
 from kinetlib.kinetics.mechanisms import catalogue, get
 from kinetlib.plot import next_run as drawn
 from kinetlib.runs.noise import Noise
@@ -84,7 +84,7 @@ def test_constants_that_agree_with_the_runs_surround_the_truth(runs):
 
 def test_the_prior_without_a_horizon_knows_no_unit_of_time():
     bank = draw_prior("M13", 60, TRAIN, default_rng(3), threads=1)
-    prior = UnanchoredPrior(bank.mechanism, bank.design, bank.bank, bank.acceptance)
+    prior = bank.unanchored()
     density = prior.log_density(bank.bank)
     assert np.isfinite(density).all()
     later = bank.bank.copy()

@@ -12,8 +12,8 @@ from numpy.random import default_rng
 from kinetlib.experiments.bound import bound, branched
 from kinetlib.experiments.d_optimal import d_optimal, unplanned
 from kinetlib.experiments.information import Information, information
+from kinetlib.inference.curves import values_and_slopes, values_of
 from kinetlib.inference.estimate import estimate
-from kinetlib.inference.likelihood import curves, shown, values_of
 from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.kinetics import mechanisms
 from kinetlib.runs.noise import Noise
@@ -59,10 +59,12 @@ def all_experiments(told, n_runs, n_times):
 
 def test_slopes_are_derivatives_of_the_values(prior):
     x, step = prior.bank[:5], 3e-3
-    values, slopes = curves(prior.mechanism, CANDIDATES, x)
+    values, slopes = values_and_slopes(prior.mechanism, CANDIDATES, x)
     np.testing.assert_allclose(values, values_of(prior.mechanism, CANDIDATES, x), rtol=0, atol=1e-5)
     for j, one in enumerate(np.eye(x.shape[1])):
-        ends = [curves(prior.mechanism, CANDIDATES, x + s * step * one)[0] for s in (1, -1)]
+        ends = [
+            values_and_slopes(prior.mechanism, CANDIDATES, x + s * step * one)[0] for s in (1, -1)
+        ]
         quotient = (ends[0] - ends[1]) / (2 * step)
         np.testing.assert_allclose(slopes[..., j], quotient, rtol=0, atol=2e-3)
 
@@ -75,7 +77,7 @@ def test_information_is_the_curvature_of_the_expected_log_likelihood(prior):
     fisher = told.of(whole) - told.precision
     direction = np.full(x.shape[1], 1e-3)
     before, after = (
-        shown(values_of(prior.mechanism, CANDIDATES, moved), whole) for moved in (x, x + direction)
+        whole.shown(values_of(prior.mechanism, CANDIDATES, moved)) for moved in (x, x + direction)
     )
     v, w = (NOISE.variance(values) for values in (before, after))
     divergence = (v / w - 1 + (before - after) ** 2 / w + np.log(w / v)).sum((1, 2, 3)) / 2
@@ -285,12 +287,12 @@ def test_fit_finds_what_the_data_pin():
     prior = draw_prior("M1", 1500, TRAIN, default_rng(3))
     whole = Experiment.common(range(5), range(1, 9))
     truth = prior.bank[-20:]
-    exact = shown(values_of(prior.mechanism, CANDIDATES, truth), whole)
+    exact = whole.shown(values_of(prior.mechanism, CANDIDATES, truth))
     little = Noise(1e-3, 1e-4)
     data = little.added(exact, default_rng(0))
     found = estimate(prior, CANDIDATES, whole, data, noise=little, starts=6, steps=40)
     # Not all constants matter in every draw; all must explain the data as well as the truth does.
-    again = shown(values_of(prior.mechanism, CANDIDATES, found.x), whole)
+    again = whole.shown(values_of(prior.mechanism, CANDIDATES, found.x))
     misfit = [
         ((little.stabilised(y) - little.stabilised(data)) ** 2).mean((1, 2, 3))
         for y in (again, exact)

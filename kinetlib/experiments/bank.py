@@ -74,16 +74,16 @@ class Bank:
         kinetlib.runs.runs.Runs
             Shape (n, runs, points); times in horizons.
         """
-        runs, times = np.array(experiment.runs)[:, None], np.array(experiment.times)
-        time = np.broadcast_to(self.candidates.times[times], (len(self), *times.shape))
-        factor = 1 + np.float32(level) * self.noise[:, runs, times]
-        factor[:, self.candidates.times[times] == 0] = 1
-        starts = (self.candidates.loading, self.candidates.substrate_0, self.candidates.product_0)
+        chosen = self.candidates.only(experiment.runs)
+        time = chosen.times[np.array(experiment.times)]
+        factor = 1 + np.float32(level) * experiment.shown(self.noise)
+        factor[:, time == 0] = 1
+        n = len(self)
         return Runs(
-            time,
-            self.substrate[:, runs, times] * factor[..., 0],
-            self.product[:, runs, times] * factor[..., 1],
-            *(np.broadcast_to(start[runs[:, 0]], time.shape[:2]) for start in starts),
+            np.broadcast_to(time, (n, *time.shape)),
+            experiment.shown(self.substrate) * factor[..., 0],
+            experiment.shown(self.product) * factor[..., 1],
+            *(np.broadcast_to(start, (n, len(chosen))) for start in chosen.starts),
         ).astype(np.float32)
 
 
@@ -148,11 +148,9 @@ def _on_candidates(
     threads: int | None,
 ) -> tuple[NDArray[np.float32], ...]:
     """Substrate and product (m, R, T) of one mechanism's sets, and noise for them."""
-    m, r = len(horizon), len(candidates)
-    starts = (candidates.loading, candidates.substrate_0, candidates.product_0)
-    initial = initial_concentrations(
-        mechanism, *(np.broadcast_to(start, (m, r)) for start in starts), rng
-    )
+    m = len(horizon)
+    starts = (np.broadcast_to(start, (m, len(candidates))) for start in candidates.starts)
+    initial = initial_concentrations(mechanism, *starts, rng)
     times = horizon[:, None, None] * candidates.times
     seen = observed(mechanism, sets.rate_constants, initial, times, threads=threads)
     substrate, made = np.moveaxis(seen, -1, 0).astype(np.float32)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.inference.likelihood import curves, moments
+from kinetlib.inference.curves import values_and_slopes
 from kinetlib.inference.prior import Prior
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
@@ -60,7 +60,7 @@ class Information:
 
     def of(self, experiment: Experiment) -> NDArray[np.float64]:
         """Return P and the information of an experiment, shape (draws, p, p)."""
-        at = self.rows[:, np.array(experiment.runs)[:, None], np.array(experiment.times)]
+        at = experiment.shown(self.rows)
         return self.precision + np.einsum("drtvp,drtvq->dpq", at, at, optimize=True)
 
     def criterion(self, experiment: Experiment) -> float:
@@ -135,11 +135,11 @@ def information(
             f"the prior's bank holds {len(prior.bank)} draws of {prior.bank.shape[1]} coordinates, "
             "expected more draws than coordinates; draw a larger one"
         )
-    values, slopes = curves(prior.mechanism, candidates, x, threads=threads)
+    values, slopes = values_and_slopes(prior.mechanism, candidates, x, threads=threads)
     known = np.isfinite(values).all((1, 2, 3)) & np.isfinite(slopes).all((1, 2, 3, 4))
     values, slopes = values[known], slopes[known]
     variance = noise.variance(values)
     weight = 1 / variance + 2 * (noise.relative**2 * values / variance) ** 2
     weight[:, :, candidates.times == 0] = 0.0  # weighed in, not measured
     rows = slopes * np.sqrt(weight)[..., None]
-    return Information(candidates, rows, moments(prior)[1])
+    return Information(candidates, rows, prior.moments()[1])

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from kinetlib.experiments.gain import Gain
 from kinetlib.experiments.reading import Reading, band, simulated
-from kinetlib.inference.likelihood import Likelihood
 from kinetlib.inference.posterior import Effort, Plausible, fitted, plausible
 from kinetlib.runs.laboratory import Campaign
 from kinetlib.runs.noise import Noise
@@ -244,9 +243,8 @@ def advise(
         progress(f"{name}: rate constants that agree with the runs")
         draws_of.append(plausible(fit, reckoned, stream, effort))
     progress("candidate runs")
-    targets = [fit.target for fit in fits]
-    scale = Likelihood(known, targets[0].prior, reckoned)
-    reading = Reading(runs, names, now, draws_of, targets, scale, candidates, unit)
+    priors = [fit.target.prior for fit in fits]
+    reading = Reading(runs, names, now, draws_of, priors, reckoned, candidates, unit)
     even = next(iter(rows.values()))
     gains = reading.gains([(run, even) for run in range(len(candidates))], ask, streams[-1])
     first = sorted(range(len(candidates)), key=lambda run: -gains[run].information)[:_REFINED]
@@ -256,8 +254,7 @@ def advise(
         zip(options, refined, strict=True), key=lambda option: option[1].information
     )
     curve_times = np.linspace(0, wanted.duration, 61)
-    chosen = candidates.only([best])
-    shown = Candidates(chosen.loading, chosen.substrate_0, chosen.product_0, curve_times)
+    shown = Candidates(*candidates.only([best]).starts, curve_times)
     return Advice(
         names,
         now,
@@ -271,8 +268,8 @@ def advise(
         reckoned.relative,
         dict(zip(names, draws_of, strict=True)),
         {
-            name: band(simulated(found, target.prior, shown, unit)[:, 0], found.weights)
-            for name, found, target in zip(names, draws_of, targets, strict=True)
+            name: band(simulated(found, prior, shown, unit)[:, 0], found.weights)
+            for name, found, prior in zip(names, draws_of, priors, strict=True)
         },
         curve_times,
     )

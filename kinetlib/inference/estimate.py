@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from kinetlib.inference.likelihood import curves, moments, shown, values_of
+from kinetlib.inference.curves import values_and_slopes, values_of
 from kinetlib.inference.prior import Prior
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
@@ -122,10 +122,10 @@ class _Problem:
         self.candidates = candidates.only(experiment.runs)
         self.experiment = Experiment(tuple(range(len(experiment.runs))), experiment.times)
         self.data = noise.stabilised(data).reshape(len(data), -1)
-        self.mean, self.precision = moments(prior)
+        self.mean, self.precision = prior.moments()
 
     def _stabilised(self, values: NDArray) -> NDArray[np.float64]:
-        return self.noise.stabilised(shown(values, self.experiment))
+        return self.noise.stabilised(self.experiment.shown(values))
 
     def _from_prior(self, x: NDArray) -> NDArray:
         from_mean = x - self.mean
@@ -141,10 +141,10 @@ class _Problem:
 
     def look(self, x: NDArray, of: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Cost, gradient and curvature at x (m, p) for the samples `of` (m,)."""
-        values, slopes = curves(self.mechanism, self.candidates, x, threads=self.threads)
+        values, slopes = values_and_slopes(self.mechanism, self.candidates, x, threads=self.threads)
         residual = self._stabilised(values).reshape(len(x), -1) - self.data[of]
         deviation = self.noise.deviation(values)
-        slopes = shown(slopes / deviation[..., None], self.experiment)
+        slopes = self.experiment.shown(slopes / deviation[..., None])
         slopes = slopes.reshape(len(x), -1, x.shape[1])
         failed = ~(np.isfinite(residual).all(1) & np.isfinite(slopes).all((1, 2)))
         residual[failed], slopes[failed] = 0.0, 0.0

@@ -88,6 +88,15 @@ class Prior:
         """Names of the coordinates: rate constants, then species whose beginning is drawn."""
         return (*self.mechanism.network.constants, *self.mechanism.drawn)
 
+    def moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return mean and inverse covariance of the bank, shapes (D,) and (D, D)."""
+        covariance = np.atleast_2d(np.cov(self.bank, rowvar=False))
+        return self.bank.mean(0), np.linalg.inv(covariance)
+
+    def unanchored(self) -> UnanchoredPrior:
+        """Return the prior where nothing is known of the horizon."""
+        return UnanchoredPrior(self.mechanism, self.design, self.bank, self.acceptance)
+
     def may_hold(self, x: NDArray[np.float64], *, beyond: float = 0.0) -> NDArray[np.bool_]:
         """Tell which coordinates, shape (n, D), lie in the box; no run is needed for that.
 

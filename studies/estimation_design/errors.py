@@ -16,8 +16,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kinetlib.experiments.d_optimal import Plan, unplanned
+from kinetlib.inference.curves import values_of
 from kinetlib.inference.estimate import estimate
-from kinetlib.inference.likelihood import shown, values_of
 from kinetlib.inference.prior import Prior
 from kinetlib.runs.noise import FLOOR, Noise
 from kinetlib.runs.plans import Candidates, Experiment
@@ -106,7 +106,7 @@ class _Seen:
     def __call__(self, x: NDArray) -> NDArray[np.float64]:
         runs = self.candidates.only(self.experiment.runs)
         here = Experiment(tuple(range(len(runs))), self.experiment.times)
-        return shown(values_of(self.prior.mechanism, runs, x, threads=self.threads), here)
+        return here.shown(values_of(self.prior.mechanism, runs, x, threads=self.threads))
 
 
 def unplanned_experiments(

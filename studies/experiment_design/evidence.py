@@ -25,9 +25,11 @@ from kinetlib.experiments.bank import simulate_bank
 from kinetlib.experiments.discrimination import Told
 from kinetlib.inference.evidence import Effort, compare
 from kinetlib.inference.prior import Prior, draw_prior
+from kinetlib.inference.target import RESOLUTION, Target
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import files
 from kinetlib.runs import plans
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TRAIN
 from studies.experiment_design import study
@@ -84,7 +86,9 @@ def main(folder: Path, rounds: int) -> None:
 def _judged(runs: Runs, priors: dict[str, Prior], rng: Generator) -> dict[str, Any]:
     """Find the evidence of every mechanism for one sample."""
     began = time.perf_counter()
-    found = compare(runs, priors, noise=NOISE, rng=rng, effort=EFFORT)
+    noise = Noise(NOISE, RESOLUTION)
+    targets = {name: Target(runs, prior, noise) for name, prior in priors.items()}
+    found = compare(targets, rng=rng, effort=EFFORT)
     return {
         # What was given up has a bound, and by it a negligible share.
         "log_evidence": [one.log_evidence for one in found.values()],
