@@ -27,11 +27,14 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from kinetlib import evaluate
-from kinetlib.inference.evidence import Effort, Evidence, Runs, compare
+from kinetlib.inference.evidence import Effort, Evidence, compare
 from kinetlib.inference.prior import Prior, draw_prior
+from kinetlib.inference.target import RESOLUTION, Target
 from kinetlib.kinetics import mechanisms
 from kinetlib.records.pieces import Done, Key, Piece, signed
 from kinetlib.runs import dataset, shards
+from kinetlib.runs.noise import Noise
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TEST
 from studies.goals import share
 
@@ -100,10 +103,9 @@ def _judged(number: int, name: str) -> dict[str, Any] | None:
         return None
     known = priors()
     begun = time.perf_counter()
+    measured, noise = Runs.of(runs.isel(sample=int(at[0]))), Noise(NOISE, RESOLUTION)
     found = compare(
-        Runs.of(runs.isel(sample=int(at[0]))),
-        known,
-        noise=NOISE,
+        {name: Target(measured, prior, noise) for name, prior in known.items()},
         rng=default_rng([SEED, number, *name.encode()]),
         effort=EFFORT,
         negligible=NEGLIGIBLE,

@@ -18,10 +18,11 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from kinetlib import evaluate, fusion
-from kinetlib.fusion import Batches, Curves, Recipe
+from kinetlib.fusion import Batches, Recipe
 from kinetlib.kinetics import mechanisms
 from kinetlib.records.pieces import Done, Key, Piece, signed
 from kinetlib.runs import dataset, shards
+from kinetlib.runs.runs import Runs, measured
 
 SEED = 404
 SEEDS = (1, 2, 3)
@@ -139,7 +140,7 @@ def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
 
 
 @cache
-def _split(folder: Path, split: str) -> tuple[Curves, NDArray[np.int64], NDArray]:
+def _split(folder: Path, split: str) -> tuple[Runs, NDArray[np.int64], NDArray]:
     """Make a part of the dataset, or open it: curves, classes and parameter sets."""
     plan = shards.Plan(split, SEED, **SIZE)
     runs = dataset.open_shards(shards.generate(folder / "dataset", plan, SHARDS[split]))
@@ -181,7 +182,7 @@ def _trained(folder: Path, name: str, recipe: Recipe, samples: int | None) -> di
         "right": {
             f"{level:g}": _right(
                 fusion.predict(
-                    model, fusion.add_noise(test, level, default_rng(SEED)), seen=recipe.features
+                    model, measured(test, level, default_rng(SEED)), seen=recipe.features
                 ),
                 truth,
             )

@@ -9,7 +9,7 @@ import xarray as xr
 from keras import layers
 from numpy.random import default_rng
 
-from kinetlib.fusion import Curves, Recipe, features
+from kinetlib.fusion import Recipe, features
 from kinetlib.runs.runs import Runs
 
 CLASSES = ["slow", "fast"]
@@ -30,7 +30,7 @@ def curves(n=64, points=21, seed=0):
     rate = loading * np.where(labels, 100.0, 10.0)[:, None]
     substrate = start[..., None] * np.exp(-rate[..., None] * time)
     arrays = (time, substrate, 1 - substrate, loading, start, 1 - start)
-    return Curves(*(a.astype(np.float32) for a in arrays)), labels
+    return Runs(*(a.astype(np.float32) for a in arrays)), labels
 
 
 def laboratory(n=6, n_runs=4, points=12, seed=0) -> Runs:
@@ -43,17 +43,18 @@ def laboratory(n=6, n_runs=4, points=12, seed=0) -> Runs:
     product = (substrate_0 + product_0)[..., None] - substrate - 0.5 * loading[..., None]
     absent = np.arange(points) >= rng.integers(3, points + 1, (n, n_runs, 1))
     averaged = np.ones_like(time) * rng.integers(1, 5, (n, n_runs, 1))
+    starts = (loading, substrate_0, product_0)
     found = [np.where(absent, np.nan, a) for a in (time, substrate, product, averaged)]
-    return Runs(*(a.astype(np.float32) for a in (*found, loading, substrate_0, product_0)))
+    return Runs(*found[:3], *starts, found[3]).astype(np.float32)
 
 
-def dataset(c: Curves | Runs, **more) -> xr.Dataset:
+def dataset(c: Runs, **more) -> xr.Dataset:
     runs = {name: (("sample", "run", "time"), getattr(c, name)) for name in MEASURED}
     starts = {name: (("sample", "run"), getattr(c, name)) for name in INITIAL}
     return xr.Dataset({**runs, **starts, **more})
 
 
-def same(a: Curves | Runs, b: Curves | Runs) -> bool:
+def same(a: Runs, b: Runs) -> bool:
     """Tell whether two are the same to the bit, gaps included."""
     pairs = zip(vars(a).values(), vars(b).values(), strict=True)
     return all(np.array_equal(x, y, equal_nan=True) for x, y in pairs)

@@ -27,9 +27,7 @@ def complaints(mechanism: Mechanism, n_sets: int, seed: int) -> list[str]:
     """Integrate `n_sets` random parameter sets of a mechanism; return what was not as promised."""
     network = mechanism.network
     rng = default_rng([seed, *mechanism.id.encode()])
-    initial = np.zeros((CHUNK, len(network.species)))
-    for species, value in mechanism.default_initial.items():
-        initial[:, network.index(species)] = value
+    initial = np.tile(mechanism.initial(), (CHUNK, 1))
     laws = network.conservation_laws().T
     failed, lowest, drift, differing = 0, 0.0, 0.0, 0
     for start in range(0, n_sets, CHUNK):

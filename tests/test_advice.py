@@ -14,15 +14,17 @@ from kinetlib.cli import main
 from kinetlib.experiments import gain, next_run
 from kinetlib.experiments.next_run import Wanted
 from kinetlib.fusion.classify import reader
-from kinetlib.inference.likelihood import Likelihood
 from kinetlib.inference.posterior import Effort, fitted, plausible
-from kinetlib.inference.prior import UnanchoredPrior, draw_prior
+from kinetlib.inference.prior import draw_prior
 from kinetlib.kinetics.mechanisms import catalogue, get
 from kinetlib.plot import next_run as drawn
+from kinetlib.runs.noise import Noise
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TRAIN
 from studies.experiment_design import trial
 
 REAL = Path(__file__).resolve().parents[1].parent / "shared" / "lab"
+NOISE = Noise(0.01, 0.002)
 SMALL = Effort(bank=400, starts=16, steps=10, kernels=60, draws=500, rounds=5, kept=60)
 CONSTANTS = {"k1": 30.0, "k-1": 1.0, "k2": 20.0, "k-2": 0.5}
 
@@ -67,9 +69,10 @@ def _probabilities(values):
 
 
 def test_constants_that_agree_with_the_runs_surround_the_truth(runs):
-    known, unit = next_run.measured(runs)
+    unit = float(runs.time.max())
+    known = Runs.of(runs, unit)
     rng = default_rng(2)
-    found = plausible(fitted(known, "M1", 0.01, 0.002, rng, SMALL), 0.01, 0.002, rng, SMALL)
+    found = plausible(fitted(known, "M1", NOISE, rng, SMALL), NOISE, rng, SMALL)
     assert found.weights.sum() == pytest.approx(1)
     assert found.effective > 20
     # What the data pin: the saturated rate k2 cat at the start, and k1, both within some percent.
@@ -81,7 +84,7 @@ def test_constants_that_agree_with_the_runs_surround_the_truth(runs):
 
 def test_the_prior_without_a_horizon_knows_no_unit_of_time():
     bank = draw_prior("M13", 60, TRAIN, default_rng(3), threads=1)
-    prior = UnanchoredPrior(bank.mechanism, bank.design, bank.bank, bank.acceptance)
+    prior = bank.unanchored()
     density = prior.log_density(bank.bank)
     assert np.isfinite(density).all()
     later = bank.bank.copy()
@@ -90,16 +93,12 @@ def test_the_prior_without_a_horizon_knows_no_unit_of_time():
     assert (prior.log_density(bank.bank + np.linspace(0, 20, bank.bank.shape[1])) == -np.inf).all()
 
 
-def test_noise_of_small_values_has_a_floor(runs):
-    known, _ = next_run.measured(runs)
-    prior = draw_prior("M1", 50, TRAIN, default_rng(3), threads=1)
-    target = Likelihood(known, prior, 0.02, floor=0.01)
+def test_noise_of_small_values_has_a_floor():
+    noise = Noise(0.02, 0.01)
     values = np.array([0.0, 1e-4, 0.01, 0.5, 1.0])
     step = 1e-6
-    slope = (target.stabilised(values + step) - target.stabilised(values)) / step
+    slope = (noise.stabilised(values + step) - noise.stabilised(values)) / step
     assert slope == pytest.approx(1 / np.hypot(0.02 * values, 0.01), rel=1e-3)
-    with pytest.raises(ValueError, match="floor: expected a positive"):
-        Likelihood(known, prior, 0.02, floor=0.0)
 
 
 def test_what_is_in_question():

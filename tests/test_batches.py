@@ -6,7 +6,7 @@ from fusion_samples import RECIPE, curves, laboratory, same
 from pydantic import ValidationError
 
 from kinetlib import fusion
-from kinetlib.fusion import Batches, Recipe, RunBatches, features, four_runs
+from kinetlib.fusion import Batches, Recipe, RunBatches, features
 from kinetlib.fusion.stream import PUBLISHED, RUNS, Stream, Supply
 from kinetlib.kinetics import mechanisms
 from kinetlib.runs.runs import MOST_POINTS
@@ -142,7 +142,7 @@ def pools(n=40):
     """Samples of the published design, and of laboratories with 1, 2 and 4 runs."""
     design, labels = curves(n)
     made = {key: (laboratory(n, key, 24, seed=key), np.arange(n)) for key in (1, 2, 4)}
-    return {PUBLISHED: (four_runs.from_curves(design), labels), **made}
+    return {PUBLISHED: (design, labels), **made}
 
 
 def test_batches_of_sets_have_the_runs_and_points_asked_for():

@@ -58,8 +58,7 @@ def test_distance_is_counted_in_noise():
     """Between exact curves and measured ones it is the root of the number of values."""
     rng = default_rng(2)
     exact = rng.uniform(0.0, 1.0, (200, 2, 4, 20))
-    deviation = np.hypot(overlap.NOISE * exact, overlap.FLOOR)
-    measured = exact + deviation * rng.standard_normal(exact.shape)
+    measured = overlap.NOISE.added(exact, rng)
     apart = np.linalg.norm(overlap.in_noise(measured) - overlap.in_noise(exact), axis=1)
     assert apart.mean() == pytest.approx(np.sqrt(overlap.N_POINTS), rel=0.02)
 

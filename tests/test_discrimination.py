@@ -10,6 +10,7 @@ from kinetlib.experiments import discrimination
 from kinetlib.experiments.bank import simulate_bank
 from kinetlib.experiments.discrimination import Bound, NearestRival, Search, Told, information
 from kinetlib.kinetics import mechanisms
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
 
 FEW = [mechanisms.get(name) for name in ("M1", "M6", "M13")]
@@ -61,12 +62,12 @@ def test_the_nearest_rival_is_what_a_loop_finds(bank):
                         total += (own - other) ** 2 / ((level * own) ** 2 + floor**2)
             away.append(total)
         nearest.append(min(away))
-    found = NearestRival(bank, level, floor)(chosen)
+    found = NearestRival(bank, Noise(level, floor))(chosen)
     assert found == pytest.approx(np.median(nearest), rel=1e-4)
 
 
 def test_more_runs_and_points_never_bring_rivals_nearer(bank):
-    score = NearestRival(bank, 0.02)
+    score = NearestRival(bank, Noise(0.02))
     small = score(Experiment.common((1, 4), (0, 2, 4)))
     assert score(Experiment.common((1, 4, 0), (0, 2, 4))) >= small
     assert score(Experiment.common((1, 4), (0, 1, 2, 4))) >= small
@@ -91,7 +92,7 @@ def test_search_finds_the_best_of_a_criterion_that_adds_up():
 
 def test_exchange_mends_what_greed_spoils(bank):
     """Of all pairs of runs the search finds one no worse than greed's, and no single swap helps."""
-    score = NearestRival(bank, 0.02)
+    score = NearestRival(bank, Noise(0.02))
     rows = {"even": (0, 1, 2, 3, 4)}
     search = Search(score, range(5))
     greedy = search.greedy(2, rows["even"])

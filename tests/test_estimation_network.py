@@ -5,6 +5,7 @@ import pytest
 from numpy.random import default_rng
 
 from kinetlib.experiments.d_optimal import plan
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
 from studies.estimation_design.errors import errors, median_error, ratio_of_errors
 from studies.estimation_design.network import surprise, train
@@ -19,7 +20,7 @@ def test_mean_and_variance_are_those_of_the_posterior():
     x = rng.normal(size=(4000, 2))
     slope = np.array([0.02, 0.004])
     values = 1.0 + slope * x[:, None, None, :] * np.ones((1, 1, 2, 1))
-    estimator = train(values, x, default_rng(1), noise=NOISE, passes=30)
+    estimator = train(values, x, default_rng(1), noise=Noise(NOISE), passes=30)
     data = values[:500] * (1 + NOISE * default_rng(2).normal(size=values[:500].shape))
     mean, deviation = estimator.estimate(data)
     precision = 1 + 2 * (slope / NOISE) ** 2
@@ -44,7 +45,7 @@ def test_same_seed_same_network():
     rng = default_rng(0)
     x = rng.normal(size=(300, 1))
     values = np.exp(0.1 * x)[:, None, None, :] * np.ones((1, 1, 2, 1))
-    one, other = (train(values, x, default_rng(5), noise=NOISE, passes=2) for _ in range(2))
+    one, other = (train(values, x, default_rng(5), noise=Noise(NOISE), passes=2) for _ in range(2))
     np.testing.assert_allclose(
         one.estimate(values[:20]), other.estimate(values[:20]), rtol=0, atol=1e-5
     )
@@ -52,7 +53,7 @@ def test_same_seed_same_network():
 
 def test_values_and_coordinates_of_different_draws():
     with pytest.raises(ValueError, match="of the same draws, got 3 and 4"):
-        train(np.ones((3, 1, 1, 2)), np.ones((4, 1)), default_rng(0), noise=NOISE)
+        train(np.ones((3, 1, 1, 2)), np.ones((4, 1)), default_rng(0), noise=Noise(NOISE))
 
 
 @pytest.mark.slow
@@ -61,10 +62,17 @@ def test_planned_experiments_are_judged_on_draws_they_have_not_seen():
         [0.02, 0.05, 0.1, 0.1], [1.0, 1.0, 1.0, 0.5], [0.0, 0.0, 0.0, 0.5], np.linspace(0, 1, 7)
     )
     planned = plan(
-        "M1", candidates, default_rng(0), noise=NOISE, n_runs=2, n_times=3, draws=20, bank=800
+        "M1",
+        candidates,
+        default_rng(0),
+        noise=Noise(NOISE),
+        n_runs=2,
+        n_times=3,
+        draws=20,
+        bank=800,
     )
     assert 0.8 < planned.efficiency <= 1.0
-    assert planned.coordinates == ["k1", "k-1", "k2", "k-2"]
+    assert planned.prior.coordinates == ("k1", "k-1", "k2", "k-2")
     poor = Experiment.common([0], [1])
     options = {"noise": NOISE, "samples": 100, "passes": 80}
     found = {

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 
 from kinetlib import fusion
-from kinetlib.fusion import Curves, features
+from kinetlib.fusion import features
+from kinetlib.runs.runs import Runs, measured
 
 
 @given(n_points=st.integers(2, 20), seed=st.integers(0, 99))
@@ -38,17 +39,17 @@ def test_thinning_keeps_the_start_and_real_points_in_order(n_points, seed):
 
 def test_noise_is_relative_and_spares_the_start():
     full, _ = curves(2000)
-    noisy = fusion.add_noise(full, 0.05, default_rng(1))
+    noisy = measured(full, 0.05, default_rng(1))
     assert np.array_equal(noisy.substrate[..., 0], full.substrate[..., 0])
     relative = noisy.substrate[..., 1:] / full.substrate[..., 1:] - 1
     assert abs(relative.std() - 0.05) < 5e-4 and abs(relative.mean()) < 1e-3
     assert np.array_equal(noisy.time, full.time) and np.array_equal(noisy.loading, full.loading)
-    assert same(fusion.add_noise(full, 0.0, default_rng(1)), full)
+    assert same(measured(full, 0.0, default_rng(1)), full)
 
 
 def test_a_level_a_sample():
     full, _ = curves(3)
-    noisy = fusion.add_noise(full, np.array([0.0, 0.1, 0.0]), default_rng(1))
+    noisy = measured(full, np.array([0.0, 0.1, 0.0]), default_rng(1))
     assert same(noisy[[0, 2]], full[[0, 2]]) and not same(noisy[1:2], full[1:2])
 
 
@@ -56,7 +57,7 @@ def test_a_level_a_sample():
 @settings(max_examples=20, deadline=None)
 def test_features_do_not_depend_on_the_unit_of_time(unit):
     full, _ = curves(8)
-    scaled = Curves(full.time * np.float32(unit), *list(vars(full).values())[1:])
+    scaled = Runs(full.time * np.float32(unit), *list(vars(full).values())[1:])
     assert np.allclose(features.dynamic(scaled), features.dynamic(full), atol=1e-5)
 
 

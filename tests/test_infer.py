@@ -7,11 +7,13 @@ import pytest
 from numpy.random import default_rng
 from scipy.special import logsumexp
 
-from kinetlib.inference.evidence import Effort, Runs, compare, evidence, fit, posterior
-from kinetlib.inference.likelihood import Likelihood
+from kinetlib.inference.evidence import Effort, compare, evidence, fit, probabilities
 from kinetlib.inference.prior import draw_prior
+from kinetlib.inference.target import RESOLUTION, Target
 from kinetlib.kinetics import mechanisms
 from kinetlib.runs import dataset, shards
+from kinetlib.runs.noise import Noise
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TEST, TRAIN
 
 CHOSEN = ("M1", "M4", "M9")
@@ -38,16 +40,25 @@ def runs_of(mechanism, noise, which=0):
     return Runs.of(shard.isel(sample=np.flatnonzero(shard.mechanism == mechanism)[which]))
 
 
+def target_of(runs, prior, noise):
+    """Of exact simulations with relative noise."""
+    return Target(runs, prior, Noise(noise, RESOLUTION))
+
+
+def targets(runs, priors, noise):
+    return {name: target_of(runs, prior, noise) for name, prior in priors.items()}
+
+
 @pytest.mark.parametrize("name", [*CHOSEN, "M10"])
 @pytest.mark.parametrize("truth", ["M1", "M9"])
 def test_evidence_is_the_mean_likelihood_of_the_prior(name, truth, priors):
     """Where noise is large, draws from the prior alone suffice."""
     noise = 0.3
     runs = runs_of(truth, noise)
-    likelihood = Likelihood(runs, priors[name], noise).log_density(priors[name].bank)
+    likelihood = target_of(runs, priors[name], noise).log_likelihood(priors[name].bank)
     expected = logsumexp(likelihood) - np.log(len(likelihood))
     weight = np.exp(likelihood - expected)
-    found = evidence(runs, priors[name], noise=noise, rng=default_rng(1), effort=SMALL)
+    found = evidence(target_of(runs, priors[name], noise), rng=default_rng(1), effort=SMALL)
     error = np.hypot(weight.std() / np.sqrt(len(weight)), found.standard_error)
     assert error < 0.4 and not found.given_up
     # The share of the box that is accepted is known to 1 / sqrt(bank), and not the same for both.
@@ -59,14 +70,14 @@ def test_evidence_is_the_mean_likelihood_of_the_prior(name, truth, priors):
 def test_two_seeds_agree_at_small_noise(priors):
     runs = runs_of("M4", 0.02)
     one, other = (
-        evidence(runs, priors["M4"], noise=0.02, rng=default_rng(seed), effort=SMALL)
+        evidence(target_of(runs, priors["M4"], 0.02), rng=default_rng(seed), effort=SMALL)
         for seed in (1, 2)
     )
     error = np.hypot(one.standard_error, other.standard_error)
     assert error < 0.3 and one.log_evidence == pytest.approx(other.log_evidence, abs=4 * error)
     assert min(one.effective_sample_size, other.effective_sample_size) > 20
     assert 0 < one.largest_weight < 0.5
-    again = evidence(runs, priors["M4"], noise=0.02, rng=default_rng(1), effort=SMALL)
+    again = evidence(target_of(runs, priors["M4"], 0.02), rng=default_rng(1), effort=SMALL)
     assert again == one
 
 
@@ -80,7 +91,7 @@ def test_order_of_runs_and_points_does_not_matter(priors):
         *(getattr(runs, name)[rows] for name in ("loading", "substrate_0", "product_0")),
     )
     one, other = (
-        evidence(r, priors["M1"], noise=noise, rng=default_rng(1), effort=SMALL)
+        evidence(target_of(r, priors["M1"], noise), rng=default_rng(1), effort=SMALL)
         for r in (runs, mixed)
     )
     error = np.hypot(one.standard_error, other.standard_error)
@@ -97,7 +108,7 @@ def test_value_that_is_missing_is_no_evidence(priors):
     names = ("time", "substrate", "product", "loading", "substrate_0", "product_0")
     fewer = Runs(*(getattr(runs, name)[keep] for name in names))
     one, other = (
-        evidence(r, priors["M1"], noise=0.1, rng=default_rng(1), effort=SMALL)
+        evidence(target_of(r, priors["M1"], 0.1), rng=default_rng(1), effort=SMALL)
         for r in (gappy, fewer)
     )
     error = np.hypot(one.standard_error, other.standard_error)
@@ -106,7 +117,7 @@ def test_value_that_is_missing_is_no_evidence(priors):
 
 def test_descents_find_the_rate_constants(priors):
     runs = runs_of("M1", 0.001)
-    found = fit(runs, priors["M1"], noise=0.001, rng=default_rng(1), effort=SMALL)
+    found = fit(target_of(runs, priors["M1"], 0.001), rng=default_rng(1), effort=SMALL)
     assert np.all(np.diff(found.log_likelihood) <= 0)
     squares = (found.target.residuals(found.target.curves(found.x[:1])) ** 2).sum()
     assert squares < 90  # chi squared of 48 values
@@ -123,10 +134,10 @@ def test_descents_do_not_stop_at_the_edge_of_the_box():
     truth = [sample.rate_constants.sel(constant=name) for name in mechanism.network.constants]
     truth = np.log(np.array(truth, dtype=float) * float(sample.horizon))
     runs = Runs.of(sample)
-    known = Likelihood(runs, prior, 0.01).log_density(truth[None])[0]
+    known = target_of(runs, prior, 0.01).log_likelihood(truth[None])[0]
     effort = Effort(bank=3000, starts=24)
     for seed in range(4):
-        found = fit(runs, prior, noise=0.01, rng=default_rng(seed), effort=effort)
+        found = fit(target_of(runs, prior, 0.01), rng=default_rng(seed), effort=effort)
         assert found.best > known - 3.0
 
 
@@ -136,7 +147,7 @@ def test_mechanisms_given_up_are_bounded(truth, priors):
     noise = 0.03
     runs = runs_of(truth, noise)
     chosen = {name: priors[name] for name in CHOSEN}
-    whole = compare(runs, chosen, noise=noise, rng=default_rng(1), effort=SMALL, negligible=0.0)
+    whole = compare(targets(runs, chosen, noise), rng=default_rng(1), effort=SMALL, negligible=0.0)
     assert not any(found.given_up for found in whole.values())
     assert list(whole) == list(CHOSEN)
     # Give up all that cannot be as probable as the best: in the fits or on the way.
@@ -144,9 +155,7 @@ def test_mechanisms_given_up_are_bounded(truth, priors):
         top = max(found.log_evidence for found in whole.values())
         for at_least in (top + 40, whole[name].log_evidence + 20, -1e9):
             found = evidence(
-                runs,
-                chosen[name],
-                noise=noise,
+                target_of(runs, chosen[name], noise),
                 rng=default_rng(2),
                 effort=SMALL,
                 at_least=at_least,
@@ -157,23 +166,23 @@ def test_mechanisms_given_up_are_bounded(truth, priors):
             else:
                 assert found.best_log_likelihood >= at_least - 10
         assert found.given_up == (at_least > found.log_evidence)
-    quick = compare(runs, chosen, noise=noise, rng=default_rng(1), effort=SMALL, negligible=1e-3)
-    assert posterior(quick)[truth] == pytest.approx(posterior(whole)[truth], abs=0.2)
+    quick = compare(targets(runs, chosen, noise), rng=default_rng(1), effort=SMALL, negligible=1e-3)
+    assert probabilities(quick)[truth] == pytest.approx(probabilities(whole)[truth], abs=0.2)
 
 
 def test_posterior_adds_up_to_one(priors):
     chosen = {name: priors[name] for name in CHOSEN}
-    found = compare(runs_of("M1", 0.3), chosen, noise=0.3, rng=default_rng(1), effort=SMALL)
-    probabilities = posterior(found)
-    assert list(probabilities) == list(CHOSEN)
-    assert sum(probabilities.values()) == pytest.approx(1.0)
-    ratio = probabilities["M1"] / probabilities["M4"]
+    found = compare(targets(runs_of("M1", 0.3), chosen, 0.3), rng=default_rng(1), effort=SMALL)
+    said = probabilities(found)
+    assert list(said) == list(CHOSEN)
+    assert sum(said.values()) == pytest.approx(1.0)
+    ratio = said["M1"] / said["M4"]
     assert np.log(ratio) == pytest.approx(found["M1"].log_evidence - found["M4"].log_evidence)
 
 
 def test_refuses_a_noise_that_is_none(priors):
     with pytest.raises(ValueError, match="noise: expected a positive share"):
-        evidence(runs_of("M1", 0.1), priors["M1"], noise=0.0, rng=default_rng(1))
+        evidence(target_of(runs_of("M1", 0.1), priors["M1"], 0.0), rng=default_rng(1))
 
 
 @pytest.mark.slow
@@ -190,11 +199,11 @@ def test_probabilities_hold_on_average(priors):
     for i in range(shard.sizes["sample"]):
         one = shard.isel(sample=i)
         truth = str(one.mechanism.values)
-        found = compare(Runs.of(one), chosen, noise=noise, rng=default_rng([13, i]), effort=TINY)
-        probabilities = posterior(found)
-        of_truth.append(probabilities[truth])
-        expected.append(sum(p**2 for p in probabilities.values()))
-        hits += max(probabilities, key=probabilities.get) == truth
+        found = compare(targets(Runs.of(one), chosen, noise), rng=default_rng([13, i]), effort=TINY)
+        said = probabilities(found)
+        of_truth.append(said[truth])
+        expected.append(sum(p**2 for p in said.values()))
+        hits += max(said, key=said.get) == truth
     difference = np.subtract(of_truth, expected)
     assert abs(difference.mean()) < 4 * difference.std() / np.sqrt(len(difference)) + 0.01
     assert difference.std() / np.sqrt(len(difference)) < 0.1

@@ -21,11 +21,7 @@ def random_batch(mechanism, n, seed):
     rng = np.random.default_rng(seed)
     network = mechanism.network
     constants = 10.0 ** rng.uniform(-5, 5, (n, len(network.constants)))
-    initial = np.zeros((n, len(network.species)))
-    for species, value in mechanism.default_initial.items():
-        initial[:, network.index(species)] = value
-    initial[:, network.index("cat")] = rng.uniform(0.01, 0.1, n)
-    return constants, initial
+    return constants, mechanism.initial(rng.uniform(0.01, 0.1, n))
 
 
 @cache

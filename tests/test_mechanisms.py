@@ -44,6 +44,22 @@ def test_other_species_at_the_start():
     )
 
 
+def test_initial_concentrations_are_put_together():
+    mechanism = mechanisms.get("M10")
+    at = mechanism.network.index
+    reference = mechanism.initial()
+    assert dict(zip(mechanism.network.species, reference, strict=True)) == pytest.approx(
+        dict.fromkeys(mechanism.network.species, 0.0) | mechanism.default_initial
+    )
+    given = mechanism.initial([0.02, 0.03], [1.0, 0.4], 0.6, {"I": np.array([[0.01], [0.02]])})
+    assert given.shape == (2, 2, len(mechanism.network.species))
+    assert given[1, :, at("S")].tolist() == [1.0, 0.4]
+    assert given[1, :, at("cat")].tolist() == [0.02, 0.03]
+    assert given[:, 0, at("I")].tolist() == [0.01, 0.02]
+    assert (given[..., at("P")] == 0.6).all()
+    assert [mechanism.network.species[i] for i in mechanism.seen] == ["S", "P"]
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_catalyst_atoms_are_those_of_the_chemistry(name):
     mechanism = mechanisms.get(name)

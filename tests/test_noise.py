@@ -18,7 +18,10 @@ def runs(request):
 
 def measured(runs, level, seed=0):
     rng = default_rng(seed)
-    s, p = (noisy(runs[name].values.astype(float), level, rng) for name in ("substrate", "product"))
+    s, p = (
+        noisy(runs[name].values.astype(float), runs.time.values, level, rng)
+        for name in ("substrate", "product")
+    )
     return runs.time.values, s, p
 
 

@@ -43,7 +43,7 @@ def one_by_one(time, substrate, product, *_):
 
 def test_many_readings_become_the_means_of_neighbours():
     given_ = readings()
-    found = runs.averaged(*given_)
+    found = runs.averaged(runs.Runs(*given_))
     assert found.time.shape == (2, 3, MOST_POINTS)
     # 250 readings in 24 points: ten of 11, then fourteen of 10.
     assert np.array_equal(found.averaged[1, 2], [11] * 10 + [10] * 14)
@@ -63,7 +63,7 @@ def test_many_readings_become_the_means_of_neighbours():
 @settings(max_examples=60, deadline=None)
 def test_averaging_is_what_its_definition_says(points, seed, gaps):
     given_ = readings(2, 2, points, seed, gaps)
-    found = runs.averaged(*given_)
+    found = runs.averaged(runs.Runs(*given_))
     values = np.stack([found.time, found.substrate, found.product, found.averaged])
     assert np.allclose(values, one_by_one(*given_), rtol=1e-6, atol=0, equal_nan=True)
     assert np.array_equal(np.nansum(found.averaged, -1), np.isfinite(given_[0]).sum(-1))
@@ -75,14 +75,14 @@ def test_averaging_is_what_its_definition_says(points, seed, gaps):
 def test_few_readings_stay_as_they_are_however_they_are_found(points, seed):
     """Short runs take a shorter way; a long one beside them must not change them."""
     short = readings(2, 2, points, seed, gaps=0.1)
-    alone = runs.averaged(*short)
+    alone = runs.averaged(runs.Runs(*short))
     beside = [
         np.concatenate([np.pad(a, [(0, 0), (0, 0), (0, 40 - points)], constant_values=np.nan), b])
         if a.ndim == 3
         else np.concatenate([a, b])
         for a, b in zip(short, readings(1, 2, 40), strict=True)
     ]
-    together = runs.averaged(*beside)
+    together = runs.averaged(runs.Runs(*beside))
     assert np.nanmax(together[2:].averaged) == 2
     assert same(together[:2], alone)
     assert set(np.unique(alone.averaged[np.isfinite(alone.averaged)])) <= {1.0}
@@ -94,9 +94,8 @@ def test_the_order_of_readings_does_not_matter(points, seed):
     given_ = readings(1, 2, points, seed, gaps=0.1)
     order = default_rng(seed).permutation(points)
     shuffled = [a[..., order] if a.ndim == 3 else a for a in given_]
-    for a, b in zip(
-        vars(runs.averaged(*given_)).values(), vars(runs.averaged(*shuffled)).values(), strict=True
-    ):
+    one, other = (runs.averaged(runs.Runs(*values)) for values in (given_, shuffled))
+    for a, b in zip(vars(one).values(), vars(other).values(), strict=True):
         assert np.allclose(a, b, rtol=1e-6, atol=0, equal_nan=True)
 
 

@@ -106,34 +106,36 @@ def drawn(request):
 
 def test_shapes_and_order(drawn):
     design, sets, samples = drawn
-    assert samples.time.shape == (60, 4, design.n_times + 1)
-    assert samples.loading.shape == samples.substrate_0.shape == (60, 4)
+    assert samples.runs.time.shape == (60, 4, design.n_times + 1)
+    assert samples.runs.loading.shape == samples.runs.substrate_0.shape == (60, 4)
     assert np.array_equal(samples.rate_constants[::3], sets.rate_constants)
 
 
 def test_initial_conditions_follow_the_design(drawn):
     design, _, samples = drawn
-    assert np.all(np.diff(samples.loading[:, :3], axis=1) >= 0)
+    assert np.all(np.diff(samples.runs.loading[:, :3], axis=1) >= 0)
     low, high = np.array(design.loadings).T
-    assert np.all((samples.loading[:, :3] >= low) & (samples.loading[:, :3] <= high))
-    assert np.all((samples.loading[:, 3:] == samples.loading[:, :3]).any(1))
-    assert np.all(samples.substrate_0[:, :3] == 1.0) and np.all(samples.product_0[:, :3] == 0.0)
-    fourth = samples.substrate_0[:, 3]
+    assert np.all((samples.runs.loading[:, :3] >= low) & (samples.runs.loading[:, :3] <= high))
+    assert np.all((samples.runs.loading[:, 3:] == samples.runs.loading[:, :3]).any(1))
+    assert np.all(samples.runs.substrate_0[:, :3] == 1.0) and np.all(
+        samples.runs.product_0[:, :3] == 0.0
+    )
+    fourth = samples.runs.substrate_0[:, 3]
     assert np.all((fourth >= design.substrate[0]) & (fourth <= design.substrate[1]))
-    added = samples.product_0[:, 3] / (1 - fourth)
+    added = samples.runs.product_0[:, 3] / (1 - fourth)
     assert np.all(
         (added >= design.added_product[0] - 1e-12) & (added <= design.added_product[1] + 1e-12)
     )
-    assert np.array_equal(samples.substrate[..., 0], samples.substrate_0)
-    assert np.array_equal(samples.product[..., 0], samples.product_0)
+    assert np.array_equal(samples.runs.substrate[..., 0], samples.runs.substrate_0)
+    assert np.array_equal(samples.runs.product[..., 0], samples.runs.product_0)
 
 
 def test_times_are_distinct_points_of_the_grid(drawn):
     design, _, samples = drawn
-    assert np.all(samples.time[..., 0] == 0)
-    assert np.all(np.diff(samples.time, axis=-1) > 0)
+    assert np.all(samples.runs.time[..., 0] == 0)
+    assert np.all(np.diff(samples.runs.time, axis=-1) > 0)
     if design.span == (1.0, 1.0):
-        grid = samples.time[..., 1:] / samples.horizon[:, None, None] * design.n_grid
+        grid = samples.runs.time[..., 1:] / samples.horizon[:, None, None] * design.n_grid
         assert np.allclose(grid, np.round(grid), atol=1e-9) and grid.max() <= design.n_grid + 1e-9
 
 
@@ -152,10 +154,10 @@ def test_horizon_is_where_the_reference_run_reaches_its_share(drawn):
 
 def test_no_substrate_is_lost_beyond_what_the_catalyst_holds(drawn):
     _, _, samples = drawn
-    total = (samples.substrate_0 + samples.product_0)[..., None]
-    bound = total - samples.substrate - samples.product
+    total = (samples.runs.substrate_0 + samples.runs.product_0)[..., None]
+    bound = total - samples.runs.substrate - samples.runs.product
     assert bound.min() > -1e-8
-    assert np.all(bound <= samples.loading[..., None] + 1e-8)
+    assert np.all(bound <= samples.runs.loading[..., None] + 1e-8)
 
 
 def test_an_impurity_is_one_value_a_sample():
@@ -169,9 +171,11 @@ def test_an_impurity_is_one_value_a_sample():
         curve = {}
         for run in range(4):
             for t, s in zip(
-                np.round(samples.time[i, run] / samples.horizon[i] * 100),
-                samples.substrate[i, run],
+                np.round(samples.runs.time[i, run] / samples.horizon[i] * 100),
+                samples.runs.substrate[i, run],
                 strict=True,
             ):
                 assert abs(curve.setdefault(t, s) - s) < 1e-5
-    assert not np.allclose(samples.substrate[0, 0, -1], samples.substrate[1, 0, -1], atol=1e-9)
+    assert not np.allclose(
+        samples.runs.substrate[0, 0, -1], samples.runs.substrate[1, 0, -1], atol=1e-9
+    )

@@ -8,7 +8,7 @@ import pytest
 from fusion_samples import CLASSES, RECIPE, curves, in_place_of_networks, laboratory, same
 
 from kinetlib import fusion
-from kinetlib.fusion import Batches, Recipe, RunBatches, features, four_runs, training
+from kinetlib.fusion import Batches, Recipe, RunBatches, features, training
 from kinetlib.fusion.training import WARM_UP, SmoothedCrossEntropy
 from kinetlib.runs import runs
 from kinetlib.runs.runs import Runs
@@ -239,7 +239,7 @@ def test_the_network_of_sets_of_runs_learns(tmp_path):
         noise=(0.0,),
     )
     design, labels = curves(256)
-    lone = four_runs.from_curves(design)
+    lone = design
     pools = {0: (lone, labels)}
     for n_runs in (2, 3):
         some = Runs(*(value[:, :n_runs] for value in vars(lone).values()))
@@ -253,4 +253,4 @@ def test_the_network_of_sets_of_runs_learns(tmp_path):
     assert len(history) == 4 and history[-1]["val_accuracy"] > 0.9
     assert history[-1]["val_loss"] < 0.6 * history[0]["val_loss"]
     assert fusion.predict(model, laboratory(3, 8)).shape == (3, 2)
-    assert same(lone, four_runs.from_curves(design)), "the samples are left as they were"
+    assert same(lone, design), "the samples are left as they were"

@@ -6,8 +6,8 @@ from fusion_samples import curves
 from numpy.random import default_rng
 from scipy.stats import qmc
 
-from kinetlib.fusion import Curves
 from kinetlib.kinetics import mechanisms
+from kinetlib.runs.runs import Runs
 from studies.training_design import points
 from studies.training_design.points import Representation, _SobolUniform, by_conversion, by_time
 
@@ -25,7 +25,7 @@ def first_order(n=30, seed=0):
     substrate = start[..., None] * np.exp(-rate[..., None] * time)
     product = 1.0 - substrate - 0.5 * loading[..., None] * (time > 0)
     arrays = (time, substrate, product, loading, start, 1 - start)
-    return Curves(*(a.astype(np.float32) for a in arrays)), rate
+    return Runs(*(a.astype(np.float32) for a in arrays)), rate
 
 
 def test_times_of_conversion_are_those_of_the_curve():
@@ -44,7 +44,7 @@ def test_times_of_conversion_are_those_of_the_curve():
 
 def test_overall_rate_drops_out_of_times_of_conversion():
     found, _ = first_order()
-    slower = Curves(7 * found.time, *[getattr(found, n) for n in list(vars(found))[1:]])
+    slower = Runs(7 * found.time, *[getattr(found, n) for n in list(vars(found))[1:]])
     assert by_conversion(slower) == pytest.approx(by_conversion(found), abs=1e-5)
     assert by_time(slower) == pytest.approx(by_time(found))
 

@@ -11,7 +11,6 @@ from scipy.special import softmax
 from scipy.stats import binom
 
 from kinetlib.evaluate.calibration import at_temperature
-from kinetlib.fusion import four_runs
 from kinetlib.fusion.trust import Trust, conditions, noise_of, published_design
 from kinetlib.runs import runs as runs_of
 from kinetlib.runs.noise import NOISE_BINS
@@ -28,7 +27,7 @@ FAULTS = {PUBLISHED: 0.4, SHORT: 1.0, LONE: 2.5, SEVERAL: 0.7}
 
 def groups(seed, n=N):
     """Exact runs of each condition: of the design with many points and few, of laboratories."""
-    design = four_runs.from_curves(curves(2 * n, 12, seed)[0])
+    design = curves(2 * n, 12, seed)[0]
     few = runs_of.thinned(design, 5, default_rng(seed), keep_start=True)
     # Bent curves look a little noisy.
     design, few = (runs[noise_of(runs) < NOISE_BINS[0]][:n] for runs in (design, few))

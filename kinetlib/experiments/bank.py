@@ -14,21 +14,20 @@ needs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib.kinetics.integrate import integrate
-from kinetlib.kinetics.mechanisms import PRODUCT, SUBSTRATE, Mechanism
+from kinetlib.kinetics.mechanisms import Mechanism
+from kinetlib.kinetics.simulate import observed
 from kinetlib.runs.plans import Candidates, Experiment
 from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import (
     TRAIN,
     Design,
     ParameterSets,
-    Samples,
     accepted_sets,
     draw_samples,
     initial_concentrations,
@@ -75,23 +74,17 @@ class Bank:
         kinetlib.runs.runs.Runs
             Shape (n, runs, points); times in horizons.
         """
-        runs, times = np.array(experiment.runs)[:, None], np.array(experiment.times)
-        time = np.broadcast_to(self.candidates.times[times], (len(self), *times.shape))
-        factor = 1 + np.float32(level) * self.noise[:, runs, times]
-        factor[:, self.candidates.times[times] == 0] = 1
-        starts = (self.candidates.loading, self.candidates.substrate_0, self.candidates.product_0)
+        chosen = self.candidates.only(experiment.runs)
+        time = chosen.times[np.array(experiment.times)]
+        factor = 1 + np.float32(level) * experiment.shown(self.noise)
+        factor[:, time == 0] = 1
+        n = len(self)
         return Runs(
-            time.astype(np.float32),
-            self.substrate[:, runs, times] * factor[..., 0],
-            self.product[:, runs, times] * factor[..., 1],
-            np.ones(time.shape, np.float32),
-            *(
-                np.broadcast_to(
-                    start[list(experiment.runs)], (len(self), len(experiment.runs))
-                ).astype(np.float32)
-                for start in starts
-            ),
-        )
+            np.broadcast_to(time, (n, *time.shape)),
+            experiment.shown(self.substrate) * factor[..., 0],
+            experiment.shown(self.product) * factor[..., 1],
+            *(np.broadcast_to(start, (n, len(chosen))) for start in chosen.starts),
+        ).astype(np.float32)
 
 
 def simulate_bank(
@@ -138,12 +131,12 @@ def simulate_bank(
         samples = draw_samples(mechanism, sets, unplanned, design, rng, threads=threads)
         horizon = samples.horizon[::unplanned]
         banks.append(_on_candidates(mechanism, sets, horizon, candidates, rng, threads))
-        drawn.append(_as_runs(samples))
+        time = samples.runs.time / samples.horizon[:, None, None]
+        drawn.append(replace(samples.runs, time=time).astype(np.float32))
     substrate, made, noise = (np.concatenate(parts) for parts in zip(*banks, strict=True))
     labels = np.repeat(np.arange(len(banks)), sets_per_mechanism)
     bank = Bank(candidates, substrate, made, labels, noise)
-    columns = zip(*(vars(runs).values() for runs in drawn), strict=True)
-    return bank, Runs(*(np.concatenate(column) for column in columns))
+    return bank, Runs.joined(drawn)
 
 
 def _on_candidates(
@@ -155,29 +148,11 @@ def _on_candidates(
     threads: int | None,
 ) -> tuple[NDArray[np.float32], ...]:
     """Substrate and product (m, R, T) of one mechanism's sets, and noise for them."""
-    network, m, r = mechanism.network, len(horizon), len(candidates)
-    starts = (candidates.loading, candidates.substrate_0, candidates.product_0)
-    initial = initial_concentrations(
-        mechanism, *(np.broadcast_to(start, (m, r)) for start in starts), rng
-    )
-    solution = integrate(
-        network,
-        np.repeat(sets.rate_constants, r, axis=0),
-        initial.reshape(m * r, -1),
-        np.repeat(horizon, r)[:, None] * candidates.times,
-        threads=threads,
-    )
-    found = solution.concentration.reshape(m, r, len(candidates.times), -1)
-    substrate, made = (
-        found[..., network.index(name)].astype(np.float32) for name in (SUBSTRATE, PRODUCT)
-    )
+    m = len(horizon)
+    starts = (np.broadcast_to(start, (m, len(candidates))) for start in candidates.starts)
+    initial = initial_concentrations(mechanism, *starts, rng)
+    times = horizon[:, None, None] * candidates.times
+    seen = observed(mechanism, sets.rate_constants, initial, times, threads=threads)
+    substrate, made = np.moveaxis(seen, -1, 0).astype(np.float32)
     noise = rng.standard_normal((*substrate.shape, 2), dtype=np.float32)
     return substrate, made, noise
-
-
-def _as_runs(samples: Samples) -> Runs:
-    """Read samples of the published design, times in horizons."""
-    time = samples.time / samples.horizon[:, None, None]
-    values = (time, samples.substrate, samples.product, np.ones_like(time))
-    starts = (samples.loading, samples.substrate_0, samples.product_0)
-    return Runs(*(value.astype(np.float32) for value in (*values, *starts)))

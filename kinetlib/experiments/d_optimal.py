@@ -23,10 +23,10 @@ from kinetlib.experiments.bound import (
     told_beyond,
 )
 from kinetlib.experiments.information import Information, information, log_determinant
-from kinetlib.inference.prior import Prior, draw_prior, drawn_species
+from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.kinetics import mechanisms
 from kinetlib.kinetics.mechanisms import Mechanism
-from kinetlib.runs.noise import FLOOR
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
 from kinetlib.runs.sample import TRAIN, Design
 
@@ -218,20 +218,13 @@ class Plan:
         """D-efficiency relative to the convex bound, which is no lower than the other."""
         return self.told.efficiency(self.experiment, self.relaxed.criterion)
 
-    @property
-    def coordinates(self) -> list[str]:
-        """Names of the coordinates: rate constants, then species whose beginning is drawn."""
-        mechanism = self.prior.mechanism
-        return [*mechanism.network.constants, *drawn_species(mechanism)]
-
 
 def plan(
     mechanism: str | Mechanism,
     candidates: Candidates,
     rng: Generator,
     *,
-    noise: float,
-    floor: float = FLOOR,
+    noise: Noise,
     n_runs: int = 4,
     n_times: int = 7,
     draws: int = 60,
@@ -251,8 +244,8 @@ def plan(
         Runs and times to choose from.
     rng
         Source of all draws.
-    noise, floor
-        Standard deviation of the noise relative to the value, and that of a value of zero.
+    noise
+        Of the measured values.
     n_runs, n_times
         Runs of the experiment, and times of each after the start.
     draws
@@ -269,9 +262,7 @@ def plan(
         Threads of the integrator.
     """
     prior = draw_prior(mechanisms.get(mechanism), bank, design, rng, threads=threads)
-    told = information(
-        prior, candidates, prior.bank[:draws], noise=noise, floor=floor, threads=threads
-    )
+    told = information(prior, candidates, prior.bank[:draws], noise=noise, threads=threads)
     relaxed = bound(told, n_runs, n_times)
     best = d_optimal(told, n_runs, n_times, rng, starts=STARTS, weights=relaxed.weights)
     limit = branched(told, best, relaxed, efficiency=certified, most=parts)

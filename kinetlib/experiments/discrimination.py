@@ -31,11 +31,9 @@ from kinetlib import evaluate
 from kinetlib.evaluate import calibration
 from kinetlib.evaluate.intervals import interval
 from kinetlib.experiments.bank import Bank
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Experiment
 from kinetlib.runs.runs import Runs
-
-#: No instrument reads a thousandth of the substrate with relative noise: added as squares.
-FLOOR = 1e-3
 
 Score = Callable[[Experiment], float]
 Asked = Callable[[Runs], NDArray[np.float64]]
@@ -72,17 +70,15 @@ class NearestRival:
     bank
         Some ten to a hundred parameter sets a mechanism: distances of all pairs are kept, for each
         run and times that are asked for.
-    level
-        Relative noise.
-    floor
-        Absolute noise, in units of the standard run's substrate.
+    noise
+        What distances are counted in.
     """
 
-    def __init__(self, bank: Bank, level: float, floor: float = FLOOR) -> None:
+    def __init__(self, bank: Bank, noise: Noise) -> None:
         """Lay out what all experiments share."""
         curves = np.stack([bank.substrate, bank.product], -1).astype(np.float64)
         self._curves = np.moveaxis(curves, 0, -2)  # (R, T, n, 2)
-        self._weights = 1 / ((level * self._curves) ** 2 + floor**2)
+        self._weights = 1 / noise.variance(self._curves)
         self._rivals = bank.labels[:, None] != bank.labels
         self._known: dict[tuple[int, tuple[int, ...]], NDArray[np.float32]] = {}
 

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.inference.likelihood import curves, moments
+from kinetlib.inference.curves import values_and_slopes
 from kinetlib.inference.prior import Prior
-from kinetlib.runs.noise import FLOOR, noise_variance
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
 
 
@@ -60,7 +60,7 @@ class Information:
 
     def of(self, experiment: Experiment) -> NDArray[np.float64]:
         """Return P and the information of an experiment, shape (draws, p, p)."""
-        at = self.rows[:, np.array(experiment.runs)[:, None], np.array(experiment.times)]
+        at = experiment.shown(self.rows)
         return self.precision + np.einsum("drtvp,drtvq->dpq", at, at, optimize=True)
 
     def criterion(self, experiment: Experiment) -> float:
@@ -107,8 +107,7 @@ def information(
     candidates: Candidates,
     x: NDArray[np.float64],
     *,
-    noise: float,
-    floor: float = FLOOR,
+    noise: Noise,
     threads: int | None = None,
 ) -> Information:
     """Find what each candidate run and time tells at draws from the prior.
@@ -121,29 +120,26 @@ def information(
         Runs and times.
     x
         Draws, shape (n, p), such as rows of the prior's bank.
-    noise, floor
-        Standard deviation of the noise relative to the value, and that of a value of zero.
+    noise
+        Of the measured values.
     threads
         Threads of the integrator.
 
     Raises
     ------
     ValueError
-        Noise or floor that are not positive; fewer draws in the bank than coordinates.
+        Fewer draws in the bank than coordinates.
     """
-    for name, value in (("noise", noise), ("floor", floor)):
-        if not (np.isfinite(value) and value > 0):
-            raise ValueError(f"{name}: expected a positive number, got {value!r}")
     if len(prior.bank) <= prior.bank.shape[1]:
         raise ValueError(
             f"the prior's bank holds {len(prior.bank)} draws of {prior.bank.shape[1]} coordinates, "
             "expected more draws than coordinates; draw a larger one"
         )
-    values, slopes = curves(prior.mechanism, candidates, x, threads=threads)
+    values, slopes = values_and_slopes(prior.mechanism, candidates, x, threads=threads)
     known = np.isfinite(values).all((1, 2, 3)) & np.isfinite(slopes).all((1, 2, 3, 4))
     values, slopes = values[known], slopes[known]
-    variance = noise_variance(values, noise, floor)
-    weight = 1 / variance + 2 * (noise**2 * values / variance) ** 2
+    variance = noise.variance(values)
+    weight = 1 / variance + 2 * (noise.relative**2 * values / variance) ** 2
     weight[:, :, candidates.times == 0] = 0.0  # weighed in, not measured
     rows = slopes * np.sqrt(weight)[..., None]
-    return Information(candidates, rows, moments(prior)[1])
+    return Information(candidates, rows, prior.moments()[1])

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from kinetlib.experiments.gain import Gain
 from kinetlib.experiments.reading import Reading, band, simulated
-from kinetlib.inference.likelihood import Likelihood, Runs
 from kinetlib.inference.posterior import Effort, Plausible, fitted, plausible
 from kinetlib.runs.laboratory import Campaign
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates
+from kinetlib.runs.runs import Runs
 
 FLOOR = 0.002  # noise of small concentrations, of the standard run's substrate
 UNKNOWN_NOISE = 0.02  # where the runs do not tell
@@ -48,24 +49,6 @@ def in_question(probabilities: xr.DataArray) -> tuple[list[str], NDArray[np.floa
     values = probabilities.values[kept].astype(float)
     names = [str(name) for name in probabilities["mechanism"].values[kept]]
     return names, values / values.sum(), float(max(0.0, 1 - values.sum()))
-
-
-def measured(runs: xr.Dataset) -> tuple[Runs, float]:
-    """Read one sample of the runs schema; return it with times relative to the longest, and that.
-
-    Runs shorter than others are filled up with points that have no value.
-    """
-    one = runs.isel(sample=0) if "sample" in runs.dims else runs
-    time = one["time"].transpose("run", "time").values.astype(float)
-    unit = float(np.nanmax(time))
-    if not unit > 0:
-        raise ValueError("the runs have no time after the start, expected at least one")
-    values = [
-        one[name].transpose("run", "time").values if name in one else np.full_like(time, np.nan)
-        for name in ("substrate", "product")
-    ]
-    starts = [one[name].values for name in ("loading", "substrate_0", "product_0")]
-    return Runs(np.nan_to_num(time / unit), *values, *starts), unit
 
 
 @dataclass(frozen=True)
@@ -242,24 +225,26 @@ def advise(
         Runs or wishes that are not as described, or runs that no mechanism explains.
     """
     effort = effort or Effort()
-    known, unit = measured(runs)
+    unit = float(runs["time"].max())
+    if not unit > 0:
+        raise ValueError("the runs have no time after the start, expected at least one")
+    known = Runs.of(runs, unit)
     candidates, rows = wanted.candidates()
     names, now, left_out = in_question(probabilities)
-    noise = LEAST_NOISE if noise is None else max(noise, LEAST_NOISE)
+    least = Noise(LEAST_NOISE if noise is None else max(noise, LEAST_NOISE), floor)
     streams = rng.spawn(len(names) + 1)
     fits = []
     for name, stream in zip(names, streams, strict=False):
         progress(f"{name}: fit")
-        fits.append(fitted(known, name, noise, floor, stream, effort))
-    excess = max(1.0, min(fit.misfit for fit in fits))
+        fits.append(fitted(known, name, least, stream, effort))
+    reckoned = least.times(max(1.0, min(fit.misfit for fit in fits)))
     draws_of = []
     for name, fit, stream in zip(names, fits, streams, strict=False):
         progress(f"{name}: rate constants that agree with the runs")
-        draws_of.append(plausible(fit, excess * noise, excess * floor, stream, effort))
+        draws_of.append(plausible(fit, reckoned, stream, effort))
     progress("candidate runs")
-    targets = [fit.target for fit in fits]
-    scale = Likelihood(known, targets[0].prior, excess * noise, floor=excess * floor)
-    reading = Reading(runs, names, now, draws_of, targets, scale, candidates, unit)
+    priors = [fit.target.prior for fit in fits]
+    reading = Reading(runs, names, now, draws_of, priors, reckoned, candidates, unit)
     even = next(iter(rows.values()))
     gains = reading.gains([(run, even) for run in range(len(candidates))], ask, streams[-1])
     first = sorted(range(len(candidates)), key=lambda run: -gains[run].information)[:_REFINED]
@@ -269,8 +254,7 @@ def advise(
         zip(options, refined, strict=True), key=lambda option: option[1].information
     )
     curve_times = np.linspace(0, wanted.duration, 61)
-    chosen = candidates.only([best])
-    shown = Candidates(chosen.loading, chosen.substrate_0, chosen.product_0, curve_times)
+    shown = Candidates(*candidates.only([best]).starts, curve_times)
     return Advice(
         names,
         now,
@@ -281,11 +265,11 @@ def advise(
         candidates.times[list(times)],
         gain,
         reading.ideal(best, times, streams[-1]),
-        excess * noise,
+        reckoned.relative,
         dict(zip(names, draws_of, strict=True)),
         {
-            name: band(simulated(found, target.prior, shown, unit)[:, 0], found.weights)
-            for name, found, target in zip(names, draws_of, targets, strict=True)
+            name: band(simulated(found, prior, shown, unit)[:, 0], found.weights)
+            for name, found, prior in zip(names, draws_of, priors, strict=True)
         },
         curve_times,
     )

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from kinetlib.experiments import gain
 from kinetlib.experiments.gain import Draws, Gain
-from kinetlib.inference.likelihood import Likelihood, Runs
+from kinetlib.inference.curves import values_of
 from kinetlib.inference.posterior import Plausible
 from kinetlib.inference.prior import Prior
 from kinetlib.runs import dataset
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates
 
 _ASKED = 30  # draws of each mechanism that the classifier is asked about
-_FINE = 0.003  # relative; errors of the integrator stay far below
+_RTOL = 3e-5  # below any noise
 
 
 class Reading:
@@ -34,16 +35,16 @@ class Reading:
         names: list[str],
         now: NDArray[np.float64],
         draws_of: list[Plausible],
-        targets: list[Likelihood],
-        scale: Likelihood,
+        priors: list[Prior],
+        noise: Noise,
         candidates: Candidates,
         unit: float,
     ) -> None:
         """Simulate all draws on all candidates."""
-        self._names, self._candidates, self._scale = names, candidates, scale
+        self._names, self._candidates, self._noise = names, candidates, noise
         self._done = runs if "sample" in runs.dims else runs.expand_dims("sample")
-        self._curves, self._draws = _outcomes(draws_of, targets, now, candidates, unit)
-        self._with_product = bool(np.isfinite(scale.runs.product).any())
+        self._curves, self._draws = _outcomes(draws_of, priors, now, candidates, unit)
+        self._with_product = "product" in runs and bool(np.isfinite(runs["product"]).any())
 
     def gains(
         self,
@@ -62,7 +63,7 @@ class Reading:
     def ideal(self, run: int, times: tuple[int, ...], rng: Generator) -> Gain:
         """Return what Bayes' rule could make of a run, were the draws all that is possible."""
         seen = self._curves[:, run][:, list(times), : 1 + self._with_product]
-        outcomes = self._scale.stabilised(seen).reshape(len(self._draws), -1)
+        outcomes = self._noise.stabilised(seen).reshape(len(self._draws), -1)
         return gain.gain(outcomes, rng.standard_normal(outcomes.shape), self._draws)
 
     def _after(
@@ -75,13 +76,13 @@ class Reading:
         """Put a run of some draws, with noise, after the runs done: one sample a draw."""
         at = [0, *times]
         exact = self._curves[which, run][:, at]
-        deviation = np.hypot(self._scale.noise * exact, self._scale.floor)
+        deviation = self._noise.deviation(exact)
         deviation[:, 0] = 0  # weighed in
         seen = exact + deviation * errors[:, : len(at)]
         if not self._with_product:
             seen[..., 1] = np.nan
         chosen = self._candidates
-        starts = (chosen.loading[run], chosen.substrate_0[run], chosen.product_0[run])
+        starts = (start[run] for start in chosen.starts)
         return dataset.joined(
             self._done.isel(sample=np.zeros(len(which), int)),
             dataset.of_samples(*starts, chosen.times[at], seen[:, None]),
@@ -105,19 +106,19 @@ def _few(draws: Draws, rng: Generator) -> tuple[NDArray[np.int64], Draws]:
 
 def _outcomes(
     draws_of: list[Plausible],
-    targets: list[Likelihood],
+    priors: list[Prior],
     now: NDArray[np.float64],
     candidates: Candidates,
     unit: float,
 ) -> tuple[NDArray[np.float64], Draws]:
     """Return what draws make of all candidates, exact, (n, R, T, 2), and the draws."""
     seen, labels, weights = [], [], []
-    for k, (found, target) in enumerate(zip(draws_of, targets, strict=True)):
-        curves = simulated(found, target.prior, candidates, unit)
+    for k, (found, prior) in enumerate(zip(draws_of, priors, strict=True)):
+        curves = simulated(found, prior, candidates, unit)
         kept = np.isfinite(curves).all((1, 2, 3))
         if kept.sum() < 2:
             raise ValueError(
-                f"{target.prior.mechanism.id}: too few of its rate constants could be simulated "
+                f"{prior.mechanism.id}: too few of its rate constants could be simulated "
                 "on the candidate runs; ask for shorter ones"
             )
         weights.append(found.weights[kept] / found.weights[kept].sum())
@@ -129,15 +130,9 @@ def _outcomes(
 def simulated(
     found: Plausible, prior: Prior, candidates: Candidates, unit: float
 ) -> NDArray[np.float64]:
-    """Simulate draws on candidates: (n, R, T, 2), the start as it was weighed in."""
-    times = candidates.times[1:] / unit
-    times = np.broadcast_to(times, (len(candidates), len(times)))
-    nothing = np.zeros_like(times)
-    starts = (candidates.loading, candidates.substrate_0, candidates.product_0)
-    asked = Likelihood(Runs(times, nothing, nothing, *starts), prior, _FINE)
-    curves = asked.curves(found.x).reshape(len(found.x), *times.shape, 2)
-    start = np.stack([candidates.substrate_0, candidates.product_0], -1)[:, None]
-    return np.concatenate([np.broadcast_to(start, (len(curves), *start.shape)), curves], axis=2)
+    """Simulate draws on candidates: (n, R, T, 2)."""
+    scaled = Candidates(*candidates.starts, candidates.times / unit)
+    return values_of(prior.mechanism, scaled, found.x, rtol=_RTOL)
 
 
 def band(curves: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

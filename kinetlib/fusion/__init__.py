@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from kinetlib.fusion.four_runs import Curves, add_noise, arranged, from_dataset, thin
+from kinetlib.fusion.four_runs import arranged, from_dataset, thin
 from kinetlib.fusion.recipe import FUSIONS, NETWORKS, RUNSET, Recipe, published
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ __all__ = [
     "NETWORKS",
     "RUNSET",
     "Batches",
-    "Curves",
     "Recipe",
     "RunBatches",
-    "add_noise",
     "arranged",
     "build",
     "from_dataset",

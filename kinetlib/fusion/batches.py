@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 
 from kinetlib.fusion.backend import keras
 from kinetlib.fusion.features import run_inputs
-from kinetlib.fusion.four_runs import N_RUNS, Curves, add_noise, thin
+from kinetlib.fusion.four_runs import thin
 from kinetlib.fusion.networks import inputs_of
 from kinetlib.fusion.recipe import Recipe
 from kinetlib.runs import runs as runs_of
 from kinetlib.runs.runs import Runs
+from kinetlib.runs.sample import N_RUNS
 
 
 class Batches(keras.utils.PyDataset):
     """One epoch over samples of the published design, all random numbers from one seed."""
 
-    def __init__(self, curves: Curves, labels: NDArray[np.int64], recipe: Recipe, epoch: int):
+    def __init__(self, curves: Runs, labels: NDArray[np.int64], recipe: Recipe, epoch: int):
         super().__init__()
         self._curves, self._labels, self._recipe = curves, labels, recipe
         self._inputs = inputs_of(recipe.fusion, recipe.features)
@@ -43,7 +44,7 @@ class Batches(keras.utils.PyDataset):
         size = self._recipe.batch_size
         which = np.sort(self._order[step * size : (step + 1) * size])
         curves = thin(self._curves[which], int(self._lengths[step]), rng)
-        curves = add_noise(curves, rng.choice(self._recipe.noise, len(which)), rng)
+        curves = runs_of.measured(curves, rng.choice(self._recipe.noise, len(which)), rng)
         return self._inputs(curves), self._labels[which]
 
 

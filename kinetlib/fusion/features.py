@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.fusion.four_runs import N_RUNS, Curves
 from kinetlib.runs.runs import Runs
+from kinetlib.runs.sample import N_RUNS
 
 CHANNELS = ("time", "substrate", "product", "residual", "bound catalyst", "catalyst time")
 N_DYNAMIC = {"scaled": N_RUNS * len(CHANNELS), "raw": N_RUNS * 3}
@@ -16,12 +16,12 @@ N_STATIC = N_RUNS
 _LOG_LOADING, _LOG_WIDTH = np.float32(np.log(0.04)), np.float32(0.6)
 
 
-def static(curves: Curves) -> NDArray[np.float32]:
+def static(curves: Runs) -> NDArray[np.float32]:
     """Standardised logarithms of the loadings, shape (n, 4)."""
     return (np.log(curves.loading) - _LOG_LOADING) / _LOG_WIDTH
 
 
-def dynamic(curves: Curves) -> NDArray[np.float32]:
+def dynamic(curves: Runs) -> NDArray[np.float32]:
     """Curves as the LSTM reads them, shape (n, T, 4 runs x 6 channels).
 
     Per run: time relative to the sample's last point; substrate and product, centred; the residual
@@ -47,7 +47,7 @@ def dynamic(curves: Curves) -> NDArray[np.float32]:
     return stacked.transpose(0, 2, 1, 3).reshape(n, points, runs * width)
 
 
-def raw(curves: Curves) -> dict[str, NDArray[np.float32]]:
+def raw(curves: Runs) -> dict[str, NDArray[np.float32]]:
     """Both inputs as published: loadings, and per run time (0 to 1), substrate and product."""
     time = curves.time / curves.time.max(axis=(1, 2), keepdims=True)
     stacked = np.stack([time, curves.substrate, curves.product], axis=-1).astype(np.float32)
@@ -56,7 +56,7 @@ def raw(curves: Curves) -> dict[str, NDArray[np.float32]]:
     return {"static": curves.loading, "dynamic": flat}
 
 
-def inputs(curves: Curves) -> dict[str, NDArray[np.float32]]:
+def inputs(curves: Runs) -> dict[str, NDArray[np.float32]]:
     """Both inputs of a fusion network by name."""
     return {"static": static(curves), "dynamic": dynamic(curves)}
 

@@ -13,9 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.fusion import features, four_runs
+from kinetlib.fusion import features
 from kinetlib.fusion.backend import keras
-from kinetlib.fusion.four_runs import Curves
 from kinetlib.fusion.recipe import NETWORKS, RUNSET
 from kinetlib.fusion.runset import runset
 from kinetlib.runs.runs import Runs
@@ -109,24 +108,22 @@ def build(
         keras.config.set_dtype_policy(before)
 
 
-def inputs_of(fusion: str, seen: str) -> Callable[[Curves], dict[str, NDArray[np.float32]]]:
-    """Return what makes a network's inputs of four-run curves."""
+def inputs_of(fusion: str, seen: str) -> Callable[[Runs], dict[str, NDArray[np.float32]]]:
+    """Return what makes a network's inputs of runs: of any, or of four without gaps."""
     if fusion == RUNSET:
-        return lambda curves: features.run_inputs(four_runs.from_curves(curves))
+        return features.run_inputs
     return {"scaled": features.inputs, "raw": features.raw}[seen]
 
 
-def predict(
-    model: keras.Model, curves: Curves | Runs, *, seen: str = "scaled"
-) -> NDArray[np.float64]:
+def predict(model: keras.Model, runs: Runs, *, seen: str = "scaled") -> NDArray[np.float64]:
     """Return the probabilities a network gives, shape (n, classes).
 
     Called directly, the network needs no compiled function for each number of points.
     """
-    made = features.run_inputs if isinstance(curves, Runs) else inputs_of(model.name, seen)
+    made = inputs_of(model.name, seen)
     parts = [
-        ops.convert_to_numpy(model(made(curves[start : start + _BATCH]), training=False))
-        for start in range(0, len(curves), _BATCH)
+        ops.convert_to_numpy(model(made(runs[start : start + _BATCH]), training=False))
+        for start in range(0, len(runs), _BATCH)
     ]
     return np.concatenate(parts).astype(np.float64)
 

@@ -15,7 +15,7 @@ from kinetlib.fusion.recipe import Recipe
 from kinetlib.kinetics import mechanisms
 from kinetlib.runs.laboratory import Campaign, draw_runs
 from kinetlib.runs.runs import MOST_POINTS, Runs
-from kinetlib.runs.sample import TRAIN, Design, ParameterSets, Samples, accepted_sets, draw_samples
+from kinetlib.runs.sample import TRAIN, Design, ParameterSets, accepted_sets, draw_samples
 
 #: Share of the campaigns with so many runs.
 RUNS = {1: 0.10, 2: 0.15, 3: 0.20, 4: 0.22, 5: 0.11, 6: 0.09, 7: 0.05, 8: 0.08}
@@ -57,7 +57,7 @@ class Supply:
             )
             four, several = self.samples_per_set
             samples = draw_samples(mechanism, sets, four, self.design, rng, threads=threads)
-            made = {PUBLISHED: as_runs(samples)}
+            made = {PUBLISHED: samples.runs.astype(np.float32)}
             for n_runs, which in _shared(sets, several, rng).items():
                 made[n_runs] = draw_runs(
                     mechanism, sets, which, n_runs, MOST_POINTS, self.campaign, rng, threads=threads
@@ -86,14 +86,6 @@ class Stream:
         return RunBatches(self._made[wanted].result(), self._recipe, number)
 
 
-def as_runs(samples: Samples) -> Runs:
-    """Read simulated samples of the published design."""
-    names = ("time", "substrate", "product")
-    curves = [getattr(samples, name).astype(np.float32) for name in names]
-    starts = [getattr(samples, name) for name in ("loading", "substrate_0", "product_0")]
-    return Runs(*curves, np.ones_like(curves[0]), *(a.astype(np.float32) for a in starts))
-
-
 def _shared(sets: ParameterSets, several: int, rng: Generator) -> dict[int, NDArray[np.int64]]:
     """Share campaigns of all parameter sets out by number of runs."""
     which = rng.permutation(np.repeat(np.arange(len(sets.rate_constants)), several))
@@ -103,6 +95,5 @@ def _shared(sets: ParameterSets, several: int, rng: Generator) -> dict[int, NDAr
 
 
 def _joined(parts: list[tuple[Runs, NDArray[np.int64]]]) -> tuple[Runs, NDArray[np.int64]]:
-    columns = zip(*(vars(runs).values() for runs, _ in parts), strict=True)
-    labels = np.concatenate([labels for _, labels in parts])
-    return Runs(*(np.concatenate(column) for column in columns)), labels
+    runs, labels = zip(*parts, strict=True)
+    return Runs.joined(runs), np.concatenate(labels)

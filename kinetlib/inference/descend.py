@@ -2,34 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.inference.likelihood import Likelihood
+from kinetlib.inference.target import Target
 
 _STEP = 0.02  # of a coordinate, for differences
-
-
 _LONGEST = 2.0  # step of a descent
-
-
 _DAMPINGS = (0.1, 1.0, 10.0)  # tried side by side, relative to the current one
-
-
 _BEYOND = 4.0  # how far a descent may leave the prior's box
-
-
 _REFUSED = 30.0  # grows the damping where none of them goes downhill
 
 
-def cost(target: Likelihood, curves: NDArray[np.float64]) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class Effort:
+    """How much is computed to find where a posterior lies.
+
+    Attributes
+    ----------
+    bank
+        Draws from the prior that are searched.
+    starts, steps
+        Descents begun at the best of them, and steps of each; half of them are given up after a
+        quarter of the steps, and half of the others halfway.
+    kernels, draws
+        Kernels of each round of importance sampling, and draws from them.
+    enough, rounds
+        The rounds end at this effective sample size, or after so many.
+    """
+
+    bank: int
+    starts: int
+    steps: int
+    kernels: int
+    draws: int
+    enough: float
+    rounds: int
+
+
+def searched(
+    target: Target, x: NDArray[np.float64], value: NDArray[np.float64], effort: Effort
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Let the best of some draws (m, D) with costs (m,) descend.
+
+    Returns
+    -------
+    tuple
+        The draws they began at, (starts, D), and where they ended, the best first; see `descended`.
+    """
+    starts = x[np.argsort(value, kind="stable")[: effort.starts]]
+    return starts, descended(target, starts.copy(), effort.steps)
+
+
+def cost(target: Target, curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return half the sum of squared residuals, infinite where a run failed, shape (n,)."""
     found = (target.residuals(curves) ** 2).sum(1) / 2
     return np.where(np.isfinite(found), found, np.inf)
 
 
 def slopes(
-    target: Likelihood, x: NDArray[np.float64], curves: NDArray[np.float64]
+    target: Target, x: NDArray[np.float64], curves: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Differentiate the residuals by forward differences, shape (n, values, D)."""
     n, dimensions = x.shape
@@ -39,7 +73,7 @@ def slopes(
     return np.nan_to_num(np.moveaxis(change / _STEP, 1, 2))
 
 
-def descended(target: Likelihood, x: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+def descended(target: Target, x: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
     """Move all starts downhill side by side: Levenberg-Marquardt steps.
 
     After a quarter and a half of the steps the worse half is left behind. They may leave the
@@ -82,7 +116,7 @@ def descended(target: Likelihood, x: NDArray[np.float64], steps: int) -> NDArray
     return x[np.argsort(value)]
 
 
-def _steps(target: Likelihood, x: NDArray, curves: NDArray, damping: NDArray) -> NDArray:
+def _steps(target: Target, x: NDArray, curves: NDArray, damping: NDArray) -> NDArray:
     """Propose one step a damping, shape (n x dampings, D)."""
     slope = slopes(target, x, curves)
     downhill = -np.einsum("nvd,nv->nd", slope, np.nan_to_num(target.residuals(curves)))

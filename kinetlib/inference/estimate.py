@@ -3,7 +3,7 @@
 The posterior's maximum is sought by Levenberg and Marquardt's steps with the analytic sensitivities
 of `kinetlib.kinetics.sensitivity`, from the draws of the prior's bank that fit best; Laplace's
 approximation there gives the covariance. The prior is taken as the normal density with the bank's
-mean and covariance, the noise as one on the scale of `kinetlib.runs.noise.levelled`.
+mean and covariance, the noise as one on the scale of `kinetlib.runs.noise.Noise.stabilised`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from kinetlib.inference.likelihood import curves, moments, shown, values_of
+from kinetlib.inference.curves import values_and_slopes, values_of
 from kinetlib.inference.prior import Prior
-from kinetlib.runs.noise import FLOOR, levelled, noise_variance
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
 
 _FEWER, _MORE = 0.2, 5.0  # damping after a step that was kept, and after one that was not
@@ -50,8 +50,7 @@ def estimate(
     experiment: Experiment,
     data: NDArray[np.float64],
     *,
-    noise: float,
-    floor: float = FLOOR,
+    noise: Noise,
     bank: int = 2000,
     starts: int = 4,
     steps: int = 20,
@@ -67,8 +66,8 @@ def estimate(
         What was measured.
     data
         Substrate and product, shape (n, r, m, 2).
-    noise, floor
-        Standard deviation of the noise relative to the value, and that of a value of zero.
+    noise
+        Of the data.
     bank
         Draws of the prior's bank, its first, that are searched for starts.
     starts, steps
@@ -86,7 +85,7 @@ def estimate(
         raise ValueError(
             f"data: expected shape (n, {', '.join(map(str, expected))}), got {data.shape}"
         )
-    problem = _Problem(prior, candidates, experiment, data, noise, floor, threads)
+    problem = _Problem(prior, candidates, experiment, data, noise, threads)
     x = problem.best_draws(prior.bank[:bank], starts)
     of = np.repeat(np.arange(len(data)), starts)
     cost, gradient, curvature = problem.look(x, of)
@@ -116,19 +115,17 @@ class _Problem:
         candidates: Candidates,
         experiment: Experiment,
         data: NDArray,
-        noise: float,
-        floor: float,
+        noise: Noise,
         threads: int | None,
     ) -> None:
-        self.mechanism, self.threads = prior.mechanism, threads
-        self.noise, self.floor = noise, floor
+        self.mechanism, self.threads, self.noise = prior.mechanism, threads, noise
         self.candidates = candidates.only(experiment.runs)
         self.experiment = Experiment(tuple(range(len(experiment.runs))), experiment.times)
-        self.data = levelled(data, noise, floor).reshape(len(data), -1)
-        self.mean, self.precision = moments(prior)
+        self.data = noise.stabilised(data).reshape(len(data), -1)
+        self.mean, self.precision = prior.moments()
 
-    def _levelled(self, values: NDArray) -> NDArray[np.float64]:
-        return levelled(shown(values, self.experiment), self.noise, self.floor)
+    def _stabilised(self, values: NDArray) -> NDArray[np.float64]:
+        return self.noise.stabilised(self.experiment.shown(values))
 
     def _from_prior(self, x: NDArray) -> NDArray:
         from_mean = x - self.mean
@@ -137,17 +134,17 @@ class _Problem:
     def best_draws(self, bank: NDArray, starts: int) -> NDArray[np.float64]:
         """Return the draws that fit each sample best, shape (n starts, p)."""
         values = values_of(self.mechanism, self.candidates, bank, threads=self.threads)
-        level = self._levelled(values).reshape(len(bank), -1)
+        level = self._stabilised(values).reshape(len(bank), -1)
         squares = cdist(self.data, level, "sqeuclidean")
         cost = np.where(np.isfinite(squares), squares, np.inf) + self._from_prior(bank)
         return bank[np.argsort(cost, axis=1)[:, :starts].ravel()].copy()
 
     def look(self, x: NDArray, of: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Cost, gradient and curvature at x (m, p) for the samples `of` (m,)."""
-        values, slopes = curves(self.mechanism, self.candidates, x, threads=self.threads)
-        residual = self._levelled(values).reshape(len(x), -1) - self.data[of]
-        deviation = np.sqrt(noise_variance(values, self.noise, self.floor))
-        slopes = shown(slopes / deviation[..., None], self.experiment)
+        values, slopes = values_and_slopes(self.mechanism, self.candidates, x, threads=self.threads)
+        residual = self._stabilised(values).reshape(len(x), -1) - self.data[of]
+        deviation = self.noise.deviation(values)
+        slopes = self.experiment.shown(slopes / deviation[..., None])
         slopes = slopes.reshape(len(x), -1, x.shape[1])
         failed = ~(np.isfinite(residual).all(1) & np.isfinite(slopes).all((1, 2)))
         residual[failed], slopes[failed] = 0.0, 0.0

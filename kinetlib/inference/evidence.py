@@ -4,8 +4,8 @@ The evidence (marginal likelihood) of a mechanism M is the probability density o
 
     Z = p(y | M) = integral of p(y | x, M) p(x | M) dx,
 
-with p(x | M) the dataset's own prior (`kinetlib.inference.prior`) and p(y | x, M) the likelihood
-of relative Gaussian noise (`kinetlib.inference.likelihood`). Where the mechanisms are equally
+with p(x | M) the dataset's own prior (`kinetlib.inference.prior`) and p(y | x, M) the likelihood,
+which `kinetlib.inference.target` holds together. Where the mechanisms are equally
 probable beforehand, the posterior probability of one is its Z over the sum of all (Kass, Raftery,
 J. Am. Stat. Assoc. 90, 773, 1995). Naming the most probable is the Bayes classifier: on data drawn
 from that prior none is right more often.
@@ -20,8 +20,7 @@ The integral is found in four steps.
 3. *Cover*: a mixture of t distributions about its particles, and about the best fits, each as wide
    as the curvature of the likelihood there says, is drawn from, and the draws are weighted by
    posterior / mixture. While their effective sample size is small, the next mixture is put about
-   draws chosen by weight: adaptive importance sampling (Cappé, Guillin, Marin, Robert, J. Comput.
-   Graph. Stat. 13, 907, 2004).
+   draws chosen by weight.
 4. *Estimate*: the draws of the last round, and draws from the prior that no earlier step has seen,
    are weighted by posterior / (mixture and prior in their shares) (Veach, Guibas, SIGGRAPH 1995).
    The mean weight is Z, and the scatter of the weights gives its standard error. Earlier rounds are
@@ -41,51 +40,42 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from kinetlib.inference.descend import cost, descended
-from kinetlib.inference.likelihood import Likelihood, Runs
-from kinetlib.inference.mixtures import NEGLIGIBLE, Kernels, Pool, size_of, tempered
-from kinetlib.inference.prior import Prior
-
-__all__ = ["Effort", "Evidence", "Fit", "Runs", "compare", "evidence", "fit", "posterior"]
-
+from kinetlib.inference import descend
+from kinetlib.inference.descend import cost, searched
+from kinetlib.inference.mixtures import NEGLIGIBLE, Pool, size_of, tempered
+from kinetlib.inference.target import Target
 
 # What descents may miss of the largest ln p(y | x): they end after some steps, not at the top.
 _UNFINISHED = 30.0
 
 
 @dataclass(frozen=True)
-class Effort:
+class Effort(descend.Effort):
     """How much is computed for one evidence.
+
+    Of the prior's bank at most three quarters are searched. Further attributes:
 
     Attributes
     ----------
-    bank
-        Draws from the prior that are searched; at most three quarters of those there are.
-    starts, steps
-        Descents begun at the best of them, and steps of each; half of them are given up after a
-        quarter of the steps, and half of the others halfway.
     particles
         Of the tempered sampler.
     accepted, moves
         Accepted moves a particle and temperature, and most moves tried.
-    kernels, draws, fresh
-        Kernels of each round of importance sampling, draws from them, and draws from the prior (as
-        many as are left).
-    enough, rounds
-        The rounds end at this effective sample size, or after so many.
+    fresh
+        Draws from the prior that are weighed with those of the mixtures, as many as are left.
     """
 
     bank: int = 9000
     starts: int = 96
     steps: int = 24
+    kernels: int = 500
+    draws: int = 3000
+    enough: float = 100.0
+    rounds: int = 10
     particles: int = 1000
     accepted: float = 1.5
     moves: int = 12
-    kernels: int = 500
-    draws: int = 3000
     fresh: int = 1500
-    enough: float = 100.0
-    rounds: int = 10
 
 
 @dataclass(frozen=True)
@@ -136,7 +126,7 @@ class Fit:
     Attributes
     ----------
     target
-        The likelihood.
+        What was fitted.
     bank, bank_log_likelihood
         Draws from the prior, shape (m, D), and ln p(y | x) of each, (m,).
     fresh
@@ -148,7 +138,7 @@ class Fit:
         Which of them the prior supports, shape (n,).
     """
 
-    target: Likelihood
+    target: Target
     bank: NDArray[np.float64]
     bank_log_likelihood: NDArray[np.float64]
     fresh: NDArray[np.float64]
@@ -169,49 +159,35 @@ class Fit:
         return float(likelihood.max()), x[likelihood.argmax()]
 
 
-def fit(
-    runs: Runs, prior: Prior, *, noise: float, rng: Generator, effort: Effort | None = None
-) -> Fit:
+def fit(target: Target, *, rng: Generator, effort: Effort | None = None) -> Fit:
     """Find rate constants of a mechanism that explain the runs: search the bank, then descend.
 
     Parameters
     ----------
-    runs
-        The data.
-    prior
-        Prior of the mechanism, with its bank.
-    noise
-        Standard deviation of the noise relative to the value, positive.
+    target
+        The mechanism's posterior, with the bank of its prior.
     rng
         Chooses the draws from the prior that are simulated.
     effort
         How much to compute.
-
-    Raises
-    ------
-    ValueError
-        A noise that is not positive.
     """
     effort = effort or Effort()
-    target = Likelihood(runs, prior, noise)
+    prior = target.prior
     shuffled = rng.permutation(len(prior.bank))
     size = min(effort.bank, 3 * len(prior.bank) // 4)
     bank, fresh = np.split(prior.bank[shuffled[: size + effort.fresh]], [size])
     curves = target.curves(bank)
-    starts = np.argsort(cost(target, curves), kind="stable")[: effort.starts]
-    x = descended(target, bank[starts], effort.steps)
-    likelihood = target.of_curves(target.curves(x))
+    _, x = searched(target, bank, cost(target, curves), effort)
+    likelihood = target.log_likelihood_of(target.curves(x))
     order = np.argsort(-likelihood, kind="stable")
     x, likelihood = x[order], likelihood[order]
     held = np.isfinite(prior.log_density(x))
-    return Fit(target, bank, target.of_curves(curves), fresh, x, likelihood, held)
+    return Fit(target, bank, target.log_likelihood_of(curves), fresh, x, likelihood, held)
 
 
 def evidence(
-    runs: Runs,
-    prior: Prior,
+    target: Target,
     *,
-    noise: float,
     rng: Generator,
     effort: Effort | None = None,
     fitted: Fit | None = None,
@@ -221,31 +197,25 @@ def evidence(
 
     Parameters
     ----------
-    runs, prior, noise
-        See `fit`.
+    target
+        The mechanism's posterior, with the bank of its prior.
     rng
         Source of all draws.
     effort
         How much to compute.
     fitted
-        What `fit` has found for the same data; found here by default.
+        What `fit` has found for the same target; found here by default.
     at_least
         Give the mechanism up where its largest likelihood, which bounds Z, is below exp of this:
         in and about the box after the fit, in the support of the prior as the sampler nears it.
-
-    Raises
-    ------
-    ValueError
-        A noise that is not positive.
     """
     effort = effort or Effort()
-    fitted = fitted or fit(runs, prior, noise=noise, rng=rng, effort=effort)
+    fitted = fitted or fit(target, rng=rng, effort=effort)
     bound = fitted.best + _UNFINISHED
     if bound < at_least or bound == -np.inf:
-        return _result(fitted, bound, fitted.best, fitted.x[0])
-    target = fitted.target
+        return _result(target, bound, fitted.best, fitted.x[0])
     best, top = fitted.best_held
-    held = np.isfinite(prior.log_density(fitted.bank))
+    held = np.isfinite(target.prior.log_density(fitted.bank))
     reached = tempered(
         target,
         fitted.bank[held],
@@ -262,22 +232,17 @@ def evidence(
         best = float(reached.log_likelihood.max())
         top = reached.x[reached.log_likelihood.argmax()]
     if reached.bound < at_least:
-        return _result(fitted, reached.bound, best, top)
+        return _result(target, reached.bound, best, top)
     centres = rng.permutation(np.unique(reached.x, axis=0))[: effort.kernels]
     good = fitted.held & (fitted.log_likelihood > best - NEGLIGIBLE)
-    centres = np.concatenate([fitted.x[good], centres])
     pool = Pool(target, fitted.fresh, best, top)
-    for _ in range(effort.rounds):
-        pool.draw(Kernels.about(target, centres), effort.draws, rng)
-        if size_of(pool.weights()) >= effort.enough or not pool.n_used:
-            break
-        centres = pool.chosen(effort.kernels, rng)
+    pool.cover(np.concatenate([fitted.x[good], centres]), effort, rng)
     log_weights = pool.weights()
     n = effort.draws + len(fitted.fresh)
     size = size_of(log_weights)
     total = logsumexp(log_weights) if size else -np.inf
     return _result(
-        fitted,
+        target,
         float(total - np.log(n)),
         pool.best,
         pool.top,
@@ -290,10 +255,8 @@ def evidence(
 
 
 def compare(
-    runs: Runs,
-    priors: Mapping[str, Prior],
+    targets: Mapping[str, Target],
     *,
-    noise: float,
     rng: Generator,
     effort: Effort | None = None,
     negligible: float = 1e-4,
@@ -302,50 +265,50 @@ def compare(
 
     Parameters
     ----------
-    runs, noise, effort
-        See `fit`.
-    priors
-        By mechanism.
+    targets
+        By mechanism, of the same runs and noise.
     rng
         Source of all draws; each mechanism has a stream of its own.
+    effort
+        How much to compute for each.
     negligible
         Mechanisms that, by their largest likelihood, cannot be more probable than this times the
         best are given up, after the fits or on the way of the sampler; 0 gives none up that has
         any likelihood.
     """
-    streams = dict(zip(priors, rng.spawn(len(priors)), strict=True))
-    options = {"noise": noise, "effort": effort}
-    fits = {name: fit(runs, prior, rng=streams[name], **options) for name, prior in priors.items()}
+    streams = dict(zip(targets, rng.spawn(len(targets)), strict=True))
+    fits = {name: fit(target, rng=streams[name], effort=effort) for name, target in targets.items()}
     found: dict[str, Evidence] = {}
     at_least = -np.inf
     margin = np.log(negligible) if negligible > 0 else -np.inf
     # Those that hold good fits in their support first: they show what the others must reach.
     for name in sorted(fits, key=lambda name: -fits[name].best_held[0]):
         found[name] = evidence(
-            runs,
-            priors[name],
+            targets[name],
             rng=streams[name],
+            effort=effort,
             fitted=fits[name],
             at_least=at_least,
-            **options,
         )
         if not found[name].given_up:
             at_least = max(at_least, found[name].log_evidence + margin)
-    return {name: found[name] for name in priors}
+    return {name: found[name] for name in targets}
 
 
-def posterior(evidences: Mapping[str, Evidence]) -> dict[str, float]:
+def probabilities(evidences: Mapping[str, Evidence]) -> dict[str, float]:
     """Return the probability of each mechanism, all being equally probable beforehand."""
     logs = np.array([found.log_evidence for found in evidences.values()])
     return dict(zip(evidences, np.exp(logs - logsumexp(logs)).tolist(), strict=True))
 
 
 def _result(
-    fitted: Fit, log_evidence: float, best: float, top: NDArray[np.float64], **found: float | bool
+    target: Target,
+    log_evidence: float,
+    best: float,
+    top: NDArray[np.float64],
+    **found: float | bool,
 ) -> Evidence:
     """Put a result together; a mechanism given up has no more than a bound."""
-    prior = fitted.target.prior
-    names = (*prior.mechanism.network.constants, *prior.drawn)
     nothing = {
         "standard_error": np.nan,
         "effective_sample_size": np.nan,
@@ -354,10 +317,10 @@ def _result(
         "given_up": True,
     }
     return Evidence(
-        mechanism=prior.mechanism.id,
+        mechanism=target.prior.mechanism.id,
         log_evidence=log_evidence,
         best_log_likelihood=best,
-        constants=dict(zip(names, np.exp(top).tolist(), strict=True)),
-        evaluations=fitted.target.evaluations,
+        constants=dict(zip(target.prior.coordinates, np.exp(top).tolist(), strict=True)),
+        evaluations=target.evaluations,
         **(nothing | found),
     )

@@ -10,8 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
-from kinetlib.inference.descend import slopes
-from kinetlib.inference.likelihood import Likelihood
+from kinetlib.inference.descend import Effort, slopes
+from kinetlib.inference.target import Target
 
 # Least share of particles, as effective sample size, that a step in temperature leaves.
 _LEFT = 0.5
@@ -44,7 +44,7 @@ class Tempered(NamedTuple):
 
 
 def tempered(
-    target: Likelihood,
+    target: Target,
     x: NDArray[np.float64],
     log_likelihood: NDArray[np.float64],
     n: int,
@@ -119,7 +119,7 @@ def _next(log_likelihood: NDArray, longest: float, size: float) -> float:
 
 
 def _moved(
-    target: Likelihood,
+    target: Target,
     x: NDArray,
     log_likelihood: NDArray,
     log_prior: NDArray,
@@ -138,15 +138,13 @@ def _moved(
         scale = np.where(rng.random(m) < _JUMPS, 1.0, scale)
         step = scale[:, None] * (x[others[one]] - x[others[other]])
         there = x[moving] + step + 1e-4 * rng.standard_normal((m, dimensions))
-        new = target.log_density(there)
-        margin = power * (new - log_likelihood[moving]) - np.log(rng.random(m))
-        # The prior needs a reference run and seldom rises by much: only where it may matter.
-        near = np.flatnonzero(margin > -5.0)
-        prior = target.prior.log_density(there[near])
-        taken = margin[near] + prior - log_prior[moving[near]] > 0
-        rows = moving[near[taken]]
-        x[rows], log_likelihood[rows] = there[near[taken]], new[near[taken]]
-        log_prior[rows] = prior[taken]
+        before, luck = log_likelihood[moving], np.log(rng.random(m))
+        # The prior seldom rises by much, so it is asked only where it may matter.
+        new, prior = target.log_posterior(there, above=before + (luck - 5.0) / power)
+        margin = power * (new - before) - luck
+        taken = np.flatnonzero(margin + prior - log_prior[moving] > 0)
+        rows = moving[taken]
+        x[rows], log_likelihood[rows], log_prior[rows] = there[taken], new[taken], prior[taken]
         count += len(rows)
     return count / n
 
@@ -162,7 +160,7 @@ class Kernels:
     factors: NDArray[np.float64]
 
     @classmethod
-    def about(cls, target: Likelihood, centres: NDArray[np.float64]) -> Kernels:
+    def about(cls, target: Target, centres: NDArray[np.float64]) -> Kernels:
         """Put a kernel about each centre, as wide as the curvature of the likelihood allows.
 
         Where the data determine nothing, every second one is narrow, to follow bent valleys, and
@@ -219,7 +217,7 @@ class Pool:
     Parameters
     ----------
     target
-        The likelihood.
+        The posterior.
     fresh
         Draws from the prior, shape (m, D), that had no part in choosing the mixtures.
     best, top
@@ -232,7 +230,7 @@ class Pool:
     """
 
     def __init__(
-        self, target: Likelihood, fresh: NDArray[np.float64], best: float, top: NDArray[np.float64]
+        self, target: Target, fresh: NDArray[np.float64], best: float, top: NDArray[np.float64]
     ) -> None:
         """Evaluate the draws from the prior."""
         self._target, self.best, self.top = target, best, top
@@ -246,11 +244,20 @@ class Pool:
         """Draws of all rounds that have a weight."""
         return sum(len(entry[0]) for entry in self._rounds)
 
-    def draw(self, mixture: Kernels, n: int, rng: Generator) -> None:
-        """Draw a round from one more mixture."""
-        self._rounds.append(self._valued(mixture.draw(n, rng)))
-        self._mixtures.append(mixture)
-        self._n = n
+    def cover(self, centres: NDArray[np.float64], effort: Effort, rng: Generator) -> None:
+        """Draw rounds, from a mixture about centres (m, D), then about draws chosen by weight.
+
+        That is adaptive importance sampling (Cappé, Guillin, Marin, Robert, J. Comput. Graph. Stat.
+        13, 907, 2004). It ends with enough effective draws, or where none has a weight.
+        """
+        for _ in range(effort.rounds):
+            mixture = Kernels.about(self._target, centres)
+            self._rounds.append(self._valued(mixture.draw(effort.draws, rng)))
+            self._mixtures.append(mixture)
+            self._n = effort.draws
+            if not self.n_used or size_of(self.weights()) >= effort.enough:
+                break
+            centres = self._chosen(effort.kernels, rng)
 
     def draws(self) -> NDArray[np.float64]:
         """Return the draws that `weights` weighs, in its order, shape (n, D)."""
@@ -269,7 +276,7 @@ class Pool:
         with np.errstate(divide="ignore"):
             return likelihood + prior - np.logaddexp(mixture, prior + np.log(self._n_fresh / n))
 
-    def chosen(self, m: int, rng: Generator) -> NDArray[np.float64]:
+    def _chosen(self, m: int, rng: Generator) -> NDArray[np.float64]:
         """Choose at most m draws of the last rounds by weight, shape (m, D).
 
         All count as draws from one mixture of all mixtures (Cornuet, Marin, Mira, Robert, Scand. J.
@@ -283,12 +290,9 @@ class Pool:
 
     def _valued(self, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Evaluate draws, and keep those that have a weight."""
-        likelihood = self._target.log_density(x)
-        worth = np.flatnonzero(likelihood > self.best - NEGLIGIBLE)
-        prior = self._target.prior.log_density(x[worth])
-        x, likelihood, prior = (
-            values[np.isfinite(prior)] for values in (x[worth], likelihood[worth], prior)
-        )
+        likelihood, prior = self._target.log_posterior(x, above=self.best - NEGLIGIBLE)
+        held = np.isfinite(prior)
+        x, likelihood, prior = x[held], likelihood[held], prior[held]
         # Only what the prior allows counts as known: a fit may be better by far where it forbids.
         if likelihood.max(initial=-np.inf) > self.best:
             self.best, self.top = float(likelihood.max()), x[likelihood.argmax()]

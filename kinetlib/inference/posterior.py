@@ -14,10 +14,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib.inference.descend import cost, descended
-from kinetlib.inference.likelihood import Likelihood, Runs
-from kinetlib.inference.mixtures import NEGLIGIBLE, Kernels, Pool, size_of
-from kinetlib.inference.prior import Prior, UnanchoredPrior, draw_prior
+from kinetlib.inference import descend
+from kinetlib.inference.descend import cost, searched
+from kinetlib.inference.mixtures import NEGLIGIBLE, Pool, size_of
+from kinetlib.inference.prior import draw_prior
+from kinetlib.inference.target import Target
+from kinetlib.runs.noise import Noise
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TRAIN
 
 _SHIFTS = np.exp(np.linspace(-3.0, 3.0, 13))  # lengths of the longest run tried, in horizons
@@ -25,13 +28,10 @@ _WIDENINGS = (1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True)
-class Effort:
+class Effort(descend.Effort):
     """How much is computed for each mechanism.
 
-    ``bank``, draws from the prior that are searched; ``starts`` and ``steps`` of descents;
-    ``kernels`` and ``draws`` of each round of importance sampling, until ``enough`` effective draws
-    or ``rounds``; ``kept``, draws that candidates are simulated for, at ``least`` so many effective
-    ones if possible.
+    ``kept``, draws that candidates are simulated for; ``least``, effective draws there should be.
     """
 
     bank: int = 3000
@@ -76,7 +76,7 @@ class Fitted:
     first, be it outside of the prior's support.
     """
 
-    target: Likelihood
+    target: Target
     starts: NDArray[np.float64]
     x: NDArray[np.float64]
 
@@ -87,9 +87,7 @@ class Fitted:
         return float(np.sqrt(2 * least / self.target.data.size))
 
 
-def fitted(
-    runs: Runs, mechanism: str, noise: float, floor: float, rng: Generator, effort: Effort
-) -> Fitted:
+def fitted(runs: Runs, mechanism: str, noise: Noise, rng: Generator, effort: Effort) -> Fitted:
     """Find rate constants of a mechanism that explain runs.
 
     Draws from the prior, each with the horizon that suits the runs best, are searched; the best
@@ -101,24 +99,21 @@ def fitted(
         The runs, times relative to the longest.
     mechanism
         Its id.
-    noise, floor
-        Standard deviation of the noise: relative, and absolute.
+    noise
+        Of the runs.
     rng, effort
         Source of the draws, and how much to compute.
     """
     bank = draw_prior(mechanism, effort.bank, TRAIN, rng, threads=1)
-    prior = UnanchoredPrior(bank.mechanism, bank.design, bank.bank, bank.acceptance)
-    target = Likelihood(runs, prior, noise, floor=floor)
-    costs = np.stack([cost(target, target.curves(_moved(bank, shift))) for shift in _SHIFTS])
-    order = np.argsort(costs.min(0), kind="stable")[: effort.starts]
-    starts = bank.bank[order]
-    starts[:, : bank.n_constants] += np.log(_SHIFTS[costs.argmin(0)[order]])[:, None]
-    return Fitted(target, starts, descended(target, starts.copy(), effort.steps))
+    target = Target(runs, bank.unanchored(), noise)
+    moved = np.repeat(bank.bank[None], len(_SHIFTS), axis=0)
+    moved[..., : bank.n_constants] += np.log(_SHIFTS)[:, None, None]
+    costs = np.stack([cost(target, target.curves(x)) for x in moved])
+    best = costs.argmin(0), np.arange(len(bank.bank))
+    return Fitted(target, *searched(target, moved[best], costs[best], effort))
 
 
-def plausible(
-    found: Fitted, noise: float, floor: float, rng: Generator, effort: Effort
-) -> Plausible:
+def plausible(found: Fitted, noise: Noise, rng: Generator, effort: Effort) -> Plausible:
     """Draw rate constants that agree with the runs, about where descents ended.
 
     Many precise points leave a ridge so thin that few draws hit it. Then the noise is taken for
@@ -129,8 +124,8 @@ def plausible(
     ----------
     found
         See `fitted`.
-    noise, floor
-        Standard deviation of the noise, which may be more than the fit was made with.
+    noise
+        Of the runs, which may be more than the fit was made with.
     rng, effort
         Source of the draws, and how much to compute.
 
@@ -140,20 +135,20 @@ def plausible(
         If no rate constants that the mechanism may have give the runs any likelihood.
     """
     for widening in _WIDENINGS:
-        drawn = _drawn(found, noise, floor, rng, effort, widening)
+        drawn = _drawn(found, noise, rng, effort, widening)
         if drawn.effective >= effort.least:
             break
     return drawn
 
 
 def _drawn(
-    found: Fitted, noise: float, floor: float, rng: Generator, effort: Effort, widening: float
+    found: Fitted, noise: Noise, rng: Generator, effort: Effort, widening: float
 ) -> Plausible:
     """Draw by adaptive importance sampling with the noise so many times as large."""
-    runs, prior = found.target.runs, found.target.prior
-    target = Likelihood(runs, prior, widening * noise, floor=widening * floor)
+    target = found.target.with_noise(noise.times(widening))
+    prior = target.prior
     x = np.concatenate([found.x, found.starts])
-    value = target.of_curves(target.curves(x))
+    value = target.log_likelihood_of(target.curves(x))
     known = np.isfinite(value) & np.isfinite(prior.log_density(x))
     if not known.any():
         raise ValueError(
@@ -162,20 +157,8 @@ def _drawn(
         )
     best, top = float(value[known].max()), x[known][value[known].argmax()]
     pool = Pool(target, np.empty((0, x.shape[1])), best, top)
-    centres = x[value > best - NEGLIGIBLE]
-    for _ in range(effort.rounds):
-        pool.draw(Kernels.about(target, centres), effort.draws, rng)
-        if not pool.n_used or size_of(pool.weights()) >= effort.enough:
-            break
-        centres = pool.chosen(effort.kernels, rng)
+    pool.cover(x[value > best - NEGLIGIBLE], effort, rng)
     return _kept(pool, top, widening, rng, effort.kept)
-
-
-def _moved(prior: Prior, shift: float) -> NDArray[np.float64]:
-    """Draws of a prior, (m, D), in a unit of time that is so many horizons."""
-    moved = prior.bank.copy()
-    moved[:, : prior.n_constants] += np.log(shift)
-    return moved
 
 
 def _kept(

@@ -84,9 +84,18 @@ class Prior:
         return len(self.mechanism.network.constants)
 
     @property
-    def drawn(self) -> dict[str, tuple[float, float]]:
-        """Species whose initial concentration is drawn once a sample, and from where."""
-        return drawn_species(self.mechanism)
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the coordinates: rate constants, then species whose beginning is drawn."""
+        return (*self.mechanism.network.constants, *self.mechanism.drawn)
+
+    def moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return mean and inverse covariance of the bank, shapes (D,) and (D, D)."""
+        covariance = np.atleast_2d(np.cov(self.bank, rowvar=False))
+        return self.bank.mean(0), np.linalg.inv(covariance)
+
+    def unanchored(self) -> UnanchoredPrior:
+        """Return the prior where nothing is known of the horizon."""
+        return UnanchoredPrior(self.mechanism, self.design, self.bank, self.acceptance)
 
     def may_hold(self, x: NDArray[np.float64], *, beyond: float = 0.0) -> NDArray[np.bool_]:
         """Tell which coordinates, shape (n, D), lie in the box; no run is needed for that.
@@ -97,7 +106,7 @@ class Prior:
         n = self.n_constants
         length = np.log(self.design.constants[1] / self.design.constants[0])
         inside = np.ptp(x[:, :n], axis=1) < length + beyond
-        for column, (low, high) in zip(x[:, n:].T, self.drawn.values(), strict=True):
+        for column, (low, high) in zip(x[:, n:].T, self.mechanism.drawn.values(), strict=True):
             inside &= (column >= np.log(low) - beyond) & (column <= np.log(high) + beyond)
         return inside
 
@@ -124,7 +133,7 @@ class Prior:
         with np.errstate(divide="ignore", invalid="ignore"):
             density = np.log(np.maximum(0.0, length - np.ptp(x[:, :n], axis=1)))
         density -= n * np.log(length) + np.log(self.acceptance)
-        for column, (low, high) in zip(x[:, n:].T, self.drawn.values(), strict=True):
+        for column, (low, high) in zip(x[:, n:].T, self.mechanism.drawn.values(), strict=True):
             inside = (column >= np.log(low)) & (column <= np.log(high))
             density += np.where(inside, column - np.log(high - low), -np.inf)
         return density
@@ -132,9 +141,7 @@ class Prior:
     def _log_progress(self, scaled: NDArray[np.float64], threads: int | None) -> NDArray:
         """Sum up the factors that the reference run decides: its fingerprint, progress, slope."""
         network = self.mechanism.network
-        initial = np.zeros((len(scaled), len(network.species)))
-        for species, value in self.mechanism.default_initial.items():
-            initial[:, network.index(species)] = value
+        initial = np.tile(self.mechanism.initial(), (len(scaled), 1))
         # Output times of the dataset's reference run, first the steps between them, then the last.
         output = reference_times(self.design)
         step = np.log(output[2] / output[1])
@@ -207,11 +214,6 @@ class UnanchoredPrior(Prior):
         return density
 
 
-def drawn_species(mechanism: Mechanism) -> dict[str, tuple[float, float]]:
-    """Species whose initial concentration is drawn once a sample, and from where."""
-    return {name: value for name, value in mechanism.others.items() if isinstance(value, tuple)}
-
-
 def draw_prior(
     mechanism: str | Mechanism,
     m: int,
@@ -249,8 +251,7 @@ def draw_prior(
                 f"expected none past the earliest horizon, {100 * design.horizon[0]:.0f} %; "
                 "raise the lower end of the design's horizon"
             )
-    drawn = drawn_species(chosen)
-    for name, (low, high) in drawn.items():
+    for name, (low, high) in chosen.drawn.items():
         if not 0 < low < high:
             raise ValueError(
                 f"{chosen.id}: {name} starts in {low} to {high}, expected a range above 0 and not "
@@ -258,6 +259,6 @@ def draw_prior(
             )
     sets = accepted_sets(chosen, m, design, rng, threads=threads)
     horizon = sets.horizon(np.arange(m), rng.uniform(*design.horizon, m))
-    others = [np.log(rng.uniform(*limits, m)) for limits in drawn.values()]
+    others = [np.log(rng.uniform(*limits, m)) for limits in chosen.drawn.values()]
     bank = np.column_stack([np.log(sets.rate_constants * horizon[:, None]), *others])
     return Prior(chosen, design, bank, sets.accepted / sets.proposed)

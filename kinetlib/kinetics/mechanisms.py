@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from kinetlib.kinetics.network import Network, parse
@@ -131,10 +131,49 @@ class Mechanism:
         return self.network.law_with(free)
 
     @property
+    def seen(self) -> list[int]:
+        """Places of substrate and product among the species: what is measured."""
+        return [self.network.index(SUBSTRATE), self.network.index(PRODUCT)]
+
+    @property
+    def drawn(self) -> dict[str, tuple[float, float]]:
+        """Species whose initial concentration is drawn once a sample, and from where."""
+        return {name: value for name, value in self.others.items() if isinstance(value, tuple)}
+
+    @property
     def default_initial(self) -> dict[str, float]:
         """Initial concentrations of the reference run: S = 1, cat = 0.05, the middle of ranges."""
         initial = {name: float(np.mean(value)) for name, value in self.others.items()}
         return {SUBSTRATE: 1.0, CATALYST: 0.05} | initial
+
+    def initial(
+        self,
+        loading: ArrayLike = 0.05,
+        substrate_0: ArrayLike = 1.0,
+        product_0: ArrayLike = 0.0,
+        others: Mapping[str, ArrayLike] | None = None,
+    ) -> NDArray[np.float64]:
+        """Put initial concentrations together; those not given are the reference run's.
+
+        Parameters
+        ----------
+        loading, substrate_0, product_0
+            Of catalyst, substrate, product: numbers, or arrays that broadcast to one shape (...).
+        others
+            Likewise of further species, by name.
+
+        Returns
+        -------
+        NDArray
+            Of all species, shape (..., S).
+        """
+        given = {SUBSTRATE: substrate_0, PRODUCT: product_0, CATALYST: loading, **(others or {})}
+        filled = self.default_initial | given
+        shape = np.broadcast_shapes(*map(np.shape, filled.values()))
+        initial = np.zeros((*shape, len(self.network.species)))
+        for species, value in filled.items():
+            initial[..., self.network.index(species)] = value
+        return initial
 
     def may_accept(self, rate_constants: NDArray) -> NDArray[np.bool_]:
         """Tell which parameter sets, shape (n, R), are worth a reference run."""

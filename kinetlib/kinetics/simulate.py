@@ -98,6 +98,51 @@ def simulate(
     return result if n is not None else result.isel(sample=0)
 
 
+def observed(
+    mechanism: Mechanism,
+    rate_constants: NDArray[np.float64],
+    initial: NDArray[np.float64],
+    times: NDArray[np.float64],
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    threads: int | None = None,
+) -> NDArray[np.float64]:
+    """Simulate what is measured of r runs with each of n sets of rate constants.
+
+    Parameters
+    ----------
+    mechanism
+        Whose.
+    rate_constants
+        Shape (n, R), in the order of its network's.
+    initial
+        Of all species, shape (n, r, S), see `kinetlib.kinetics.mechanisms.Mechanism.initial`.
+    times
+        Of all runs (T,), or (n, r, T) or what broadcasts to it.
+    rtol, atol, threads
+        Of the integrator.
+
+    Returns
+    -------
+    NDArray
+        Substrate and product, shape (n, r, T, 2); NaN where a run failed.
+    """
+    n, r, n_species = initial.shape
+    if times.ndim > 1:
+        times = np.broadcast_to(times, (n, r, times.shape[-1])).reshape(n * r, -1)
+    solution = integrate(
+        mechanism.network,
+        np.repeat(rate_constants, r, axis=0),
+        initial.reshape(n * r, n_species),
+        times,
+        rtol=rtol,
+        atol=atol,
+        threads=threads,
+    )
+    return solution.concentration[..., mechanism.seen].reshape(n, r, -1, 2)
+
+
 def _check_names(kind: str, given: Iterable[str], valid: tuple[str, ...], mechanism: str) -> None:
     for name in given:
         if name not in valid:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kinetlib.records.files import replacing
 from kinetlib.runs.noise import noisy
+from kinetlib.runs.runs import MEASURED
 
 _RELATIVE = "substrate of the standard run"
 #: The variables of a dataset, what they mean and their units.
@@ -29,8 +30,6 @@ VARIABLES = {
 }
 # The HDF5 library takes one thread at a time, and xarray's own locks do not cover all of its calls.
 HDF5 = threading.Lock()
-#: Nine tenths of a shard, of numbers that hardly compress.
-CURVES = ("time", "substrate", "product")
 _DIMS = {1: ("sample",), 2: ("sample", "run"), 3: ("sample", "run", "time")}
 
 
@@ -55,9 +54,9 @@ def variable(
 
 def write_shard(shard: xr.Dataset, path: Path) -> None:
     """Write a shard as NetCDF; it appears under its name whole or not at all."""
-    packed = {
-        name: {"zlib": True, "complevel": 1} for name in shard if name not in (*CURVES, "mechanism")
-    }
+    # The curves are nine tenths of a shard, of numbers that hardly compress.
+    whole = (*MEASURED, "mechanism")
+    packed = {name: {"zlib": True, "complevel": 1} for name in shard if name not in whole}
     with replacing(path) as beside, HDF5:
         shard.to_netcdf(beside, engine="netcdf4", encoding=packed)
 
@@ -105,8 +104,9 @@ def with_noise(runs: xr.Dataset, level: float, rng: Generator) -> xr.Dataset:
     rng
         Source of the noise.
     """
+    time = runs["time"].values
     measured = {
-        name: (runs[name].dims, noisy(runs[name].values, level, rng), runs[name].attrs)
+        name: (runs[name].dims, noisy(runs[name].values, time, level, rng), runs[name].attrs)
         for name in ("substrate", "product")
     }
     return runs.assign(measured)

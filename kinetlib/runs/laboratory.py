@@ -12,8 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from kinetlib.kinetics.integrate import integrate
-from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism, at_conversion
+from kinetlib.kinetics.mechanisms import CATALYST, SUBSTRATE, Mechanism, at_conversion
+from kinetlib.kinetics.simulate import observed
 from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import ParameterSets, Range, initial_concentrations
 
@@ -72,25 +72,21 @@ def draw_runs(
     Runs
         Of shape (n, n_runs, n_points), exact: noise is for whoever reads them.
     """
-    n, network = len(which), mechanism.network
+    n, constants = len(which), sets.rate_constants[which]
     loading, substrate_0, product_0 = _starts(n, n_runs, campaign, rng)
     initial = initial_concentrations(mechanism, loading, substrate_0, product_0, rng)
 
-    constants = np.repeat(sets.rate_constants[which], n_runs, axis=0)
-    flat = initial.reshape(n * n_runs, -1)
-    scale = np.repeat(sets.horizon(which, np.full(n, 0.9)), n_runs)
-    last = _ends(mechanism, constants, flat, scale, rng.uniform(*campaign.stopped, n * n_runs))
+    scale = sets.horizon(which, np.full(n, 0.9))
+    stopped = rng.uniform(*campaign.stopped, (n, n_runs))
+    last = _ends(mechanism, constants, initial, scale, stopped, threads)[..., None]
     time, averaged = _times(n, n_runs, n_points, campaign, rng)
-    time *= last.reshape(n, n_runs, 1)
-
+    time *= last
     absent = np.isnan(time)
-    asked = np.where(absent, last.reshape(n, n_runs, 1), time).reshape(n * n_runs, -1)
-    found = integrate(network, constants, flat, asked, threads=threads).concentration
-    found = found.reshape(*time.shape, -1)
-    found[absent] = np.nan
-    curves = (time, found[..., network.index(SUBSTRATE)], found[..., network.index(PRODUCT)])
-    values = (*curves, averaged, loading, substrate_0, product_0)
-    return Runs(*(value.astype(np.float32) for value in values))
+    asked = np.where(absent, last, time)
+    seen = observed(mechanism, constants, initial, asked, threads=threads)
+    seen[absent] = np.nan
+    values = (time, seen[..., 0], seen[..., 1], loading, substrate_0, product_0, averaged)
+    return Runs(*values).astype(np.float32)
 
 
 def _starts(n: int, n_runs: int, campaign: Campaign, rng: Generator) -> tuple[NDArray, ...]:
@@ -115,25 +111,26 @@ def _ends(
     initial: NDArray,
     scale: NDArray,
     part: NDArray,
+    threads: int | None,
 ) -> NDArray[np.float64]:
-    """Time at which each run reaches `part` of its own final conversion, shape (n,).
+    """Time at which each run reaches `part` (n, n_runs) of its own final conversion, same shape.
 
     A pilot tells: as long as the reference run's horizon takes at this loading and substrate, and
     forty times as long.
     """
     network = mechanism.network
-    substrate, catalyst = network.index(SUBSTRATE), network.index(CATALYST)
+    substrate_0, loading = (initial[..., network.index(name)] for name in (SUBSTRATE, CATALYST))
     reference = mechanism.default_initial[CATALYST]
-    longest = _LATEST * scale * np.maximum(1.0, reference / initial[:, catalyst])
+    longest = _LATEST * scale[:, None] * np.maximum(1.0, reference / loading)
     grid = np.concatenate([[0.0], np.geomspace(1e-5, 1.0, 60)])
-    pilot = integrate(
-        network, constants, initial, grid * longest[:, None], **_PILOT_TOLERANCE
-    ).concentration[..., substrate]
-    change = pilot - pilot[:, :1]
-    turned = np.abs(change[:, -1]) > _UNCHANGED * initial[:, substrate]
-    progress = change / np.where(turned, change[:, -1], 1.0)[:, None]
-    progress = np.where(turned[:, None], progress, grid)
-    return at_conversion(progress, grid, part) * longest
+    times = grid * longest[..., None]
+    pilot = observed(mechanism, constants, initial, times, **_PILOT_TOLERANCE, threads=threads)
+    change = pilot[..., 0] - pilot[..., :1, 0]
+    turned = np.abs(change[..., -1]) > _UNCHANGED * substrate_0
+    progress = change / np.where(turned, change[..., -1], 1.0)[..., None]
+    progress = np.where(turned[..., None], progress, grid)
+    share = at_conversion(progress.reshape(-1, len(grid)), grid, part.ravel())
+    return share.reshape(part.shape) * longest
 
 
 def _times(

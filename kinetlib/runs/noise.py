@@ -1,19 +1,103 @@
-"""How noisy measured runs are, told from their curves alone."""
+"""The noise of measured runs: what it is, how it is added, and how it is told from curves alone."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+# What an instrument cannot tell from nothing, in units of the standard run's substrate.
+FLOOR = 1e-3
 #: Bounds between bins of estimated relative noise. The lowest is above what most exact curves show
 #: for being curved; from 0.4 to 5 % a bin is about as wide as the estimate errs.
 NOISE_BINS = (0.0012, 0.004, 0.009, 0.014, 0.02, 0.031, 0.042)
 # Residuals beyond this many noise levels count as that many: an outlier, not noise.
 _CLIP = 3.0
 _MEDIAN = 0.6744897501960817  # of the absolute value of a standard normal variable
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Independent Gaussian noise: a share of the value, and a floor, added as squares.
+
+    Attributes
+    ----------
+    relative
+        Standard deviation relative to the exact value.
+    floor
+        Standard deviation of a value of zero, in units of the standard run's substrate.
+
+    Raises
+    ------
+    ValueError
+        A share or a floor that is not positive.
+    """
+
+    relative: float
+    floor: float = FLOOR
+
+    def __post_init__(self) -> None:
+        """Check."""
+        for name, value, what in (
+            ("noise", self.relative, "share of the value"),
+            ("floor", self.floor, "concentration"),
+        ):
+            if not (np.isfinite(value) and value > 0):
+                raise ValueError(f"{name}: expected a positive {what}, got {value!r}")
+
+    def times(self, factor: float) -> Noise:
+        """Return noise so many times as large."""
+        return Noise(factor * self.relative, factor * self.floor)
+
+    def variance(self, exact: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the variance about exact values, same shape."""
+        return (self.relative * exact) ** 2 + self.floor**2
+
+    def deviation(self, exact: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the standard deviation about exact values, same shape."""
+        return np.sqrt(self.variance(exact))
+
+    def added(self, exact: NDArray[np.float64], rng: Generator) -> NDArray[np.float64]:
+        """Return values as measured, same shape."""
+        return exact + self.deviation(exact) * rng.standard_normal(exact.shape)
+
+    def stabilised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values on the scale on which their noise is one, wherever they lie.
+
+        The inverse of the standard deviation integrates to asinh.
+        """
+        return np.arcsinh(self.relative / self.floor * values) / self.relative
+
+
+def noisy(
+    exact: NDArray,
+    time: NDArray,
+    level: float | NDArray,
+    rng: Generator,
+    *,
+    averaged: float | NDArray = 1.0,
+) -> NDArray:
+    """Add relative Gaussian noise to the concentrations of many samples.
+
+    Parameters
+    ----------
+    exact
+        Shape (n, run, time), single or double precision.
+    time
+        Same shape. What was weighed in, at time 0, stays exact.
+    level
+        Standard deviation of one reading relative to the value, a number or one a sample (n,).
+    rng
+        Source of the noise.
+    averaged
+        Readings behind each point: their mean has less noise by the square root of their number.
+    """
+    level = np.broadcast_to(np.asarray(level, exact.dtype), len(exact))[:, None, None]
+    spread = np.where(time > 0, level / np.sqrt(averaged), 0).astype(exact.dtype)
+    return exact * (1 + spread * rng.standard_normal(exact.shape, dtype=exact.dtype))
 
 
 def estimate_noise(
@@ -68,48 +152,3 @@ def _scale(residuals: NDArray) -> float:
         return math.nan
     rough = float(np.median(residuals)) / _MEDIAN
     return float(np.sqrt(np.mean(np.minimum(residuals, _CLIP * rough) ** 2)))
-
-
-def noisy(exact: NDArray, level: float | NDArray, rng: Generator) -> NDArray:
-    """Add relative Gaussian noise to concentrations.
-
-    Parameters
-    ----------
-    exact
-        Shape (n, run, time), single or double precision.
-    level
-        Standard deviation relative to the value, a number or one a sample (n,). The first point of
-        a run was weighed in and stays exact.
-    rng
-        Source of the noise.
-    """
-    level = np.broadcast_to(np.asarray(level, dtype=exact.dtype), len(exact))[:, None, None]
-    factor = 1.0 + level * rng.standard_normal(exact.shape, dtype=exact.dtype)
-    factor[..., 0] = 1.0
-    return exact * factor
-
-
-# What an instrument cannot tell from nothing, in units of the standard run's substrate.
-FLOOR = 1e-3
-
-
-def noise_variance(
-    values: NDArray[np.float64], noise: float, floor: float = FLOOR
-) -> NDArray[np.float64]:
-    """Return the variance of the noise of some values, same shape."""
-    return (noise * values) ** 2 + floor**2
-
-
-def measured(
-    values: NDArray[np.float64], noise: float, rng: Generator, *, floor: float = FLOOR
-) -> NDArray[np.float64]:
-    """Return values with noise, same shape."""
-    deviation = np.sqrt(noise_variance(values, noise, floor))
-    return values + deviation * rng.standard_normal(values.shape)
-
-
-def levelled(
-    values: NDArray[np.float64], noise: float, floor: float = FLOOR
-) -> NDArray[np.float64]:
-    """Stretch values so that the noise is one wherever a value lies: asinh(c y / d) / c."""
-    return np.arcsinh(noise * values / floor) / noise

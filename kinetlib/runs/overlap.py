@@ -17,9 +17,10 @@ from scipy.stats import norm
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.neighbors import NearestNeighbors
 
-from kinetlib.kinetics.integrate import integrate
-from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism, constants_of
+from kinetlib.kinetics.mechanisms import SUBSTRATE, Mechanism, constants_of
+from kinetlib.kinetics.simulate import observed
 from kinetlib.runs import sample
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.sample import N_RUNS, Design, ParameterSets
 
 # The standard design: four runs as a sample has them, twenty even times up to 90 % of the reference
@@ -30,8 +31,8 @@ TIMES = np.arange(1, 21) / 20
 PROGRESS = 0.9
 #: Values of a set of curves: substrate and product.
 N_POINTS = 2 * N_RUNS * len(TIMES)
-#: Relative noise, and the noise that stays where nothing is left, in units of the substrate.
-NOISE, FLOOR = 0.01, 1e-3
+#: What distances are counted in.
+NOISE = Noise(0.01)
 
 
 def parameter_sets(
@@ -80,36 +81,24 @@ def curves(
     NDArray
         Substrate and product at the standard times, shape (m, 2, runs, T).
     """
-    network = mechanism.network
     times = sample.reference_times(drawn_from)
     reference = sample.reference_runs(mechanism, rate_constants, times)
-    conversion = 1.0 - reference[..., network.index(SUBSTRATE)]
+    conversion = 1.0 - reference[..., mechanism.network.index(SUBSTRATE)]
     m = len(rate_constants)
     sets = ParameterSets(rate_constants, conversion / conversion[:, -1:], times, m, m)
     horizon = sets.horizon(np.arange(m), np.full(m, PROGRESS))
-    initial = np.zeros((m, N_RUNS, len(network.species)))
-    for species, value in mechanism.default_initial.items():
-        initial[..., network.index(species)] = value
-    initial[..., network.index(SUBSTRATE)] = SUBSTRATES
-    initial[..., network.index(PRODUCT)] = 1.0 - np.array(SUBSTRATES)
-    initial[..., network.index(CATALYST)] = LOADINGS
-    solution = integrate(
-        network,
-        np.repeat(rate_constants, N_RUNS, axis=0),
-        initial.reshape(m * N_RUNS, -1),
-        np.repeat(horizon[:, None] * TIMES, N_RUNS, axis=0),
-    )
-    concentration = solution.concentration.reshape(m, N_RUNS, len(TIMES), -1)
-    seen = [network.index(SUBSTRATE), network.index(PRODUCT)]
-    return np.moveaxis(concentration[..., seen], -1, 1)
+    initial = mechanism.initial(LOADINGS, SUBSTRATES, 1.0 - np.array(SUBSTRATES))
+    initial = np.broadcast_to(initial, (m, *initial.shape))
+    seen = observed(mechanism, rate_constants, initial, horizon[:, None, None] * TIMES)
+    return np.moveaxis(seen, -1, 1)
 
 
 def in_noise(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scale curves so that the noise of each value is one, shape (m, ...) to (m, features).
 
-    The noise is NOISE times the value and FLOOR, added as squares; its inverse integrates to asinh.
+    See `kinetlib.runs.noise.Noise.stabilised`.
     """
-    return (np.arcsinh(NOISE * curves / FLOOR) / NOISE).reshape(len(curves), -1)
+    return NOISE.stabilised(curves).reshape(len(curves), -1)
 
 
 def nearest(

@@ -72,10 +72,15 @@ class Candidates:
         """Return the number of candidate runs."""
         return len(self.loading)
 
+    @property
+    def starts(self) -> tuple[NDArray[np.float64], ...]:
+        """Loading, initial substrate and initial product."""
+        return self.loading, self.substrate_0, self.product_0
+
     def only(self, which: Sequence[int]) -> Candidates:
         """Return some of the runs, in the order given."""
         at = list(which)
-        return Candidates(self.loading[at], self.substrate_0[at], self.product_0[at], self.times)
+        return Candidates(*(start[at] for start in self.starts), self.times)
 
     def nearest(self, times: Sequence[float]) -> tuple[int, ...]:
         """Return the candidate times nearest to those asked for, each once, rising."""
@@ -115,6 +120,10 @@ class Experiment:
     def points(self) -> int:
         """Points of each run."""
         return len(self.times[0])
+
+    def shown(self, values: NDArray) -> NDArray:
+        """Take what it shows of all candidates, shape (n, R, T, ...) to (n, runs, points, ...)."""
+        return values[:, np.array(self.runs)[:, None], np.array(self.times)]
 
     def with_run(self, run: int, times: Sequence[int]) -> Experiment:
         """Add a run."""
@@ -163,9 +172,7 @@ def grid(n_times: Sequence[int] = (6, 20)) -> Candidates:
 def even_grid(n_times: int = 20) -> Candidates:
     """Return the candidate runs of the book, with ``n_times`` even times after the start."""
     runs = grid()
-    return Candidates(
-        runs.loading, runs.substrate_0, runs.product_0, np.arange(n_times + 1) / n_times
-    )
+    return Candidates(*runs.starts, np.arange(n_times + 1) / n_times)
 
 
 def described(one: Experiment, candidates: Candidates) -> dict[str, Any]:

@@ -1,44 +1,159 @@
-"""Measured runs of many samples: how they are thinned, averaged, measured."""
+"""Measured runs, of one reaction or of many samples: read, checked, thinned, averaged, measured."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 from numpy.random import Generator
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
+
+from kinetlib.runs.noise import noisy
+
+MEASURED = ("time", "substrate", "product")
+INITIAL = ("loading", "substrate_0", "product_0")
+MOST_POINTS = 24  # points a network reads of a run; of more, neighbours are averaged
+MOST_RUNS = 8
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Measured runs: n samples, R runs, T points, NaN where there is none.
+    """Measured runs: R of one reaction, or R of each of n samples; NaN where there is no value.
 
-    ``time``, ``substrate``, ``product`` and ``averaged``, the number of readings behind a point
-    (n, R, T); ``loading``, ``substrate_0``, ``product_0`` (n, R).
+    Networks read many samples, in single precision; inference reads one reaction, in double
+    precision and `checked`. Nothing is checked before: batches are made of these by the million.
+
+    Attributes
+    ----------
+    time, substrate, product
+        Shape (R, T) or (n, R, T), concentrations relative to the standard run's substrate. Points
+        at time 0 were weighed in, not measured.
+    loading, substrate_0, product_0
+        Initial concentrations, shape (R,) or (n, R).
+    averaged
+        Number of readings behind a point, shape of `time`; one unless given.
     """
 
-    time: NDArray[np.float32]
-    substrate: NDArray[np.float32]
-    product: NDArray[np.float32]
-    averaged: NDArray[np.float32]
-    loading: NDArray[np.float32]
-    substrate_0: NDArray[np.float32]
-    product_0: NDArray[np.float32]
+    time: NDArray
+    substrate: NDArray
+    product: NDArray
+    loading: NDArray
+    substrate_0: NDArray
+    product_0: NDArray
+    averaged: NDArray | None = None
+
+    def __post_init__(self) -> None:
+        """Count every point as one reading where nothing else is said."""
+        if self.averaged is None:
+            one = np.ones((), dtype=np.asarray(self.time).dtype)
+            object.__setattr__(self, "averaged", np.broadcast_to(one, np.shape(self.time)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Runs]) -> Runs:
+        """Put samples one behind the other."""
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
+
+    @classmethod
+    def of(cls, sample: xr.Dataset, unit: float | None = None) -> Runs:
+        """Read one sample of the schema of `kinetlib.runs.dataset`, as inference takes it.
+
+        Parameters
+        ----------
+        sample
+            ``time``, ``substrate`` and, where it was measured, ``product`` (run, time);
+            ``loading``, ``substrate_0``, ``product_0`` (run). Points without a time say nothing.
+        unit
+            What times are counted in: the sample's ``horizon`` by default.
+
+        Raises
+        ------
+        ValueError
+            If variables are missing, or there is more than one sample; see `checked`.
+        """
+        needed = [name for name in (*MEASURED, *INITIAL) if name != "product"]
+        needed += ["horizon"] * (unit is None)
+        missing = [name for name in needed if name not in sample]
+        if missing or sample.sizes.get("sample", 1) != 1:
+            raise ValueError(
+                "expected one sample of a dataset, of dims run and time, got dims "
+                f"{', '.join(map(str, sample.dims))} and no {' or '.join(missing) or 'gap'}; "
+                "take one with dataset.isel(sample=0)"
+            )
+        one = sample.isel(sample=0) if "sample" in sample.dims else sample
+        time, substrate, product, *starts = columns(one, np.float64)
+        time = np.nan_to_num(time / float(one.horizon if unit is None else unit))
+        return cls(time, substrate, product, *starts).checked()
 
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.time)
 
-    def __getitem__(self, which: slice | NDArray) -> Runs:
-        """Select samples."""
-        return Runs(*(getattr(self, field.name)[which] for field in fields(self)))
+    def __getitem__(self, which: int | slice | NDArray) -> Runs:
+        """Select samples; a number leaves one reaction."""
+        return Runs(*(value[which] for value in vars(self).values()))
+
+    @property
+    def informative(self) -> NDArray[np.bool_]:
+        """Which values of substrate and product say something, shape (..., R, T, 2)."""
+        values = np.stack([self.substrate, self.product], axis=-1)
+        return np.isfinite(values) & (self.time > 0)[..., None]
+
+    def astype(self, dtype: DTypeLike) -> Runs:
+        """Return the same runs in another precision."""
+        return Runs(*(np.asarray(value, dtype=dtype) for value in vars(self).values()))
+
+    def points(self, chosen: NDArray[np.int64]) -> Runs:
+        """Return some points of each run, by their places (n, R, m)."""
+        names = (*MEASURED, "averaged")
+        taken = {name: np.take_along_axis(getattr(self, name), chosen, -1) for name in names}
+        return replace(self, **taken)
+
+    def checked(self) -> Runs:
+        """Return the runs of one reaction in double precision, as inference takes them.
+
+        Raises
+        ------
+        ValueError
+            Shapes that do not fit, negative or unknown concentrations or times, no value at all.
+        """
+        runs = self.astype(np.float64)
+        shape = runs.time.shape
+        if len(shape) != 2:
+            raise ValueError(f"time: expected shape (runs, times), got {shape}")
+        for name in ("substrate", "product"):
+            if getattr(runs, name).shape != shape:
+                raise ValueError(
+                    f"{name}: expected the shape of time, {shape}, got {getattr(runs, name).shape}"
+                )
+        for name in INITIAL:
+            values = getattr(runs, name)
+            if values.shape != shape[:1] or not (np.isfinite(values) & (values >= 0)).all():
+                raise ValueError(
+                    f"{name}: expected {shape[0]} concentrations, one a run, got {values}"
+                )
+        if not (np.isfinite(runs.time) & (runs.time >= 0)).all():
+            raise ValueError("time: expected finite times from 0 on; leave out points without one")
+        if not runs.informative.any():
+            raise ValueError("the runs have no value after time 0, expected at least one")
+        return runs
 
 
-MOST_POINTS = 24  # points a run is read with; of more, neighbours are averaged
+def columns(runs: xr.Dataset, dtype: DTypeLike = None) -> list[NDArray]:
+    """Return the variables of runs in the order of `Runs`, samples first, then runs, then times.
 
-
-MOST_RUNS = 8
+    A product that was not measured is NaN.
+    """
+    found = {
+        name: runs[name].transpose("sample", "run", "time", missing_dims="ignore").values
+        for name in (*MEASURED, *INITIAL)
+        if name in runs
+    }
+    if "product" not in found:
+        found["product"] = np.full_like(found["substrate"], np.nan)
+    return [np.asarray(found[name], dtype=dtype) for name in (*MEASURED, *INITIAL)]
 
 
 def from_dataset(runs: xr.Dataset) -> Runs:
@@ -65,11 +180,7 @@ def from_dataset(runs: xr.Dataset) -> Runs:
             f"the runs lack {', '.join(missing)}: expected time and substrate "
             "(sample, run, time), and loading, substrate_0, product_0 (sample, run)"
         )
-    order = ("sample", "run", "time")
-    time, substrate = (runs[name].transpose(*order).values for name in ("time", "substrate"))
-    product = runs["product"].transpose(*order).values if "product" in runs else None
-    product = np.full_like(substrate, np.nan) if product is None else product
-    starts = [runs[name].transpose("sample", "run").values for name in needed[2:]]
+    time, substrate, product, *starts = columns(runs)
     point = np.isfinite(time) & (np.isfinite(substrate) | np.isfinite(product))
     usable = (point.sum(-1) >= 2) & np.isfinite(starts).all(0)
     for i, count in enumerate(usable.sum(-1)):
@@ -79,31 +190,25 @@ def from_dataset(runs: xr.Dataset) -> Runs:
                 f"expected 1 to {MOST_RUNS}"
             )
     point &= usable[..., None]
-    measured = [np.where(point, values, np.nan) for values in (time, substrate, product)]
-    starts = [np.where(usable, values, np.nan) for values in starts]
-    return averaged(*measured, *starts)
+    curves = [np.where(point, column, np.nan) for column in (time, substrate, product)]
+    starts = [np.where(usable, column, np.nan) for column in starts]
+    return averaged(Runs(*curves, *starts))
 
 
-def averaged(
-    time: NDArray,
-    substrate: NDArray,
-    product: NDArray,
-    loading: NDArray,
-    substrate_0: NDArray,
-    product_0: NDArray,
-) -> Runs:
+def averaged(runs: Runs) -> Runs:
     """Reduce runs to `MOST_POINTS` points: the means of as many neighbours as it takes.
 
     A mean of m readings has the noise of one divided by the square root of m, and ``averaged``
-    says so to the network. Gaps are closed: points come first, NaN after them.
+    says so to the network. Gaps are closed: points come first, NaN after them. Single precision.
     """
-    there = np.isfinite(time)
+    there = np.isfinite(runs.time)
     count = there.sum(-1, keepdims=True)
-    order = np.where(there, time, np.inf).argsort(-1, kind="stable")
-    values = [np.take_along_axis(a, order, -1) for a in (time, substrate, product)]
+    order = np.where(there, runs.time, np.inf).argsort(-1, kind="stable")
+    values = [np.take_along_axis(getattr(runs, name), order, -1) for name in MEASURED]
     reduce = _padded if count.max(initial=0) <= MOST_POINTS else _means
-    starts = (a.astype(np.float32) for a in (loading, substrate_0, product_0))
-    return Runs(*reduce(values, count), *starts)
+    *curves, readings = reduce(values, count)
+    starts = (getattr(runs, name).astype(np.float32) for name in INITIAL)
+    return Runs(*curves, *starts, readings)
 
 
 def _padded(values: list[NDArray], count: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -154,13 +259,11 @@ def thinned(runs: Runs, n_points: int, rng: Generator, *, keep_start: bool = Fal
         key[..., 0] = -1.0
     chosen = np.sort(key.argsort(axis=-1)[..., :n_points], axis=-1)
     # Absent points sort last: NaN times stay behind the points that are there.
-    names = ("time", "substrate", "product", "averaged")
-    taken = {name: np.take_along_axis(getattr(runs, name), chosen, -1) for name in names}
-    return replace(runs, **taken)
+    return runs.points(chosen)
 
 
 def measured(runs: Runs, level: NDArray | float, rng: Generator) -> Runs:
-    """Add relative Gaussian noise, less of it where readings are averaged, none at t = 0.
+    """Add relative Gaussian noise, see `kinetlib.runs.noise.noisy`.
 
     Parameters
     ----------
@@ -171,13 +274,11 @@ def measured(runs: Runs, level: NDArray | float, rng: Generator) -> Runs:
     rng
         Source of the noise.
     """
-    level = np.broadcast_to(np.asarray(level, np.float32), len(runs))[:, None, None]
-    spread = np.where(runs.time > 0, level / np.sqrt(runs.averaged), 0).astype(np.float32)
-    noisy = {
-        name: exact * (1 + spread * rng.standard_normal(exact.shape, dtype=np.float32))
-        for name, exact in (("substrate", runs.substrate), ("product", runs.product))
+    curves = {
+        name: noisy(getattr(runs, name), runs.time, level, rng, averaged=runs.averaged)
+        for name in ("substrate", "product")
     }
-    return replace(runs, **noisy)
+    return replace(runs, **curves)
 
 
 def unmeasured(runs: Runs, product: NDArray[np.bool_], substrate: NDArray[np.bool_]) -> Runs:

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kinetlib.kinetics.integrate import integrate
-from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism, at_conversion
+from kinetlib.kinetics.mechanisms import SUBSTRATE, Mechanism, at_conversion
+from kinetlib.kinetics.simulate import observed
+from kinetlib.runs.runs import Runs
 
 N_RUNS = 4
 # Parameter sets tried at a time: fewest, so that no lane of the integrator stays empty, and most.
@@ -94,18 +96,12 @@ class ParameterSets:
 
 @dataclass(frozen=True)
 class Samples:
-    """Simulated samples of one mechanism: n samples, 4 runs, T times.
+    """Simulated samples of one mechanism.
 
-    ``time``, ``substrate``, ``product`` (n, 4, T); ``loading``, ``substrate_0``, ``product_0``
-    (n, 4); ``rate_constants`` (n, R); ``horizon`` (n,).
+    ``runs``, four each, exact and in double precision; ``rate_constants`` (n, R); ``horizon`` (n,).
     """
 
-    time: NDArray[np.float64]
-    substrate: NDArray[np.float64]
-    product: NDArray[np.float64]
-    loading: NDArray[np.float64]
-    substrate_0: NDArray[np.float64]
-    product_0: NDArray[np.float64]
+    runs: Runs
     rate_constants: NDArray[np.float64]
     horizon: NDArray[np.float64]
 
@@ -136,13 +132,10 @@ def reference_runs(
     threads: int | None = None,
 ) -> NDArray[np.float64]:
     """Run the reference experiment to its end: concentrations, shape (n, T, S)."""
-    initial = np.zeros((len(rate_constants), len(mechanism.network.species)))
-    for species, value in mechanism.default_initial.items():
-        initial[:, mechanism.network.index(species)] = value
     solution = integrate(
         mechanism.network,
         rate_constants,
-        initial,
+        np.tile(mechanism.initial(), (len(rate_constants), 1)),
         times,
         **_REFERENCE_TOLERANCE,
         threads=threads,
@@ -210,28 +203,11 @@ def draw_samples(
     loading, substrate_0, product_0 = _initial_conditions(n, design, rng)
     span = rng.uniform(*design.span, (n, N_RUNS)) * horizon[:, None]
     time = _output_times(n, design, rng) * span[..., None]
-
-    network = mechanism.network
     initial = initial_concentrations(mechanism, loading, substrate_0, product_0, rng)
-
-    solution = integrate(
-        network,
-        np.repeat(sets.rate_constants[which], N_RUNS, axis=0),
-        initial.reshape(n * N_RUNS, -1),
-        time.reshape(n * N_RUNS, -1),
-        threads=threads,
-    )
-    concentration = solution.concentration.reshape(*time.shape, -1)
-    return Samples(
-        time,
-        concentration[..., network.index(SUBSTRATE)],
-        concentration[..., network.index(PRODUCT)],
-        loading,
-        substrate_0,
-        product_0,
-        sets.rate_constants[which],
-        horizon,
-    )
+    constants = sets.rate_constants[which]
+    seen = observed(mechanism, constants, initial, time, threads=threads)
+    runs = Runs(time, seen[..., 0], seen[..., 1], loading, substrate_0, product_0)
+    return Samples(runs, constants, horizon)
 
 
 def initial_concentrations(
@@ -243,19 +219,16 @@ def initial_concentrations(
 ) -> NDArray[np.float64]:
     """Put together all species' initial concentrations, shape (n, runs, species).
 
-    Those given have shape (n, runs). Others follow the mechanism; what it leaves open is drawn from
-    `rng` once a sample, the same in all its runs.
+    Those given have shape (n, runs). Others follow the mechanism; what it leaves open is drawn once
+    a sample, the same in all its runs.
     """
-    network = mechanism.network
-    initial = np.zeros((*loading.shape, len(network.species)))
-    for species, value in mechanism.others.items():
-        if isinstance(value, tuple):
-            value = rng.uniform(*value, (len(loading), 1))
-        initial[..., network.index(species)] = value
-    initial[..., network.index(SUBSTRATE)] = substrate_0
-    initial[..., network.index(PRODUCT)] = product_0
-    initial[..., network.index(CATALYST)] = loading
-    return initial
+    others = drawn_others(mechanism, len(loading), rng)
+    return mechanism.initial(loading, substrate_0, product_0, others)
+
+
+def drawn_others(mechanism: Mechanism, n: int, rng: Generator) -> dict[str, NDArray[np.float64]]:
+    """Draw initial concentrations that a mechanism leaves open, by species, shape (n, 1) each."""
+    return {name: rng.uniform(*limits, (n, 1)) for name, limits in mechanism.drawn.items()}
 
 
 def _initial_conditions(n: int, design: Design, rng: Generator) -> tuple[NDArray, NDArray, NDArray]:

@@ -24,7 +24,8 @@ from kinetlib.kinetics.integrate import available_processors
 from kinetlib.kinetics.mechanisms import Mechanism
 from kinetlib.records import code, provenance
 from kinetlib.records.files import sweep
-from kinetlib.runs.dataset import CURVES, HDF5, shards, variable, write_shard
+from kinetlib.runs.dataset import HDF5, shards, variable, write_shard
+from kinetlib.runs.runs import INITIAL, MEASURED
 from kinetlib.runs.sample import (
     LABORATORY,
     TEST,
@@ -266,9 +267,9 @@ def _stream(plan: Plan, number: int, mechanism: str) -> SeedSequence:
 
 def _labelled(mechanism: Mechanism, samples: Samples, names: Sequence[str]) -> xr.Dataset:
     # Single precision rounds at 6e-8, below what the integrator promises.
-    values = {name: getattr(samples, name).astype(np.float32) for name in CURVES} | {
-        name: getattr(samples, name) for name in ("loading", "substrate_0", "product_0", "horizon")
-    }
+    values = {name: getattr(samples.runs, name).astype(np.float32) for name in MEASURED}
+    values |= {name: getattr(samples.runs, name) for name in INITIAL}
+    values["horizon"] = samples.horizon
     variables = {name: variable(name, value) for name, value in values.items()}
     n = len(samples.horizon)
     constants = np.full((n, len(names)), np.nan)

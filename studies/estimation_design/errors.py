@@ -17,10 +17,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kinetlib.experiments.d_optimal import Plan, unplanned
+from kinetlib.inference.curves import values_of
 from kinetlib.inference.estimate import estimate
-from kinetlib.inference.likelihood import shown, values_of
 from kinetlib.inference.prior import Prior
-from kinetlib.runs.noise import FLOOR, measured
+from kinetlib.runs.noise import FLOOR, Noise
 from kinetlib.runs.plans import Candidates, Experiment
 from studies.estimation_design.network import train
 
@@ -77,17 +77,17 @@ def errors(
     prior, candidates = plan.prior, plan.told.candidates
     seen = _Seen(prior, candidates, experiment, threads)
     truth, known = prior.bank[-samples:], prior.bank[:-samples]
-    data = measured(seen(truth), noise, rng, floor=floor)
-    options = {"noise": noise, "floor": floor}
+    model = Noise(noise, floor)
+    data = model.added(seen(truth), rng)
     fitted = estimate(
         Prior(prior.mechanism, prior.design, known, prior.acceptance),
         candidates,
         experiment,
         data,
+        noise=model,
         threads=threads,
-        **options,
     )
-    mean, deviation = train(seen(known), known, rng, passes=passes, **options).estimate(data)
+    mean, deviation = train(seen(known), known, rng, noise=model, passes=passes).estimate(data)
     found = Errors()
     for name, x, spread in (("fit", fitted.x, fitted.deviation), ("network", mean, deviation)):
         found.error[name] = x - truth
@@ -107,7 +107,7 @@ class _Seen:
     def __call__(self, x: NDArray) -> NDArray[np.float64]:
         runs = self.candidates.only(self.experiment.runs)
         here = Experiment(tuple(range(len(runs))), self.experiment.times)
-        return shown(values_of(self.prior.mechanism, runs, x, threads=self.threads), here)
+        return here.shown(values_of(self.prior.mechanism, runs, x, threads=self.threads))
 
 
 def unplanned_experiments(

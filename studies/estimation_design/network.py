@@ -23,7 +23,7 @@ with quiet.native_logs():
     import keras  # loads its backend, which writes to the terminal
     from keras import ops
 
-from kinetlib.runs.noise import FLOOR, levelled, measured
+from kinetlib.runs.noise import Noise
 
 WIDTH = 128  # of the two hidden layers
 BATCH = 256
@@ -36,19 +36,17 @@ class Estimator:
     """A trained network, for one experiment.
 
     ``network``; ``level`` and ``coordinates``, mean and standard deviation that its inputs and
-    answers are counted from, shapes (2, values) and (2, p); ``noise`` and ``floor`` it was trained
-    for.
+    answers are counted from, shapes (2, values) and (2, p); ``noise`` that it was trained for.
     """
 
     network: keras.Model
     level: NDArray[np.float64]
     coordinates: NDArray[np.float64]
-    noise: float
-    floor: float
+    noise: Noise
 
     def estimate(self, data: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray]:
         """Return mean and standard deviation, (n, p) each, for data (n, r, m, 2)."""
-        seen = _inputs(data, self.noise, self.floor, self.level)
+        seen = _inputs(data, self.noise, self.level)
         with quiet.tensorflow_warnings():  # of a function compiled for each network anew
             answer = self.network.predict(seen, batch_size=4096, verbose=0)
         mean, log_variance = np.split(np.asarray(answer, dtype=np.float64), 2, axis=1)
@@ -62,8 +60,7 @@ def train(
     x: NDArray[np.float64],
     rng: Generator,
     *,
-    noise: float,
-    floor: float = FLOOR,
+    noise: Noise,
     passes: int = 40,
 ) -> Estimator:
     """Train an estimator for one experiment.
@@ -76,8 +73,8 @@ def train(
         Coordinates of the draws, shape (n, p).
     rng
         Source of noise, of the order of the draws, and of the network's first weights.
-    noise, floor
-        Standard deviation of the noise relative to the value, and that of a value of zero.
+    noise
+        Of the measured values.
     passes
         Passes over the draws.
     """
@@ -85,15 +82,15 @@ def train(
         raise ValueError(
             f"expected values and coordinates of the same draws, got {len(values)} and {len(x)}"
         )
-    flat = levelled(measured(values, noise, rng, floor=floor), noise, floor).reshape(len(x), -1)
+    flat = noise.stabilised(noise.added(values, rng)).reshape(len(x), -1)
     level = np.stack([flat.mean(0), flat.std(0) + 1.0])
     coordinates = np.stack([x.mean(0), x.std(0)])
     network = _network(flat.shape[1], x.shape[1], rng)
     target = ((x - coordinates[0]) / coordinates[1]).astype(np.float32)
 
     def fresh(rows: NDArray) -> tuple[NDArray, NDArray]:
-        data = measured(values[rows], noise, rng, floor=floor)
-        return _inputs(data, noise, floor, level), target[rows]
+        data = noise.added(values[rows], rng)
+        return _inputs(data, noise, level), target[rows]
 
     orders = np.concatenate([rng.permutation(len(x)) for _ in range(passes)])
     batches = _Batches(np.array_split(orders, max(1, len(orders) // BATCH)), fresh)
@@ -101,7 +98,7 @@ def train(
     network.compile(keras.optimizers.Adam(rate), loss=surprise)
     with quiet.tensorflow_warnings():
         network.fit(batches, shuffle=False, verbose=0)
-    return Estimator(network, level, coordinates, noise, floor)
+    return Estimator(network, level, coordinates, noise)
 
 
 class _Batches(keras.utils.PyDataset):
@@ -135,6 +132,6 @@ def _network(n_values: int, p: int, rng: Generator) -> keras.Model:
     return keras.Sequential([keras.Input((n_values,)), *layers])
 
 
-def _inputs(data: NDArray, noise: float, floor: float, level: NDArray) -> NDArray[np.float32]:
-    flat = levelled(data, noise, floor).reshape(len(data), -1)
+def _inputs(data: NDArray, noise: Noise, level: NDArray) -> NDArray[np.float32]:
+    flat = noise.stabilised(data).reshape(len(data), -1)
     return ((flat - level[0]) / level[1]).astype(np.float32)

@@ -23,7 +23,7 @@ from kinetlib.experiments.d_optimal import GOAL, STARTS, Plan, d_optimal, plan
 from kinetlib.experiments.information import Information, information
 from kinetlib.kinetics import mechanisms
 from kinetlib.records.pieces import Done, Key, Piece, Refused, signed
-from kinetlib.runs.noise import FLOOR
+from kinetlib.runs.noise import FLOOR, Noise
 from kinetlib.runs.plans import Experiment, described, even_grid
 
 
@@ -57,8 +57,7 @@ def planned(name: str, settings: Settings) -> Plan:
         name,
         even_grid(settings.candidate_times),
         default_rng(streams(settings.seed)[name]),
-        noise=settings.noise,
-        floor=settings.floor,
+        noise=Noise(settings.noise, settings.floor),
         n_runs=settings.n_runs,
         n_times=settings.n_times,
         draws=settings.draws,
@@ -103,7 +102,7 @@ def piece(name: str, settings: Settings) -> dict[str, Any]:
     found = planned(name, settings)
     told, experiment = found.told, found.experiment
     return {
-        "coordinates": found.coordinates,
+        "coordinates": found.prior.coordinates,
         "draws": len(told.rows),
         "criterion": told.criterion(experiment),
         "relaxed": {
@@ -125,8 +124,7 @@ def _on_other_draws(found: Plan, settings: Settings) -> dict[str, Any]:
         found.prior,
         found.told.candidates,
         found.prior.bank[settings.draws : settings.draws + settings.fresh],
-        noise=settings.noise,
-        floor=settings.floor,
+        noise=Noise(settings.noise, settings.floor),
         threads=1,
     )
     size = (settings.n_runs, settings.n_times)

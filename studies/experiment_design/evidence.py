@@ -22,12 +22,13 @@ from kinetlib.evaluate.intervals import interval
 from kinetlib.experiments.bank import simulate_bank
 from kinetlib.experiments.discrimination import Told
 from kinetlib.inference.evidence import Effort, compare
-from kinetlib.inference.likelihood import Runs as Measured
 from kinetlib.inference.prior import Prior, draw_prior
+from kinetlib.inference.target import RESOLUTION, Target
 from kinetlib.kinetics import mechanisms
 from kinetlib.records.pieces import Done, Key
 from kinetlib.runs import plans
 from kinetlib.runs import runs as runs_of
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Experiment
 from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TRAIN
@@ -77,9 +78,9 @@ def judged(number: int, truth: str, kind: str, planned: Experiment) -> dict[str,
     rng = default_rng([SEED, PART, number, at, KINDS.index(kind)])
     priors = _priors()
     began = time.perf_counter()
-    columns = ("time", "substrate", "product", "loading", "substrate_0", "product_0")
-    data = Measured(*(getattr(runs, name)[0] for name in columns))
-    found = compare(data, priors, noise=NOISE, rng=rng, effort=EFFORT)
+    noise = Noise(NOISE, RESOLUTION)
+    targets = {name: Target(runs, prior, noise) for name, prior in priors.items()}
+    found = compare(targets, rng=rng, effort=EFFORT)
     return {
         # What was given up has a bound, and by it a negligible share.
         "log_evidence": [one.log_evidence for one in found.values()],

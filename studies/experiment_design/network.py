@@ -136,7 +136,6 @@ def _planned(
         time,
         bank.substrate[at],
         bank.product[at],
-        np.ones_like(time),
         *(start[chosen].astype(np.float32) for start in starts),
     )
 

@@ -29,6 +29,7 @@ from kinetlib.records import quiet
 from kinetlib.records.pieces import Done, Key, Piece, done, signed
 from kinetlib.runs import plans
 from kinetlib.runs import runs as runs_of
+from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import EVEN, Candidates, Experiment, rows_of, schemes
 from kinetlib.runs.runs import Runs
 from studies.experiment_design import evidence
@@ -145,7 +146,7 @@ def _bank() -> Bank:
 def t_optimal(bank: Bank, level: float, sets: int = PAIRED) -> tuple[Experiment, dict[str, Any]]:
     """Choose by T-optimality."""
     few = bank[_first(bank.labels, sets)]
-    return _searched(NearestRival(few, level), bank.candidates)
+    return _searched(NearestRival(few, Noise(level)), bank.candidates)
 
 
 def informative(

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from kinetlib.experiments.next_run import Advice, Wanted, advise
 from kinetlib.inference.posterior import Effort
-from kinetlib.kinetics.integrate import integrate
-from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, Mechanism
+from kinetlib.kinetics.mechanisms import Mechanism
+from kinetlib.kinetics.simulate import observed
 from kinetlib.runs import dataset
-from kinetlib.runs.sample import TRAIN, accepted_sets, initial_concentrations
+from kinetlib.runs.sample import TRAIN, accepted_sets, drawn_others
 
 FIRST = (0.02, 0.05)  # loadings of the runs that were done
 POINTS = 8  # samples of each after the start
@@ -82,10 +82,8 @@ def trial(
     """
     sets = accepted_sets(mechanism, 1, TRAIN, rng, threads=1)
     horizon = sets.horizon(np.array([0]), rng.uniform(*TRAIN.horizon, 1))[0]
-    loading = np.array([FIRST])
-    nothing = np.zeros_like(loading)
-    initial = initial_concentrations(mechanism, loading, nothing + 1, nothing, rng)[0]
-    reaction = _Reaction(mechanism, sets.rate_constants[0], initial[0], noise)
+    others = drawn_others(mechanism, 1, rng)
+    reaction = _Reaction(mechanism, sets.rate_constants, others, noise)
     times = horizon * np.arange(POINTS + 1) / POINTS
     done = reaction.measured(FIRST, 1.0, 0.0, times, rng)
     wanted = Wanted.like(done)
@@ -102,11 +100,11 @@ def trial(
 
 @dataclass(frozen=True)
 class _Reaction:
-    """A reaction in the flask: its rate constants, and a run's initial concentrations."""
+    """A reaction in the flask: its rate constants (1, R), and what is weighed in besides."""
 
     mechanism: Mechanism
     constants: NDArray[np.float64]
-    initial: NDArray[np.float64]
+    others: dict[str, NDArray[np.float64]]
     noise: float
 
     def of(self, candidates, run: int, times: NDArray, rng: Generator) -> xr.Dataset:
@@ -119,12 +117,7 @@ class _Reaction:
         self, loading, substrate_0: float, product_0: float, times: NDArray, rng: Generator
     ) -> xr.Dataset:
         """Do runs of some loadings, with noise on all but the start."""
-        network = self.mechanism.network
-        initial = np.repeat(self.initial[None], len(loading), axis=0)
-        given = {SUBSTRATE: substrate_0, PRODUCT: product_0, CATALYST: loading}
-        for species, value in given.items():
-            initial[:, network.index(species)] = value
-        exact = integrate(network, self.constants, initial, times, threads=1).concentration
-        seen = exact[..., [network.index(SUBSTRATE), network.index(PRODUCT)]]
+        initial = self.mechanism.initial([loading], substrate_0, product_0, self.others)
+        (seen,) = observed(self.mechanism, self.constants, initial, times, threads=1)
         factor = 1 + self.noise * rng.standard_normal(seen.shape) * (times > 0)[:, None]
         return dataset.of_runs(loading, substrate_0, product_0, times, seen * factor)

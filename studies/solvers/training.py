@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kinetlib import fusion
-from kinetlib.fusion import Batches, Curves, Recipe, RunBatches, four_runs, training
+from kinetlib.fusion import Batches, Recipe, RunBatches, training
 from kinetlib.kinetics import integrate
 from kinetlib.runs.runs import Runs
 
@@ -30,7 +30,7 @@ PUBLISHED, LABORATORY = 0, 3  # runs a sample of the second kind of batches
 console = Console(width=120)
 
 
-def curves(n: int, rng: np.random.Generator) -> tuple[Curves, NDArray[np.int64]]:
+def curves(n: int, rng: np.random.Generator) -> tuple[Runs, NDArray[np.int64]]:
     """Return first-order curves with a class each: their values do not matter for the speed."""
     loading = rng.uniform(0.01, 0.1, (n, 4))
     time_ = np.sort(rng.uniform(0, 1, (n, 4, POINTS + 1)), axis=-1)
@@ -40,7 +40,7 @@ def curves(n: int, rng: np.random.Generator) -> tuple[Curves, NDArray[np.int64]]
     substrate = np.exp(-rate[..., None] * time_)
     start = np.ones((n, 4))
     values = (time_, substrate, 1 - substrate, loading, start, 1 - start)
-    return Curves(*(value.astype(np.float32) for value in values)), labels
+    return Runs(*(value.astype(np.float32) for value in values)), labels
 
 
 def recipe_of(network: str, steps: int, batch_size: int) -> Recipe:
@@ -62,9 +62,8 @@ def batches_of(network: str, recipe: Recipe) -> Callable[[int], Batches | RunBat
     design, labels = curves(SAMPLES, default_rng(1))
     if network != fusion.RUNSET:
         return lambda epoch: Batches(design, labels, recipe, epoch)
-    four = four_runs.from_curves(design)
-    fewer = Runs(*(value[:, :LABORATORY] for value in vars(four).values()))
-    pools = {PUBLISHED: (four, labels), LABORATORY: (fewer, labels)}
+    fewer = Runs(*(value[:, :LABORATORY] for value in vars(design).values()))
+    pools = {PUBLISHED: (design, labels), LABORATORY: (fewer, labels)}
     return lambda epoch: RunBatches(pools, recipe, epoch)
 
 

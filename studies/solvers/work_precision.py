@@ -51,11 +51,10 @@ def random_problem(
         Output times; by default 0, 1, ..., 100.
     """
     network = mechanism.network
-    start = mechanism.default_initial
     return Problem(
         network,
         10.0 ** rng.uniform(*np.log10(constants), (n, len(network.constants))),
-        np.array([start.get(species, 0.0) for species in network.species]),
+        mechanism.initial(),
         np.linspace(0.0, 100.0, 101) if times is None else times,
     )
 

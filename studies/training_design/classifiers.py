@@ -13,17 +13,18 @@ from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
 
 from kinetlib import evaluate, fusion
-from kinetlib.fusion import Batches, Curves, Recipe
+from kinetlib.fusion import Batches, Recipe
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import quiet
+from kinetlib.runs.runs import Runs
 from studies.training_design.points import Labelled, Representation
 
-Classifier = Callable[[Curves], NDArray[np.float64]]
+Classifier = Callable[[Runs], NDArray[np.float64]]
 _SHOWN = 500  # validation samples, of all mechanisms
 
 
 def kernel_classifier(
-    seen: Representation, marks: Curves, train: Labelled, penalty: float
+    seen: Representation, marks: Runs, train: Labelled, penalty: float
 ) -> tuple[Classifier, dict[str, Any]]:
     """Train multinomial logistic regression on features of the trajectory kernel.
 
@@ -46,19 +47,19 @@ def kernel_classifier(
     """
     points = seen(marks)
 
-    def similar(curves: Curves) -> NDArray:
+    def similar(curves: Runs) -> NDArray:
         return np.exp(-0.5 * cdist(seen(curves), points, "sqeuclidean") / seen.width**2)
 
     values, vectors = np.linalg.eigh(similar(marks))
     whiten = vectors / np.sqrt(np.maximum(values, 1e-8 * values[-1]))
 
-    def features(curves: Curves) -> NDArray[np.float32]:
+    def features(curves: Runs) -> NDArray[np.float32]:
         return (similar(curves) @ whiten).astype(np.float32)
 
     model = LogisticRegression(C=penalty, tol=1e-3, max_iter=500)
     model.fit(features(train.curves), train.labels)
 
-    def predict(curves: Curves) -> NDArray[np.float64]:
+    def predict(curves: Runs) -> NDArray[np.float64]:
         found = np.full((len(curves), len(mechanisms.catalogue())), 0.0)
         found[:, model.classes_] = model.predict_proba(features(curves))
         return found

@@ -20,9 +20,11 @@ from scipy.stats import qmc
 from sklearn.decomposition import PCA
 
 from kinetlib.design import Gaussian, median_width
-from kinetlib.fusion import Curves, add_noise, from_dataset
+from kinetlib.fusion import from_dataset
 from kinetlib.kinetics import mechanisms
+from kinetlib.runs import runs as runs_of
 from kinetlib.runs import sample, shards
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import Design
 
 #: As in training, but every run at the same twenty times.
@@ -45,7 +47,7 @@ _LEVELS = np.arange(0.05, 0.96, 0.05)  # of conversion
 class Labelled:
     """Samples without noise: curves of n samples, and their mechanisms (n,), numbered."""
 
-    curves: Curves
+    curves: Runs
     labels: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -118,19 +120,16 @@ def sobol(sets: int, rng: Generator) -> Labelled:
         accepted = sample.accepted_sets(mechanism, sets, SAME_TIMES, source)
         parts.append(sample.draw_samples(mechanism, accepted, 1, SAME_TIMES, rng))
         labels.append(np.full(sets, label))
-    names = Curves.__dataclass_fields__
-    curves = Curves(
-        *(np.concatenate([getattr(p, n) for p in parts]).astype(np.float32) for n in names)
-    )
+    curves = Runs.joined([part.runs for part in parts]).astype(np.float32)
     return Labelled(curves, np.concatenate(labels))
 
 
 def measured(samples: Labelled, level: float, rng: Generator) -> Labelled:
     """Add relative noise to the curves, see `kinetlib.runs.noise.noisy`."""
-    return Labelled(add_noise(samples.curves, level, rng), samples.labels)
+    return Labelled(runs_of.measured(samples.curves, level, rng), samples.labels)
 
 
-def by_time(curves: Curves) -> NDArray[np.float32]:
+def by_time(curves: Runs) -> NDArray[np.float32]:
     """Return curves on their common times as vectors, shape (n, d): four channels of each run.
 
     Substrate, product, the substrate bound to catalyst, and the same relative to all catalyst, as
@@ -147,7 +146,7 @@ def by_time(curves: Curves) -> NDArray[np.float32]:
     return np.concatenate([c.reshape(len(curves), -1) for c in channels], axis=1)
 
 
-def by_conversion(curves: Curves) -> NDArray[np.float32]:
+def by_conversion(curves: Runs) -> NDArray[np.float32]:
     """Return the times at which each run reaches shares of conversion, shape (n, d).
 
     Relative to the length of the first run; runs that never reach a conversion are given its end,
@@ -171,7 +170,7 @@ def by_conversion(curves: Curves) -> NDArray[np.float32]:
 
 
 #: What of the curves a kernel compares.
-VIEWS: dict[str, Callable[[Curves], NDArray[np.float32]]] = {
+VIEWS: dict[str, Callable[[Runs], NDArray[np.float32]]] = {
     "time": by_time,
     "conversion": by_conversion,
 }
@@ -187,7 +186,7 @@ class Representation:
     width: float
 
     @classmethod
-    def fit(cls, view: str, curves: Curves, rng: Generator) -> Representation:
+    def fit(cls, view: str, curves: Runs, rng: Generator) -> Representation:
         """Learn principal components and the median distance.
 
         Parameters
@@ -205,14 +204,14 @@ class Representation:
         points = cls(view, components, scale, 1.0)(curves)
         return cls(view, components, scale, median_width(points, rng))
 
-    def __call__(self, curves: Curves) -> NDArray[np.float64]:
+    def __call__(self, curves: Runs) -> NDArray[np.float64]:
         """Return the points of samples, shape (n, d)."""
         mean, deviation = self.loading_scale
         loading = (np.log(curves.loading) - mean) / deviation
         shape = self.components.transform(VIEWS[self.view](curves))
         return np.concatenate([shape, loading], axis=1).astype(float)
 
-    def kernel(self, curves: Curves) -> Gaussian:
+    def kernel(self, curves: Runs) -> Gaussian:
         """Return the kernel over samples."""
         return Gaussian(self(curves), self.width)
 

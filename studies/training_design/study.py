@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kinetlib import design
 from kinetlib.chapters.parameters import Selector
-from kinetlib.fusion import Curves
 from kinetlib.kinetics import mechanisms
 from kinetlib.records.pieces import Done, Key, Piece, compute, done, signed
+from kinetlib.runs.runs import Runs
 from studies.goals import Results, against_random, by_size, curves, verdict
 from studies.training_design import points
 from studies.training_design.classifiers import kernel_classifier, measures, network_classifier
@@ -156,7 +156,7 @@ class World:
         return self.pool[self.selected(method, size)]
 
     @cached_property
-    def marks(self) -> Curves:
+    def marks(self) -> Runs:
         """Return the landmarks of the kernel classifier, from the reference."""
         n = len(self.reference)
         rng = default_rng(self.settings.seed)

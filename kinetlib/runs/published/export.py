@@ -139,7 +139,7 @@ def _curves(runs: xr.Dataset, dtype: DTypeLike, points: int, percent: float, see
             measured = np.take_along_axis(measured, chosen[None], axis=-1)
         if percent:
             for column in (1, 2):
-                measured[column] = noisy(measured[column], percent / 100, noise)
+                measured[column] = noisy(measured[column], measured[0], percent / 100, noise)
         return measured.transpose(1, 3, 2, 0).reshape(-1, points + 1, N_RUNS * len(COLUMNS))
 
     names = [*COLUMNS, *(["horizon"] if "horizon" in runs else [])]

@@ -8,9 +8,11 @@ from numpy.random import default_rng
 from scipy.stats import norm
 
 from kinetlib import simulate
-from kinetlib.inference.likelihood import Likelihood, Runs
 from kinetlib.inference.prior import draw_prior
+from kinetlib.inference.target import RESOLUTION, Target
 from kinetlib.runs import dataset, shards
+from kinetlib.runs.noise import Noise
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TEST
 
 TIMES = np.array([0.0, 0.1, 0.3, 0.35, 0.8, 1.0])
@@ -28,7 +30,7 @@ def exact(prior, x):
     n = prior.n_constants
     constants = dict(zip(prior.mechanism.network.constants, np.exp(x[:n]), strict=True))
     initial = {"S": SUBSTRATE_0, "P": 1.0 - SUBSTRATE_0, "cat": LOADING}
-    initial |= dict(zip(prior.drawn, np.exp(x[n:]), strict=True))
+    initial |= dict(zip(prior.mechanism.drawn, np.exp(x[n:]), strict=True))
     runs = simulate(prior.mechanism.id, constants, initial, TIMES, rtol=1e-8, atol=1e-11)
     return [runs.concentration.sel(species=species).values for species in ("S", "P")]
 
@@ -39,12 +41,17 @@ def measured(prior, x, noise, seed=1):
     return Runs(np.tile(TIMES, (3, 1)), *values, LOADING, SUBSTRATE_0, 1.0 - SUBSTRATE_0)
 
 
+def target_of(runs, prior, noise):
+    """Of exact simulations with relative noise."""
+    return Target(runs, prior, Noise(noise, RESOLUTION))
+
+
 @pytest.mark.parametrize("name", ["M1", "M10"])
 @pytest.mark.parametrize("noise", [0.01, 0.3])
 def test_density_is_that_of_relative_gaussian_noise(name, noise, priors):
     prior = priors[name]
     runs = measured(prior, prior.bank[0], noise)
-    found = Likelihood(runs, prior, noise).log_density(prior.bank[:2])
+    found = target_of(runs, prior, noise).log_likelihood(prior.bank[:2])
     for x, value in zip(prior.bank[:2], found, strict=True):
         curves = np.stack(exact(prior, x))[..., 1:]
         data = np.stack([runs.substrate, runs.product])[..., 1:]
@@ -58,11 +65,13 @@ def test_missing_values_leave_their_terms_away(priors):
     substrate = runs.substrate.copy()
     substrate[1, 2] = substrate[2, 5] = np.nan
     gappy = replace(runs, substrate=substrate)
-    whole, less = (Likelihood(r, prior, 0.05).log_density(prior.bank[:1])[0] for r in (runs, gappy))
+    whole, less = (
+        target_of(r, prior, 0.05).log_likelihood(prior.bank[:1])[0] for r in (runs, gappy)
+    )
     curve = exact(prior, prior.bank[0])[0]
     terms = norm.logpdf(runs.substrate, curve, 0.05 * curve)
     assert whole - less == pytest.approx(terms[1, 2] + terms[2, 5], abs=1e-3)
-    assert Likelihood(gappy, prior, 0.05).data.size == 28
+    assert target_of(gappy, prior, 0.05).data.size == 28
 
 
 def test_time_zero_says_nothing(priors):
@@ -71,7 +80,7 @@ def test_time_zero_says_nothing(priors):
     product = runs.product.copy()
     product[:, 0] = 7.0
     odd = replace(runs, product=product)
-    one, other = (Likelihood(r, prior, 0.05).log_density(prior.bank[:3]) for r in (runs, odd))
+    one, other = (target_of(r, prior, 0.05).log_likelihood(prior.bank[:3]) for r in (runs, odd))
     assert np.array_equal(one, other)
 
 
@@ -83,14 +92,14 @@ def test_order_of_runs_and_points_does_not_matter(priors):
         *(getattr(runs, name)[rows][:, columns] for name in ("time", "substrate", "product")),
         *(getattr(runs, name)[rows] for name in ("loading", "substrate_0", "product_0")),
     )
-    one, other = (Likelihood(r, prior, 0.05).log_density(prior.bank[:9]) for r in (runs, mixed))
+    one, other = (target_of(r, prior, 0.05).log_likelihood(prior.bank[:9]) for r in (runs, mixed))
     assert one == pytest.approx(other, abs=1e-9, rel=1e-9)
 
 
 def test_residuals_count_in_units_of_the_noise(priors):
     prior = priors["M1"]
     runs = measured(prior, prior.bank[0], 1e-3)
-    target = Likelihood(runs, prior, 1e-3)
+    target = target_of(runs, prior, 1e-3)
     curves = target.curves(prior.bank[:1])
     expected = (curves - target.data) / (1e-3 * curves)
     assert target.residuals(curves) == pytest.approx(expected, rel=0.01, abs=1e-3)
@@ -98,10 +107,24 @@ def test_residuals_count_in_units_of_the_noise(priors):
 
 def test_impossible_constants_have_no_likelihood(priors):
     prior = priors["M1"]
-    target = Likelihood(measured(prior, prior.bank[0], 0.05), prior, 0.05)
-    assert target.log_density(prior.bank[:1] + np.array([0.0, 0.0, 9.0, -9.0]))[0] == -np.inf
+    target = target_of(measured(prior, prior.bank[0], 0.05), prior, 0.05)
+    assert target.log_likelihood(prior.bank[:1] + np.array([0.0, 0.0, 9.0, -9.0]))[0] == -np.inf
     assert target.evaluations == 0  # outside the box nothing is simulated
-    assert target.of_curves(np.full((1, target.data.size), np.nan))[0] == -np.inf
+    assert target.log_likelihood_of(np.full((1, target.data.size), np.nan))[0] == -np.inf
+
+
+def test_posterior_is_likelihood_and_prior_where_it_matters(priors):
+    prior = priors["M10"]
+    target = target_of(measured(prior, prior.bank[0], 0.3), prior, 0.3)
+    x = prior.bank[:20] + np.linspace(0.0, 0.5, prior.bank.shape[1])
+    x[0] += np.linspace(0.0, 30.0, len(x[0]))
+    likelihood, density = target.log_posterior(x)
+    assert np.array_equal(likelihood, target.log_likelihood(x))
+    assert likelihood[0] == density[0] == -np.inf
+    assert np.array_equal(density[1:], prior.log_density(x[1:]))
+    above = np.median(likelihood)
+    _, some = target.log_posterior(x, above=above)
+    assert np.array_equal(some, np.where(likelihood > above, density, -np.inf))
 
 
 def test_reads_a_sample_of_a_dataset():
@@ -113,7 +136,7 @@ def test_reads_a_sample_of_a_dataset():
     truth = np.log(sample.rate_constants.dropna("constant") * sample.horizon).values
     names = [str(name) for name in sample.rate_constants.dropna("constant").constant.values]
     truth = truth[[names.index(name) for name in prior.mechanism.network.constants]]
-    target = Likelihood(runs, prior, 0.01)
+    target = target_of(runs, prior, 0.01)
     squares = (target.residuals(target.curves(truth[None])) ** 2).sum()
     assert 20 < squares < 90  # chi squared of 48 values
     assert np.isfinite(prior.log_density(truth[None]))[0]
@@ -137,11 +160,12 @@ def test_reads_a_sample_of_a_dataset():
 def test_refuses_runs_that_are_none(change, message, priors):
     runs = measured(priors["M1"], priors["M1"].bank[0], 0.05)
     with pytest.raises(ValueError, match=message):
-        replace(runs, **change)
+        replace(runs, **change).checked()
 
 
 @pytest.mark.parametrize("noise", [0.0, -0.1, np.nan, np.inf])
-def test_refuses_a_noise_that_is_none(noise, priors):
-    runs = measured(priors["M1"], priors["M1"].bank[0], 0.05)
+def test_refuses_a_noise_that_is_none(noise):
     with pytest.raises(ValueError, match="noise: expected a positive share"):
-        Likelihood(runs, priors["M1"], noise)
+        Noise(noise)
+    with pytest.raises(ValueError, match="floor: expected a positive concentration"):
+        Noise(0.1, noise)
