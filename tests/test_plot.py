@@ -93,6 +93,13 @@ def test_no_caption_no_element():
     assert "figcaption" not in as_html(simple_figure(), alt="x", caption=" ")
 
 
+def test_whose_numbers_a_figure_shows_stands_behind_its_caption():
+    page = as_html(simple_figure(), alt="x", caption="A line.", source="record, commit <1>")
+    assert Tags(page).text == "A line. record, commit <1>"
+    assert "kinetlib-badge" in page
+    assert "this run" in as_html(simple_figure(), alt="x", source="this run")
+
+
 def test_image_is_opaque_sharp_and_fetches_nothing():
     page = as_html(simple_figure(), alt="x")
     tags = Tags(page)
@@ -125,6 +132,7 @@ def test_show_displays_one_output_with_the_text(capsys):
     ((data, raw),) = shown
     assert raw
     assert 'alt="a line that rises"' in data["text/html"]
+    assert "this run" in Tags(data["text/html"]).text
     assert data["text/plain"] == "[figure: a line that rises]"
     assert not pyplot.fignum_exists(figure.number)
 
@@ -152,6 +160,14 @@ def test_text_reaches_the_rendered_page(tmp_path):
     rendered = (tmp_path / "out" / "index.html").read_text()
     assert rendered.count('alt="a line that rises"') == 1
     assert "A line.</figcaption>" in rendered
+
+
+def test_tiles_are_as_many_as_asked_for_and_no_wider():
+    figure, axes = plot.tiles(4, 3, row=2.0, frame=0.5)
+    assert [ax.axison for ax in figure.axes] == [True] * 4 + [False] * 2
+    assert axes == figure.axes[:4]
+    assert figure.get_size_inches().tolist() == [7.2, 4.5]
+    assert len(plot.tiles(2, 3)[0].axes) == 2
 
 
 def test_package_itself_does_without_matplotlib():
@@ -230,35 +246,11 @@ def test_confusion_of_the_wrong_shape_is_refused(counts):
         plot.confusion(counts, LABELS, FAMILIES)
 
 
-def test_accuracies_stand_beside_the_published_ones():
-    figure = plot.accuracies(
-        ["average", "hadamard"], [0.5, 0.7], [[0.4, 0.6], [0.6, 0.8]], published=[None, 0.9]
-    )
-    ours, published = figure.axes[0].lines
-    np.testing.assert_allclose(ours.get_xdata(), [50, 70])
-    np.testing.assert_allclose(published.get_xdata(), [np.nan, 90])
-    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["average", "hadamard"]
-
-
-def test_training_curves_name_each_model_once():
-    x = np.arange(3)
-    figure = plot.training_curves({"average": (x, x + 2, x + 3), "hadamard": (x, x, x + 1)})
-    (ax,) = figure.axes
-    assert len(ax.lines) == 4
-    assert [text.get_text() for text in ax.get_legend().texts] == ["average", "hadamard"]
-
-
 def test_mechanism_grid_has_one_panel_a_mechanism():
     figure, axes = plot.mechanism_grid(LABELS, FAMILIES, columns=3)
     assert [ax.get_title(loc="left") for ax in axes] == LABELS
     assert len(figure.axes) == 6
     assert [ax.axison for ax in figure.axes] == [True] * 4 + [False] * 2
-
-
-def test_distributions_are_shares_of_the_finite_values():
-    figure = plot.distributions({"a": [1.0, 2.0, np.nan, 2.0, 3.0]}, bins=[0.5, 1.5, 2.5, 3.5])
-    heights = [patch.get_height() for patch in figure.axes[0].patches]
-    np.testing.assert_allclose(heights, [25, 50, 25])
 
 
 def test_reliability_is_drawn_in_percent():
@@ -269,5 +261,5 @@ def test_reliability_is_drawn_in_percent():
 def test_figures_can_share_one():
     figure, (left, right) = plot.panels(1, 2)
     assert plot.work_precision({"a": ([1e-3], [1.0])}, ax=left) is figure
-    assert plot.reliability({"a": ([0.5], [0.5])}, ax=right) is figure
+    assert plot.work_precision({"a": ([1e-3], [1.0])}, ax=right) is figure
     assert len(figure.axes) == 2

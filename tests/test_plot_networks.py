@@ -30,6 +30,21 @@ def test_architecture_says_what_feeds_what():
     assert set(attention["block_1_attention"]) >= {"block_1_norm_1", "mask"}
 
 
+def test_a_learned_flow_shows_points_regions_and_paths_of_both_classes():
+    rng = np.random.default_rng(1)
+    points, labels = rng.normal(size=(6, 2)), np.array([0, 1, 0, 1, 1, 1])
+    side, times = np.linspace(-1, 1, 5), np.linspace(0, 1, 3)
+    moved, odds, truth = rng.normal(size=(3, 3, 2)), rng.normal(size=(3, 3)), np.array([0, 1, 1])
+    regions = np.linspace(0, 1, 25).reshape(5, 5)
+    figure = plot.learned_flow((points, labels), (side, regions), (times, moved, odds, truth))
+    left, middle, right = figure.axes
+    assert [len(line.get_xdata()) for line in left.lines] == [2, 4]
+    np.testing.assert_allclose(left.lines[0].get_xydata(), points[labels == 0])
+    np.testing.assert_allclose(right.lines[0].get_ydata(), odds[0])
+    assert len(right.lines) == 3
+    assert "3 other points" in middle.get_title(loc="left")
+
+
 def test_a_table_is_drawn_with_its_numbers_in_place():
     values = np.array([[10.0, 20.04, 30.0], [np.pi, 50.0, 99.95]])
     figure = plot.grid(

@@ -5,13 +5,13 @@ import pytest
 
 from kinetlib import plot
 
-CURVES = {
-    "cross-entropy / nat": {
-        "random": {500: (1.9, 2.0, 2.1), 1000: (1.6, 1.7, 1.8)},
-        "fps": {500: (None, 2.2, None)},
-    },
-    "top-1 / %": {"random": {500: (30.0, 35.0, 40.0)}, "fps": {}},
-}
+SIZES = [5, 10, 20]
+
+
+def test_distributions_are_shares_of_the_finite_values():
+    figure = plot.distributions({"a": [1.0, 2.0, np.nan, 2.0, 3.0]}, bins=[0.5, 1.5, 2.5, 3.5])
+    heights = [patch.get_height() for patch in figure.axes[0].patches]
+    np.testing.assert_allclose(heights, [25, 50, 25])
 
 
 def test_selections_mark_what_was_chosen():
@@ -21,7 +21,7 @@ def test_selections_mark_what_was_chosen():
         for name, which in {"a": [1, 2], "b": [5], "c": [0, 9, 8], "d": [7]}.items()
     }
     figure = plot.selections(points, chosen, ("one", "two"))
-    shown = [ax for ax in figure.axes if ax.get_visible()]
+    shown = [ax for ax in figure.axes if ax.axison]
     assert [ax.get_title(loc="left") for ax in shown] == list(chosen)
     for ax, which in zip(shown, chosen.values(), strict=True):
         pool, marked = ax.get_lines()
@@ -29,28 +29,25 @@ def test_selections_mark_what_was_chosen():
         assert np.column_stack(marked.get_data()) == pytest.approx(points[which])
 
 
-def test_curves_have_a_line_a_selector_and_bars_where_there_are_intervals():
-    figure = plot.by_samples(CURVES)
-    left, right = figure.axes
-    assert [line.get_label() for line in left.get_lines()] == ["random", "fps"]
-    assert left.get_lines()[0].get_ydata() == pytest.approx([2.0, 1.7])
-    bars = [c.get_segments() for c in left.collections]
-    assert [segment[:, 1].tolist() for segment in bars[0]] == [[1.9, 2.1], [1.6, 1.8]]
-    assert (left.get_ylabel(), right.get_ylabel()) == tuple(CURVES)
-    assert left.get_xlabel() == "training samples"
+def test_errors_have_a_line_for_each_selector_with_gaps_left_out():
+    random = [[3.0, 2.0, 4.0], [2.0, 1.5, 2.5], [1.0, 0.9, 1.1]]
+    chosen = [[2.0, 1.0, 3.0], [1.0, 0.5, 1.5], None]
+    tests = {"T1": {"random": random, "maximin": chosen}, "T2": {"random": random, "fps": chosen}}
+    figure = plot.errors_by_size(tests, SIZES, "error / meV")
+    first, second, *rest = figure.axes
+    lines = {line.get_label(): line.get_xydata() for line in first.lines}
+    assert lines["random"] == pytest.approx(np.array([[5, 3.0], [10, 2.0], [20, 1.0]]))
+    assert lines["maximin"] == pytest.approx(np.array([[5, 2.0], [10, 1.0]]))
+    assert [line.get_label() for line in second.lines] == ["random", "fps"]
+    assert first.get_xscale() == first.get_yscale() == "log"
+    assert not any(axis.axison for axis in rest)
+    named = [text.get_text() for text in rest[-1].get_legend().get_texts()]
+    assert named == ["random", "maximin"]
+    assert figure.get_supylabel() == "error / meV"
 
 
-def test_worth_has_a_row_a_selector_and_a_marker_a_size():
-    rows = {
-        "i_greedy": [(500, (1.8, 2.1, 2.5)), (1000, (1.5, 1.9, 2.2))],
-        "fps": [(500, (None, 0.6, None))],
-    }
-    figure = plot.worth(rows, 2.0)
-    (ax,) = figure.axes
-    assert [t.get_text() for t in ax.get_yticklabels()] == list(rows)
-    lines = {line.get_label(): line for line in ax.get_lines() if "samples" in line.get_label()}
-    assert set(lines) == {"500 samples", "1,000 samples"}
-    assert lines["500 samples"].get_xdata() == [2.1]
-    drawn = sorted(float(line.get_xdata()[0]) for line in ax.get_lines())
-    assert drawn == [0.6, 1.0, 1.9, 2.0, 2.1]
-    assert ax.get_ylim()[0] > ax.get_ylim()[1], "first row on top"
+def test_errors_against_a_measure_are_told_apart_by_size():
+    figure = plot.error_against_measure([1, 2, 3], [3, 2, 1], [5, 5, 10], "variance", "error")
+    (axis,) = figure.axes
+    assert {line.get_label(): len(line.get_xdata()) for line in axis.lines} == {"5": 2, "10": 1}
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("variance", "error")

@@ -1,76 +1,88 @@
 """One look for all figures, and the figures that recur.
 
 A notebook calls :func:`use_style` once and ends each figure with :func:`show`, which insists on a
-text for readers who cannot see it.
+text for readers who cannot see it. Each figure is drawn from plain arrays and computes nothing of
+what it draws, save for shares in percent.
 """
 
-from kinetlib.plot.curves import errors_over_limit, fitted_curves, success
-from kinetlib.plot.estimation import certified, constants_known
-from kinetlib.plot.experiment import experiments, next_run, told
-from kinetlib.plot.figures import (
-    accuracies,
-    bars,
+from kinetlib.plot.classes import bars, confusion, mechanism_grid
+from kinetlib.plot.curves import (
     concentration_curves,
-    confusion,
-    distributions,
-    mechanism_grid,
+    errors_by_stiffness,
+    fitted_curves,
+    lines,
+    profiles,
     reliability,
-    training_curves,
     work_precision,
 )
-from kinetlib.plot.higher_order import curves_with_errors, errors_by_stiffness, profiles
-from kinetlib.plot.intervals import by_samples, selections, worth
+from kinetlib.plot.experiments import experiments, next_run
+from kinetlib.plot.intervals import (
+    certified,
+    courses,
+    ends,
+    errors_of_each,
+    goal_intervals,
+    ranges,
+    rows,
+    told,
+    worth,
+)
 from kinetlib.plot.look import (
-    DASHES,
     FAMILY_COLORS,
     PALETTE,
-    STYLE,
     family_color,
     family_legend,
+    label_axes,
+    legend_above,
     panels,
     show,
+    tiles,
     use_style,
 )
-from kinetlib.plot.networks import architecture, grid
-from kinetlib.plot.potentials import error_against_measure, errors_by_size, goal_intervals
-from kinetlib.plot.ranges import ranges
+from kinetlib.plot.networks import architecture, grid, learned_flow
+from kinetlib.plot.samples import (
+    distributions,
+    error_against_measure,
+    errors_by_size,
+    selections,
+)
 
 __all__ = [
-    "DASHES",
     "FAMILY_COLORS",
     "PALETTE",
-    "STYLE",
-    "accuracies",
     "architecture",
     "bars",
-    "by_samples",
     "certified",
     "concentration_curves",
     "confusion",
-    "constants_known",
-    "curves_with_errors",
+    "courses",
     "distributions",
+    "ends",
     "error_against_measure",
     "errors_by_size",
-    "errors_over_limit",
     "errors_by_stiffness",
+    "errors_of_each",
     "experiments",
     "family_color",
     "family_legend",
     "fitted_curves",
     "goal_intervals",
     "grid",
+    "label_axes",
+    "learned_flow",
+    "legend_above",
+    "lines",
     "mechanism_grid",
     "next_run",
     "panels",
     "profiles",
     "ranges",
     "reliability",
+    "rows",
     "selections",
     "show",
-    "success",
+    "tiles",
     "told",
-    "training_curves",
     "use_style",
     "work_precision",
     "worth",

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -107,6 +108,52 @@ def panels(
     return figure, figure.subplots(rows, columns, **options)
 
 
+def tiles(
+    n: int, columns: int, *, row: float = 2.1, frame: float = 0.5, **options
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure of n panels, row by row, no wider than it has panels.
+
+    Parameters
+    ----------
+    n, columns : int
+        Panels, and how many stand side by side.
+    row, frame : float
+        Height of a row, and of all that is outside the rows, in inches.
+    **options
+        What ``Figure.subplots`` takes besides.
+    """
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    figure, axes = panels(rows, columns, height=frame + row * rows, squeeze=False, **options)
+    for ax in axes.flat[n:]:
+        ax.set_axis_off()
+    return figure, list(axes.flat[:n])
+
+
+def on(ax: Axes | None, *, width: float, height: float) -> tuple[Figure, Axes]:
+    """Give the panel at hand with its figure, or a new one of this size in inches."""
+    return (ax.figure, ax) if ax is not None else panels(width=width, height=height)
+
+
+def series(i: int) -> dict[str, Any]:
+    """Colour, line style and marker of the series in place i; they begin anew after the last."""
+    place = i % len(PALETTE)
+    return {"color": PALETTE[place], "linestyle": DASHES[place], "marker": MARKERS[place]}
+
+
+def label_axes(figure: Figure, xlabel: str, ylabel: str) -> None:
+    """Label the axes that all panels share, in the size of any other label."""
+    figure.supxlabel(xlabel, fontsize=STYLE["axes.labelsize"])
+    figure.supylabel(ylabel, fontsize=STYLE["axes.labelsize"])
+
+
+@mpl.rc_context(STYLE)
+def legend_above(figure: Figure, columns: int | None = None) -> None:
+    """Put what the first panel names above a figure, in one line unless `columns` says less."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns or len(labels))
+
+
 @mpl.rc_context(STYLE)
 def family_legend(figure: Figure, families: Iterable[str]) -> None:
     """Put a legend of the families' colours above a figure, in order of first appearance."""
@@ -117,7 +164,7 @@ def family_legend(figure: Figure, families: Iterable[str]) -> None:
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
 
 
-def show(figure: Figure, *, alt: str, caption: str | None = None) -> None:
+def show(figure: Figure, *, alt: str, caption: str | None = None, source: str = "this run") -> None:
     """Display a figure in a notebook, with a text for readers who cannot see it.
 
     The output is an HTML ``<figure>`` that carries the image in itself. Jupyter and the rendered
@@ -132,6 +179,8 @@ def show(figure: Figure, *, alt: str, caption: str | None = None) -> None:
         What there is to see, in a sentence or two.
     caption : str, optional
         Text below the figure.
+    source : str
+        Whose numbers these are, behind the caption: this run's, or those of a record.
 
     Raises
     ------
@@ -141,13 +190,13 @@ def show(figure: Figure, *, alt: str, caption: str | None = None) -> None:
     from IPython.display import display  # only notebooks need it
     from matplotlib import pyplot
 
-    page = as_html(figure, alt=alt, caption=caption)
+    page = as_html(figure, alt=alt, caption=caption, source=source)
     pyplot.close(figure)  # or the notebook would show it a second time, without the text
     display({"text/html": page, "text/plain": f"[figure: {alt}]"}, raw=True)
 
 
 @mpl.rc_context(STYLE)
-def as_html(figure: Figure, *, alt: str, caption: str | None = None) -> str:
+def as_html(figure: Figure, *, alt: str, caption: str | None = None, source: str = "") -> str:
     """Write a figure as the HTML that :func:`show` displays."""
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(
@@ -160,11 +209,12 @@ def as_html(figure: Figure, *, alt: str, caption: str | None = None) -> str:
     )
     data = base64.b64encode(image.getvalue()).decode("ascii")
     width, height = (round(side * dpi) for side in figure.get_size_inches())
+    caption = html.escape((caption or "").strip())
+    said = " ".join(part for part in (caption, badge_html(source) if source else "") if part)
     below = (
         '<figcaption style="color:#2f343b;font-weight:400;text-align:left;font-size:0.9em;'
-        'padding:0.4em 0.3em 0">'
-        f"{html.escape(caption.strip())}</figcaption>"
-        if caption and caption.strip()
+        f'padding:0.4em 0.3em 0">{said}</figcaption>'
+        if said
         else ""
     )
     return (
@@ -175,4 +225,13 @@ def as_html(figure: Figure, *, alt: str, caption: str | None = None) -> str:
         f'width="{width}" height="{height}" '
         'style="max-width:100%;height:auto;background:#fff;padding:0" '
         f'src="data:image/png;base64,{data}">{below}</figure>'
+    )
+
+
+def badge_html(source: str) -> str:
+    """Write whose numbers these are as the HTML that stands beside figures and tables."""
+    return (
+        '<span class="kinetlib-badge" style="border:1px solid currentColor;border-radius:0.6em;'
+        'padding:0 0.5em;font-size:0.85em;white-space:nowrap;opacity:0.75">'
+        f"{html.escape(source)}</span>"
     )

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from kinetlib.plot.look import FAINT, INK, PALETTE, STYLE, panels
+from kinetlib.plot.look import DASHES, FAINT, INK, PALETTE, STYLE, panels
 
 if TYPE_CHECKING:
     import keras
@@ -99,6 +99,46 @@ def architecture(model: keras.Model) -> Figure:
         )
     ax.set(xlim=(-widest / 2, widest / 2), ylim=(-max(rows) - 0.5, 0.5))
     ax.set_axis_off()
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def learned_flow(
+    points: tuple[ArrayLike, ArrayLike],
+    regions: tuple[ArrayLike, ArrayLike],
+    paths: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike],
+) -> Figure:
+    """Draw how a learned field carries points of two classes apart.
+
+    Left, the class given to each place and the points trained on; in the middle, the paths of other
+    points; right, their log-odds of class 1 along the way.
+
+    Parameters
+    ----------
+    points : tuple of array_like
+        Points trained on, shape (n, 2), and their classes, 0 or 1, shape (n,).
+    regions : tuple of array_like
+        Coordinates of a square grid, shape (g,), and the probability of class 1 there, (g, g).
+    paths : tuple of array_like
+        Times (T,), coordinates (m, T, 2) and log-odds (m, T) of m points, and their classes (m,).
+    """
+    figure, (left, middle, right) = panels(1, 3, height=2.7)
+    (trained, labels), (side, probability) = points, regions
+    times, moved, odds, truth = paths
+    shades = {"levels": [0.0, 0.5, 1.0], "colors": PALETTE[:2], "alpha": 0.18}
+    left.contourf(side, side, probability, **shades)
+    for label, marker in ((0, "o"), (1, "s")):
+        style, mine = {"color": PALETTE[label]}, truth == label
+        left.plot(*trained[labels == label].T, marker, markersize=2, **style)
+        begin = moved[mine, 0].T
+        middle.plot(*begin, marker, markersize=3.5, label=f"class {label}", **style)
+        middle.plot(*moved[mine].T, linestyle="-", linewidth=0.8, **style)
+        right.plot(times, odds[mine].T, linestyle=DASHES[label], linewidth=0.8, **style)
+    named = {"xlabel": "first coordinate", "ylabel": "second coordinate"}
+    left.set(aspect="equal", xlim=(side[0], side[-1]), title="regions and training points", **named)
+    middle.set(title=f"paths of {len(truth)} other points", **named)
+    right.set(xlabel="time", ylabel="log-odds of class 1", title="where the line parts them")
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
