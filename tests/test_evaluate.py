@@ -123,3 +123,17 @@ def test_reliability_of_a_calibrated_classifier_lies_on_the_diagonal():
     labels = (rng.random(50_000) > sure).astype(int)
     confidence, accuracy = evaluate.reliability(np.column_stack([sure, 1 - sure]), labels)
     assert np.allclose(confidence[5:], accuracy[5:], atol=0.02)
+
+
+def test_a_mean_has_its_bootstrap_interval():
+    values, groups = np.array([True, False, True, True]), np.array([0, 0, 1, 2])
+    found = evaluate.mean(values, groups, default_rng(1))
+    assert found["value"] == 0.75
+    assert (found["low"], found["high"]) == evaluate.bootstrap(values, groups, default_rng(1))
+
+
+def test_a_confusion_matrix_is_added_up_over_groups():
+    counts = np.arange(9).reshape(3, 3)
+    names, merged = evaluate.merged(counts, ["a", "b", "a"])
+    assert names == ["a", "b"]
+    assert merged.tolist() == [[0 + 2 + 6 + 8, 1 + 7], [3 + 5, 4]]

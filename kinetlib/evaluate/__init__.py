@@ -1,6 +1,6 @@
 """Measures of answers, their intervals, calibration and novelty: numbers in, numbers out."""
 
-from kinetlib.evaluate.intervals import Interval, bootstrap, wilson
+from kinetlib.evaluate.intervals import Interval, bootstrap, formatted, mean, text, wilson
 from kinetlib.evaluate.measures import (
     SIZES,
     confusion,
@@ -9,6 +9,7 @@ from kinetlib.evaluate.measures import (
     cross_entropy,
     entropy,
     in_credible_set,
+    merged,
     reliability,
     summary,
     top_k,
@@ -23,9 +24,13 @@ __all__ = [
     "credible_set_size",
     "cross_entropy",
     "entropy",
+    "formatted",
     "in_credible_set",
+    "mean",
+    "merged",
     "reliability",
     "summary",
+    "text",
     "top_k",
     "wilson",
 ]

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
-from kinetlib.evaluate import measures as evaluate
+from kinetlib.evaluate.measures import cross_entropy
 
 # Temperatures beyond these make every answer sure, or none.
 _COLDEST, _HOTTEST = 0.01, 100.0
@@ -87,7 +87,7 @@ def fit_temperature(probabilities: NDArray, labels: NDArray) -> float:
 
     def loss(logarithm: float) -> float:
         scaled = at_temperature(probabilities, math.exp(logarithm))
-        return float(evaluate.cross_entropy(scaled, labels).mean())
+        return float(cross_entropy(scaled, labels).mean())
 
     # Convex in the inverse temperature, so with a single minimum in the logarithm, too.
     bounds = (math.log(_COLDEST), math.log(_HOTTEST))

@@ -1,8 +1,8 @@
-"""Intervals: Wilson's, and the bootstrap's over groups."""
+"""Intervals: Wilson's, and the bootstrap's over groups; and how they are written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.random import Generator
@@ -54,6 +54,12 @@ def bootstrap(
     return float(low), float(high)
 
 
+def mean(values: NDArray, groups: NDArray, rng: Generator, **options: int) -> dict[str, float]:
+    """Return the mean as ``value``, with ``low`` and ``high`` as `bootstrap` has them."""
+    low, high = bootstrap(np.asarray(values, dtype=float), groups, rng, **options)
+    return {"value": float(np.mean(values)), "low": low, "high": high}
+
+
 def interval(
     values: NDArray, rng: Generator, *, n_resamples: int = 2000, statistic: Callable | None = None
 ) -> dict[str, float]:
@@ -79,3 +85,46 @@ def interval(
     )
     low, high = np.quantile(taken(means), [0.025, 0.975])
     return {"value": float(taken(values.mean(0))), "low": float(low), "high": float(high)}
+
+
+def formatted(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    *,
+    percent: bool = False,
+    digits: int = 1,
+    signed: bool = False,
+) -> str:
+    """Write a value with its interval: ``value (low to high)``.
+
+    Parameters
+    ----------
+    value, low, high
+        None for a value that is not known; for ends, where there is no interval.
+    percent
+        Whether all three are shares, to be written in percent (without the sign).
+    digits
+        Behind the point.
+    signed
+        Whether a plus sign is written, as for differences.
+
+    >>> formatted(0.8342, 0.812, 0.855, percent=True)
+    '83.4 (81.2 to 85.5)'
+    >>> formatted(-0.5, None, None, digits=2, signed=True)
+    '-0.50'
+    """
+    if value is None:
+        return "none"
+
+    def written(number: float) -> str:
+        return f"{100 * number if percent else number:{'+' if signed else ''},.{digits}f}"
+
+    if low is None or high is None:
+        return written(value)
+    return f"{written(value)} ({written(low)} to {written(high)})"
+
+
+def text(measure: Mapping[str, float | None], **options: bool | int) -> str:
+    """Write a measure that has ``value``, ``low`` and ``high``, as `formatted` does."""
+    return formatted(measure["value"], measure["low"], measure["high"], **options)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from kinetlib.evaluate.intervals import bootstrap
+from kinetlib.evaluate.intervals import mean
 
 SIZES = ("1", "2", "3", "4", "5", ">= 6")
 
@@ -103,6 +105,26 @@ def confusion(probabilities: NDArray, labels: NDArray, n_classes: int) -> NDArra
     return confusion_matrix(labels, probabilities.argmax(1), labels=np.arange(n_classes))
 
 
+def merged(counts: NDArray, groups: Sequence[str]) -> tuple[list[str], NDArray]:
+    """Add up a confusion matrix over groups of classes.
+
+    Parameters
+    ----------
+    counts
+        Shape (c, c).
+    groups
+        The group of each class, length c.
+
+    Returns
+    -------
+    names, counts
+        The g groups in order of first appearance, and the matrix of shape (g, g).
+    """
+    names = list(dict.fromkeys(groups))
+    member = np.array([[group == name for group in groups] for name in names], dtype=int)
+    return names, member @ counts @ member.T
+
+
 def summary(
     probabilities: NDArray,
     labels: NDArray,
@@ -138,10 +160,10 @@ def summary(
         "entropy_mean": spread,
         "coverage": in_credible_set(probabilities, labels),
     }
-    table = {}
-    for name, values in measures.items():
-        low, high = bootstrap(values, groups, rng, n_resamples=n_resamples)
-        table[name] = {"value": float(np.mean(values)), "low": low, "high": high}
+    table = {
+        name: mean(values, groups, rng, n_resamples=n_resamples)
+        for name, values in measures.items()
+    }
     table["entropy_median"] = {"value": float(np.median(spread))}
     table["entropy_std"] = {"value": float(np.std(spread))}
     return table

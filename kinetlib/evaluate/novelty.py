@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from kinetlib.evaluate import measures as evaluate
+from kinetlib.evaluate.intervals import bootstrap
 
 if TYPE_CHECKING:
     from sklearn.neighbors import NearestNeighbors
@@ -206,7 +206,7 @@ def auroc(
         groups.append(np.column_stack([group, np.full(len(group), name == "foreign")]))
     score = np.concatenate(scores)
     stranger = np.repeat([0, 1], [len(scores[0]), len(scores[1])])
-    low, high = evaluate.bootstrap(
+    low, high = bootstrap(
         np.arange(len(score)),
         np.concatenate(groups),
         rng,
