@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.random import Generator, SeedSequence, default_rng
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinetlib.crnn.runs import FLOOR, GAS_CONSTANT, arrhenius
 from kinetlib.kinetics.integrate import integrate
@@ -133,6 +133,24 @@ class Case:
         if temperature is not None:
             data["temperature"] = ("run", temperature, {"units": "K"})
         return xr.Dataset(data, coords={"time": times, "species": list(self.network.species)})
+
+
+def noisy_runs(
+    network: Network,
+    constants: ArrayLike,
+    initial: NDArray[np.float64],
+    times: NDArray[np.float64],
+    noise: float,
+    rng: Generator,
+) -> xr.Dataset:
+    """Simulate runs from initial concentrations (n, S) with relative noise, all species seen."""
+    exact = integrate(network, constants, initial, times, rtol=1e-9, atol=1e-12).concentration
+    value = exact * (1 + noise * rng.standard_normal(exact.shape))
+    data = {
+        "concentration": (("run", "time", "species"), value),
+        "initial": (("run", "species"), initial),
+    }
+    return xr.Dataset(data, coords={"time": times, "species": list(network.species)})
 
 
 def cramer_rao(

@@ -16,6 +16,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
+from studies.discovery.cases import noisy_runs
 from studies.discovery.published_recipe import START, Trained
 from studies.higher_order.stand_ins import TRUTHS, errors
 
@@ -57,17 +58,7 @@ def runs_of(truth: str, n: int, noise: float, rng: Generator) -> xr.Dataset:
     """Simulate runs of a reaction with relative noise, as the published recipe reads them."""
     known = TRUTHS[truth]
     initial = known.starts(n, rng)
-    value = known.curves(initial)
-    return xr.Dataset(
-        {
-            "concentration": (
-                ("run", "time", "species"),
-                value * (1 + noise * rng.standard_normal(value.shape)),
-            ),
-            "initial": (("run", "species"), initial),
-        },
-        coords={"time": known.times, "species": list(known.network.species)},
-    )
+    return noisy_runs(known.network, [known.constant], initial, known.times, noise, rng)
 
 
 def lumped(trained: Trained, truth: str, initial: ArrayLike) -> Lumped:

@@ -7,7 +7,7 @@ Least squares in ln k1, ln k-1 and ln k2, with the derivatives of the compiled i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,6 +157,34 @@ def best(name: str, largest: float, initial: ArrayLike, start: ArrayLike | None 
     held = {"k-1": largest, "k2": largest} if stand_in.catalytic else {"k-1": largest}
     true = TRUTHS[stand_in.truth].curves(initial)
     return fit(stand_in, initial, true, held, start=start)
+
+
+def best_of_largest(name: str, largest: float, initial: ArrayLike) -> Fitted:
+    """Fit a stand-in with k-1 = `largest` for its largest error: a high power of the residuals."""
+    stand_in, start = STAND_INS[name], best(name, largest, initial).k
+    true = TRUTHS[stand_in.truth].curves(initial)
+    return fit(stand_in, initial, true, {"k-1": largest}, start=start, exponent=16.0)
+
+
+def with_one_held(
+    name: str, stiffness: Sequence[float], initial: ArrayLike, others: ArrayLike
+) -> dict[str, list[float]]:
+    """Return mean errors in other runs where k-1 grows and k1, k2 or both stay at 1, by which."""
+    stand_in, truth = STAND_INS[name], TRUTHS[STAND_INS[name].truth]
+    observed = truth.curves(initial)
+
+    def error(largest: float, **held: float) -> float:
+        return fit(stand_in, initial, observed, {"k-1": largest, **held}).errors(others).mean
+
+    def both(largest: float) -> float:
+        curves = stand_in.curves([1.0, largest, 1.0], others)
+        return errors(curves, truth.curves(others)).mean
+
+    return {
+        "k1 held at 1": [error(largest, k1=1.0) for largest in stiffness],
+        "k2 held at 1": [error(largest, k2=1.0) for largest in stiffness],
+        "both held at 1": [both(largest) for largest in stiffness],
+    }
 
 
 @dataclass(frozen=True)
