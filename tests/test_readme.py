@@ -30,6 +30,16 @@ def test_the_best_possible_answer(text):
     assert named in text
 
 
+def test_how_the_fusions_compare(text):
+    recipes = record("recipes")
+    variants = recipes["variants"]
+    assert recipes["passes"] == 500_000 and "budgets of half a million sample passes" in text
+    assert len(variants["hadamard"]["seeds"]) == 3
+    worse = ["average", "attention", "gate"]
+    assert all(variants[name]["less_hadamard"]["high"] < 0 for name in worse)
+    assert f"{worse[0]}, {worse[1]} and {worse[2]} are all worse than Hadamard" in text
+
+
 def test_what_chosen_crystals_are_worth(text):
     study = record("zirconium")["4"]
     place = study["sizes"].index(40)
@@ -62,6 +72,9 @@ def test_what_chosen_samples_are_worth(text):
     assert difference["test_cross_entropy"]["high"] < 0
     low, high = (network["1400"]["more"]["test_cross_entropy"][key] for key in ("low", "high"))
     assert low < 0 < high and "not decided for 1,400" in text
+    curves = study["network"]["curves"].values()
+    top = [100 * row["test_top_1"]["value"] for by_size in curves for row in by_size.values()]
+    assert f"right in {min(top):.0f} to {max(top):.0f} % of cases" in text
 
 
 def test_what_planned_experiments_tell(text):
@@ -88,7 +101,11 @@ def test_how_often_reactions_are_found(text):
     assert f"{cold:.0f} s with nothing compiled before" in text
     others = [made(name) for name in ("B2", "B3", "B4")]
     assert all(one["exact"]["value"] == 1 for one in others)
-    assert "in all of {}, {} and {} sets".format(*(one["seeds"] for one in others)) in text
+    biodiesel, cascade, reversible = (one["seeds"] for one in others)
+    assert f"in all of {biodiesel} and {cascade} sets" in text
+    levels = [study[name]["noise"] for name in ("B2", "B3", "B4", "drawn")]
+    assert levels == [0.05, 0.05, 0.001, 0.05]
+    assert f"the reversible case at 0.1 % noise in all of {reversible};" in text
     drawn = round(random["equivalent"]["value"] * random["seeds"])
     assert f"of {random['seeds']} networks drawn at random {drawn}, up to" in text
     assert f"equal curves {share(random['equivalent'])}" in text
