@@ -319,7 +319,7 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     before = path.read_bytes()
     assert study.main(tmp_path, SMALL, pools=1) == records
     assert path.read_bytes() == before
-    again, first = benchmark.run(SMALL, 0), records[0].value
+    again, first = benchmark.run(SMALL, 0), records[0]
     assert again["fingerprints"] == first["fingerprints"]
     for one, other in zip(again["entries"], first["entries"], strict=True):
         assert one["T1"] == pytest.approx(other["T1"], rel=1e-6)

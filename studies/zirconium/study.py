@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from kinetlib.records import code, provenance
-from kinetlib.records.pieces import Done, Key, Piece, compute, done, signed
+from kinetlib.records.pieces import Done, Key, Piece, compute, done
 from studies import goals
 from studies.zirconium import benchmark, elasticity, reference, verdict
 from studies.zirconium.benchmark import Noise, Plan
@@ -44,7 +44,7 @@ def _pools(plan: Plan, pools: int) -> Iterator[Piece]:
         yield Piece((f"{plan.atoms}-atoms", number), _settings(plan), work)
 
 
-def main(folder: Path, plan: Plan, pools: int) -> list[Done]:
+def main(folder: Path, plan: Plan, pools: int) -> list[dict[str, Any]]:
     """Run the pools that are not done yet.
 
     Parameters
@@ -58,8 +58,8 @@ def main(folder: Path, plan: Plan, pools: int) -> list[Done]:
 
     Returns
     -------
-    list of Done
-        Each pool.
+    list of dict
+        The record of each pool.
 
     Raises
     ------
@@ -67,7 +67,12 @@ def main(folder: Path, plan: Plan, pools: int) -> list[Done]:
         If a file there was made by another plan.
     """
     compute(folder, _pools(plan, pools))
-    return list(done(folder, _pools(plan, pools)).values())
+    return _records(done(folder, _pools(plan, pools)).values())
+
+
+def _records(made: Iterable[Done]) -> list[dict[str, Any]]:
+    """Return what pools say together with what they were made of, and by."""
+    return [{**one.value, **one.settings, "commit": one.made_with["commit"]} for one in made]
 
 
 def key(plan: Plan) -> str:
@@ -76,13 +81,13 @@ def key(plan: Plan) -> str:
     return hashlib.sha256(made_by.encode()).hexdigest()[:12]
 
 
-def summary(pools: Sequence[Done], rng: Generator) -> dict[str, Any]:
+def summary(records: Sequence[dict[str, Any]], rng: Generator) -> dict[str, Any]:
     """Collect what pools of one plan say.
 
     Parameters
     ----------
-    pools
-        At least one.
+    records
+        One a pool, at least one.
     rng
         Draws pools anew for the intervals.
 
@@ -95,13 +100,12 @@ def summary(pools: Sequence[Done], rng: Generator) -> dict[str, Any]:
         ``spearman``: by size and measure. ``coverage``: by mode, test, measure and selector.
         ``elastic``: by mode, constant and selector. And what it was made of.
     """
-    records = [one.value for one in pools]
     errors = verdict.table(records)
     means = ["energy", "force"]
     shown = [name for name in SHOWN if name in errors.selector]
-    found = {
+    return {
         "pools": len(records),
-        **pools[0].settings,
+        **{name: records[0][name] for name in ("plan", "noise", "scale")},
         "sizes": errors.n.values.tolist(),
         "goals": [_rounded(goal) for goal in verdict.goals(records, rng)],
         "errors": _nested(errors, rng),
@@ -121,8 +125,12 @@ def summary(pools: Sequence[Done], rng: Generator) -> dict[str, Any]:
         "inducing": [record["inducing"] for record in records],
         "fingerprints": [record["fingerprints"] for record in records],
         "seconds": float(np.median([record["seconds"] for record in records])),
+        "processor": provenance.processor(),
+        # Those of the pools, which may have been made at several times.
+        "made_by": sorted({record["commit"] for record in records}),
+        **provenance.attributes(),
+        "versions": provenance.versions(PACKAGES),
     }
-    return signed(found, pools) | {"versions": provenance.versions(PACKAGES)}
 
 
 def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
@@ -131,7 +139,7 @@ def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
     for atoms in CELLS:
         pools = [one for (own, _), one in made.items() if own == f"{atoms}-atoms"]
         if pools:
-            found[str(atoms)] = summary(pools, default_rng(Plan().seed))
+            found[str(atoms)] = summary(_records(pools), default_rng(Plan().seed))
     return found
 
 
