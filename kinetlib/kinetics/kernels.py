@@ -64,6 +64,18 @@ def tangent_kernel(network: Network) -> Kernel:
     return _kernel(network, "tangents", tangent_source, native.tangents, native.FOR_DERIVATIVES)
 
 
+def prepare(network: Network) -> None:
+    """Have the native integrator of a network from now on, where there is a compiler.
+
+    For whoever times it, or has a batch of minutes before them; else it comes when it is worth it.
+    """
+    code = source(network)
+    wanted = (code, native.values, native.FOR_VALUES)
+    found = native.cached(*wanted) or native.built(*wanted)
+    if found is not None:
+        _ready[str(network), "values"] = found
+
+
 def _kernel(
     network: Network,
     kind: str,

@@ -20,7 +20,7 @@ from numpy.random import default_rng
 from rich.console import Console
 from rich.table import Table
 
-from kinetlib.kinetics import integrate, mechanisms, native
+from kinetlib.kinetics import integrate, kernels, mechanisms, native
 from kinetlib.kinetics.native_source import source
 from studies.solvers import work_precision
 from studies.solvers.work_precision import Problem
@@ -113,10 +113,9 @@ def throughput(problem: Problem, threads: int | None) -> float:
     initial = np.tile(problem.initial, (len(problem.rate_constants), 1))
 
     def call() -> None:
-        integrate.integrate(
-            problem.network, problem.rate_constants, initial, problem.times, threads=threads
-        )
+        integrate(problem.network, problem.rate_constants, initial, problem.times, threads=threads)
 
+    kernels.prepare(problem.network)
     call()  # loads what was compiled
     done, begin = 0, time.perf_counter()
     while time.perf_counter() - begin < SECONDS:

@@ -19,6 +19,7 @@ import xarray as xr
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from kinetlib.kinetics import kernels
 from kinetlib.kinetics.integrate import integrate
 from kinetlib.kinetics.mechanisms import Mechanism
 from kinetlib.records import quiet
@@ -159,6 +160,7 @@ def ours(
     concentration, seconds
         As `solve`; the time is the median of several calls.
     """
+    kernels.prepare(problem.network)
     n = len(problem.rate_constants)
     constants = np.tile(problem.rate_constants, (-(-batch // n), 1))
     seconds = []
