@@ -27,9 +27,20 @@ class Recipe(BaseModel):
     seed: int
     sample_passes: int = Field(gt=0, description="samples shown, repeats counted")
     batch_size: int = Field(512, gt=0)
-    learning_rate: float = Field(3e-3, gt=0, description="Adam's, at its peak")
-    schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="a short rise, then a cosine to 0; or the same rate throughout"
+    optimizer: Literal["adam", "muon"] = Field(
+        "adam", description="Muon makes each update of a matrix orthogonal; Adam does the rest"
+    )
+    learning_rate: float = Field(3e-3, gt=0, description="at its peak")
+    adam_ratio: float = Field(
+        0.13, gt=0, le=1, description="of Muon: Adam's rate for what is no matrix, relative to its"
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine",
+        description="a short rise, then a cosine to 0; a short rise, then the same rate, then "
+        "straight to 0; or the same rate throughout",
+    )
+    fall: float = Field(
+        0.3, gt=0, le=1, description="last part of the passes, in which a linear schedule falls"
     )
     clip_norm: float | None = Field(
         1.0, gt=0, description="largest norm of all gradients; None: any"
@@ -92,6 +103,16 @@ class Recipe(BaseModel):
     def steps(self) -> int:
         """Batches an epoch."""
         return max(1, round(self.sample_passes / self.epochs / self.batch_size))
+
+    @property
+    def steady_epochs(self) -> int:
+        """Whole epochs before the rate of a linear schedule falls; 0 of other schedules."""
+        return int((1 - self.fall) * self.epochs) if self.schedule == "linear" else 0
+
+    def begins_as(self, other: Recipe) -> bool:
+        """Tell whether a training differs from another in nothing but how long its rate stays."""
+        same = self.model_copy(update={"sample_passes": other.sample_passes, "fall": other.fall})
+        return same == other and self.schedule == "linear" and self.steps == other.steps
 
 
 def published(fusion: str, *, seed: int, sample_passes: int) -> Recipe:
