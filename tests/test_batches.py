@@ -31,6 +31,8 @@ FEW = ("M1", "M2", "M6")
         {"schedule": "steady"},
         {"fall": 0.0},
         {"features": "both"},
+        {"features": "rates"},
+        {"features": "raw", "fusion": "runset"},
         {"precision": "float16"},
         {"label_smoothing": 1.5},
         {"weight_average": -0.1},

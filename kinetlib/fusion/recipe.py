@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 FUSIONS = ("average", "attention", "gate", "hadamard")
 RUNSET = "runset"
 NETWORKS = (*FUSIONS, RUNSET)
+#: What each of them can be made to see.
+SEEN = dict.fromkeys(FUSIONS, ("scaled", "raw")) | {RUNSET: ("scaled", "rates")}
 
 EPOCH = 100_000  # sample passes between two checkpoints
 FEWEST_EPOCHS = 4  # so that even a short training shows a course
@@ -45,8 +47,10 @@ class Recipe(BaseModel):
     clip_norm: float | None = Field(
         1.0, gt=0, description="largest norm of all gradients; None: any"
     )
-    features: Literal["scaled", "raw"] = Field(
-        "scaled", description="what the four-run networks see: see kinetlib.fusion.features"
+    features: Literal["scaled", "raw", "rates"] = Field(
+        "scaled",
+        description="what the network sees: raw is for the four fusions, rates for runset; see "
+        "kinetlib.fusion.features and kinetlib.fusion.rates",
     )
     label_smoothing: Share = Field(0.0, description="part of each label spread over all classes")
     weight_average: float = Field(
@@ -84,6 +88,15 @@ class Recipe(BaseModel):
                 "keeps its product or its substrate"
             )
         return unmeasured
+
+    @model_validator(mode="after")
+    def _can_see(self) -> Self:
+        known = SEEN.get(self.fusion, (self.features,))
+        if self.features not in known:
+            raise ValueError(
+                f"features {self.features!r}: expected {' or '.join(known)} of {self.fusion}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _rise(self) -> Self:

@@ -10,12 +10,26 @@ import math
 
 from kinetlib.fusion.backend import keras
 from kinetlib.fusion.features import POINT_CHANNELS, RUN_CHANNELS
+from kinetlib.fusion.rates import RATE_CHANNELS, rates
 
 layers, ops = keras.layers, keras.ops
 
 WIDTH = 64  # of the LSTMs
 TOKEN = 96  # of what is known of a run
 HEADS, N_BLOCKS = 4, 2
+
+
+@keras.saving.register_keras_serializable("kinetlib")
+class Rates(layers.Layer):
+    """What is shown of each point, and behind it rates and logarithms: `kinetlib.fusion.rates`."""
+
+    def call(self, points):
+        """Extend points (n, R, T, 14) to (n, R, T, 21)."""
+        return ops.concatenate([points, rates(points, ops)], -1)
+
+    def compute_output_shape(self, points_shape: tuple) -> tuple:
+        """Shape of what `call` returns."""
+        return (*points_shape[:-1], points_shape[-1] + len(RATE_CHANNELS))
 
 
 @keras.saving.register_keras_serializable("kinetlib")
@@ -139,14 +153,23 @@ class RunPooling(layers.Layer):
         return (tokens_shape[0], 2 * tokens_shape[-1])
 
 
-def runset(n_classes: int) -> keras.Model:
-    """Build the network; inputs as `kinetlib.fusion.features.run_inputs` makes them."""
+def runset(n_classes: int, seen: str = "scaled") -> keras.Model:
+    """Build the network; inputs as `kinetlib.fusion.features.run_inputs` makes them.
+
+    What it sees of a point are their channels (``"scaled"``), or rates and logarithms beside them
+    (``"rates"``).
+    """
     points = keras.Input((None, None, len(POINT_CHANNELS)), name="points")
     pooling = keras.Input((None, None, 2), name="pooling")
     described = keras.Input((None, len(RUN_CHANNELS)), name="runs")
     present = keras.Input((None,), name="present")
 
-    read = RunEncoder(WIDTH, name="encoder")(points, pooling)
+    shown = points
+    if seen == "rates":
+        # Differences of concentrations need their digits, whatever the precision of the rest.
+        exact = keras.config.dtype_policy().variable_dtype
+        shown = Rates(name="rates", dtype=exact)(points)
+    read = RunEncoder(WIDTH, name="encoder")(shown, pooling)
     token = layers.Dense(TOKEN, name="token")(layers.Concatenate(name="run")([read, described]))
     for block in range(1, N_BLOCKS + 1):
         token = _attend(token, present, f"block_{block}")
