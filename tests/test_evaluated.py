@@ -13,6 +13,7 @@ from numpy.random import default_rng
 from kinetlib import fusion
 from kinetlib.fusion.evaluated import SUFFIX, Evaluated
 from kinetlib.fusion.features import run_inputs
+from kinetlib.fusion.recipe import SEEN
 from kinetlib.runs import runs as runs_of
 
 MODELS = resources.files("kinetlib_data") / "models"
@@ -27,16 +28,18 @@ def released():
     return fusion.load(str(MODELS / "runset.keras"))[0]
 
 
-@pytest.fixture(scope="module")
-def double(released):
-    """The released network in double precision: what is exact up to rounding."""
+@pytest.fixture(scope="module", params=["released", "rates"])
+def double(request, released):
+    """A network in double precision: what is exact up to rounding. One sees rates as well."""
+    seen = "scaled" if request.param == "released" else "rates"
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float64")
     try:
-        model = fusion.build("runset", 20, 1, precision="float64")
+        model = fusion.build("runset", 20, 1, seen=seen, precision="float64")
     finally:
         keras.config.set_dtype_policy(before)
-    model.set_weights([value.astype(np.float64) for value in released.get_weights()])
+    if request.param == "released":
+        model.set_weights([value.astype(np.float64) for value in released.get_weights()])
     return model
 
 
@@ -83,8 +86,9 @@ def test_an_answer_depends_on_nothing_beside_it(released):
         np.testing.assert_allclose(own[0], hidden[i], rtol=0, atol=1e-9)
 
 
-def test_weights_are_written_and_read(tmp_path):
-    model = fusion.build("runset", 5, seed=2)
+@pytest.mark.parametrize("seen", SEEN["runset"])
+def test_weights_are_written_and_read(tmp_path, seen):
+    model = fusion.build("runset", 5, seed=2, seen=seen)
     one = Evaluated(arrays(model))
     one.save(tmp_path / "mine.weights.npz")
     other = Evaluated.load(tmp_path / "mine.weights.npz")

@@ -96,6 +96,10 @@ def test_initial_weights_follow_the_seed(name):
 def test_unknown_network_is_named():
     with pytest.raises(ValueError, match="'hadamar'.*average, attention, gate, hadamard, runset"):
         fusion.build("hadamar", 20, seed=1)
+    with pytest.raises(ValueError, match="gate cannot see 'rates': expected scaled or raw"):
+        fusion.build("gate", 20, seed=1, seen="rates")
+    with pytest.raises(ValueError, match="runset cannot see 'raw': expected scaled or rates"):
+        fusion.build("runset", 20, seed=1, seen="raw")
 
 
 @pytest.mark.parametrize("name", ["hadamard", "runset"])

@@ -9,18 +9,21 @@ from fusion_samples import dataset, laboratory
 from numpy.random import default_rng
 
 from kinetlib import fusion
+from kinetlib.fusion import features
 from kinetlib.fusion.features import POINT_CHANNELS, RUN_CHANNELS
-from kinetlib.fusion.runset import N_BLOCKS, TOKEN, WIDTH
+from kinetlib.fusion.rates import RATE_CHANNELS, rates
+from kinetlib.fusion.recipe import SEEN
+from kinetlib.fusion.runset import N_BLOCKS, TOKEN, WIDTH, RunAttention
 from kinetlib.runs import runs
 from kinetlib.runs.runs import MOST_POINTS, MOST_RUNS, Runs
 
 N_CLASSES = 20
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=SEEN["runset"])
+def model(request):
     """A network whose answers differ much from sample to sample, so that tests can tell."""
-    built = fusion.build("runset", N_CLASSES, seed=1)
+    built = fusion.build("runset", N_CLASSES, seed=1, seen=request.param)
     head = built.get_layer("head")
     head.kernel.assign(8 * head.kernel)
     return built
@@ -51,15 +54,73 @@ def together(parts: list[Runs]) -> Runs:
     return Runs(*(np.concatenate(column) for column in columns))
 
 
-def test_its_layers_have_the_size_they_should():
-    lstms = sum(4 * (c * WIDTH + WIDTH**2 + WIDTH) for c in (len(POINT_CHANNELS), WIDTH))
+@pytest.mark.parametrize(("seen", "parameters"), [("scaled", 243_156), ("rates", 244_948)])
+def test_its_layers_have_the_size_they_should(seen, parameters):
+    channels = len(POINT_CHANNELS) + (len(RATE_CHANNELS) if seen == "rates" else 0)
+    lstms = sum(4 * (c * WIDTH + WIDTH**2 + WIDTH) for c in (channels, WIDTH))
     token = (2 * WIDTH + len(RUN_CHANNELS)) * TOKEN + TOKEN
     attention = 4 * (TOKEN**2 + TOKEN)
     wide_and_narrow = 2 * TOKEN * 2 * TOKEN + 3 * TOKEN
     blocks = N_BLOCKS * (2 * 2 * TOKEN + attention + wide_and_narrow)
     classifier = (2 * TOKEN + 1) * 2 * WIDTH + (2 * WIDTH + 1) * N_CLASSES
     expected = lstms + token + blocks + 2 * TOKEN + classifier
-    assert fusion.build("runset", N_CLASSES, seed=1).count_params() == expected == 243_156
+    built = fusion.build("runset", N_CLASSES, seed=1, seen=seen)
+    assert built.count_params() == expected == parameters
+
+
+def decaying(constant, loading, last=(1.0, 2.0)) -> Runs:
+    """Two runs, first order in substrate and loading, product as substrate lost."""
+    time = np.linspace(0, 1, 6) * np.array(last)[:, None]
+    substrate = np.exp(-constant * np.array(loading)[:, None] * time)
+    values = (time, substrate, 1 - substrate, np.ones_like(time), loading, (1, 1), (0, 0))
+    return Runs(*(np.asarray(value, np.float32)[None] for value in values))
+
+
+def test_rates_are_those_of_the_rate_law():
+    """Relative to the mean length of runs and to 4 % of catalyst; none before the second point."""
+    some = decaying(30.0, (0.02, 0.05))
+    made = rates(features.run_inputs(some)["points"].astype(np.float64), np)[0]
+    made = dict(zip(RATE_CHANNELS, np.moveaxis(made, -1, 0), strict=True))
+    constant = 30.0 * 0.04 * np.sqrt(1.0 * 2.0)
+    by_logarithm = np.sinh(5 * made["rate of the logarithm of substrate"][:, 1:]) / 20
+    substrate = some.substrate[0].astype(float)
+    expected = constant * np.diff(np.log(substrate + 2e-3)) / np.diff(np.log(substrate))
+    np.testing.assert_allclose(by_logarithm, expected, rtol=1e-4)
+    passed = np.diff(some.time[0] / np.sqrt(2.0)) * np.array([[0.5], [1.25]])
+    for name, sign in (("substrate", -1), ("product", 1)):
+        rate = np.sinh(5 * made[f"rate of {name}"][:, 1:]) / 50
+        change = sign * np.diff(getattr(some, name)[0])
+        np.testing.assert_allclose(rate, change / passed, rtol=1e-4)
+        known = np.log(getattr(some, name)[0] + 2e-3) / 3
+        np.testing.assert_allclose(made[f"logarithm of {name}"], known, rtol=0, atol=1e-5)
+    assert all(np.all(made[name][:, 0] == 0) for name in RATE_CHANNELS[3:])
+
+
+def test_what_is_not_there_has_no_rates():
+    some = laboratory(5, 3, 8)
+    all_, none = np.ones(5, dtype=bool), np.zeros(5, dtype=bool)
+    there = np.isfinite(some.time)
+    for lost, name in (((all_, none), "product"), ((none, all_), "substrate")):
+        left = runs.unmeasured(some, *lost)
+        made = rates(features.run_inputs(left)["points"], np)
+        assert np.isfinite(made).all() and np.all(made[~there] == 0)
+        of_it = [i for i, channel in enumerate(RATE_CHANNELS) if name in channel]
+        assert len(of_it) >= 2 and np.all(made[..., of_it] == 0) and np.ptp(made) > 1
+
+
+def test_runs_attend_to_each_other_as_keras_lets_them():
+    tokens = default_rng(1).normal(size=(5, 6, 12)).astype(np.float32)
+    present = (np.arange(6) < np.array([6, 1, 3, 2, 5])[:, None]).astype(np.float32)
+    own = RunAttention(3, 4, name="attention")
+    own(tokens, present)
+    other = keras.layers.MultiHeadAttention(3, 4, name="attention")
+    other(tokens, tokens)
+    assert [(v.path, v.shape) for v in own.weights] == [(v.path, v.shape) for v in other.weights]
+    other.set_weights([default_rng(2).normal(size=v.shape) for v in other.weights])
+    own.set_weights(other.get_weights())
+    expected = other(tokens, tokens, attention_mask=present[:, None])
+    assert np.ptp(np.asarray(expected)) > 1
+    np.testing.assert_allclose(own(tokens, present), expected, rtol=0, atol=1e-4)
 
 
 def test_samples_have_answers_of_their_own(model):
@@ -73,7 +134,7 @@ def test_any_number_of_runs_is_read_in_any_order(model, n_runs):
     orders = [default_rng(seed).permutation(n_runs) for seed in range(5)]
     shuffled = [Runs(*(value[:, order] for value in vars(some).values())) for order in orders]
     first, *others = np.split(answers(model, together([some, *shuffled])), 6)
-    assert first.shape == (4, N_CLASSES) and np.ptp(first, axis=0).max() > 0.05
+    assert first.shape == (4, N_CLASSES) and np.ptp(first, axis=0).max() > 1e-3
     for other in others:
         assert close(other, first)
 

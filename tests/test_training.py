@@ -8,8 +8,9 @@ import pytest
 from fusion_samples import CLASSES, RECIPE, curves, in_place_of_networks, laboratory, same
 
 from kinetlib import fusion
-from kinetlib.fusion import Batches, Recipe, RunBatches, features, training
-from kinetlib.fusion.training import WARM_UP, SmoothedCrossEntropy
+from kinetlib.fusion import Batches, Recipe, RunBatches, checkpoint, features, training
+from kinetlib.fusion.optimizers import RISE, WARM_UP, rate_of
+from kinetlib.fusion.training import SmoothedCrossEntropy
 from kinetlib.runs import runs
 from kinetlib.runs.runs import Runs
 
@@ -89,9 +90,12 @@ def test_each_epoch_leaves_a_record_and_one_checkpoint(tmp_path, small_network):
     assert history[-1]["val_loss"] == pytest.approx(loss, rel=1e-5)
 
 
-@pytest.mark.parametrize(("stopped", "average"), [(1, 0.5), (3, 0.0)])
-def test_a_training_goes_on_where_it_was_interrupted(tmp_path, small_network, stopped, average):
-    recipe = SHORT.model_copy(update={"weight_average": average})
+@pytest.mark.parametrize(
+    ("stopped", "changes"),
+    [(1, {"weight_average": 0.5}), (3, {}), (2, {"optimizer": "muon", "schedule": "linear"})],
+)
+def test_a_training_goes_on_where_it_was_interrupted(tmp_path, small_network, stopped, changes):
+    recipe = SHORT.model_copy(update=changes)
     model, history = run(recipe, tmp_path / "whole")
     with pytest.raises(Interrupted):
         run(recipe, tmp_path / "parts", progress=interrupt_after(stopped))
@@ -110,7 +114,7 @@ def test_a_training_killed_while_it_leaves_a_checkpoint_loses_that_epoch_only(
     tmp_path, small_network, monkeypatch
 ):
     model, history = run(SHORT, tmp_path / "whole")
-    folder, write = tmp_path / "killed", training.write_text
+    folder, write = tmp_path / "killed", checkpoint.write_text
 
     def killed(path, content):
         if (folder / "epoch-00003.keras").exists():
@@ -118,7 +122,7 @@ def test_a_training_killed_while_it_leaves_a_checkpoint_loses_that_epoch_only(
         write(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "write_text", killed)
+        patch.setattr(checkpoint, "write_text", killed)
         with pytest.raises(Interrupted):
             run(SHORT, folder)
     shown = []
@@ -148,21 +152,110 @@ def test_a_checkpoint_of_other_classes_is_not_gone_on_with(tmp_path, small_netwo
     assert shown[0]["sample_passes"] == 128
 
 
+STEADY = SHORT.model_copy(update={"schedule": "linear", "fall": 0.5, "learning_rate": 2.0})
+
+
+def test_a_training_whose_rate_is_steady_is_made_longer(tmp_path, small_network, monkeypatch):
+    """As if it had been as long from the start: it goes on from before the fall."""
+    monkeypatch.setattr("kinetlib.fusion.recipe.EPOCH", 2 * 64)
+    longer = STEADY.model_copy(update={"sample_passes": 8 * 2 * 64, "fall": 0.25})
+    model, history = run(longer, tmp_path / "whole")
+    run(STEADY, tmp_path / "parts")
+    assert sorted(path.name for path in (tmp_path / "parts").glob("*.keras")) == [
+        "epoch-00002.keras",
+        "epoch-00004.keras",
+    ]
+    shown = []
+    resumed, continued = run(longer, tmp_path / "parts", progress=shown.append)
+    assert [record["sample_passes"] for record in shown] == [384, 512, 640, 768, 896, 1024]
+    assert alike(model, resumed, atol=1e-6)
+    for one, other in zip(told(history), told(continued), strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+    assert len(list((tmp_path / "parts").glob("*.keras"))) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"sample_passes": 4 * 2 * 64 + 1, "seed": 5},
+        {"sample_passes": 4 * 2 * 64 + 1, "schedule": "cosine"},
+        {"sample_passes": 4 * 3 * 64},
+        {"fall": 0.75},
+    ],
+    ids=str,
+)
+def test_other_recipes_do_not_go_on_from_a_steady_rate(tmp_path, small_network, other):
+    """Another seed, schedule or number of steps an epoch; or one that would have fallen sooner."""
+    run(STEADY, tmp_path)
+    shown = []
+    run(STEADY.model_copy(update=other), tmp_path, progress=shown.append)
+    assert shown[0]["sample_passes"] == STEADY.model_copy(update=other).steps * 64
+
+
+def test_a_checkpoint_from_before_recipes_named_an_optimizer_is_gone_on_with(
+    tmp_path, small_network
+):
+    with pytest.raises(Interrupted):
+        run(SHORT, tmp_path, progress=interrupt_after(3))
+    state = json.loads((tmp_path / "state.json").read_text())
+    for since in ("optimizer", "adam_ratio", "fall"):
+        del state["recipe"][since]
+    del state["steady"]
+    (tmp_path / "state.json").write_text(json.dumps(state))
+    shown = []
+    run(SHORT, tmp_path, progress=shown.append)
+    assert [record["sample_passes"] for record in shown] == [512]
+
+
 # --- what a recipe says
 
 
 def test_the_rate_rises_then_falls_to_nothing():
     total = SHORT.epochs * 500
     recipe = SHORT.model_copy(update={"sample_passes": total * 64})
-    rate = training._start(recipe, 2).optimizer._learning_rate
+    rate = rate_of(recipe)
     steps = np.arange(0, total + 1, 20)
     rates = np.array([float(rate(step)) for step in steps])
     top = int(WARM_UP * total)
     assert rates[0] == 0 and rates.max() == pytest.approx(0.02, rel=0.01)
     assert np.all(np.diff(rates[steps <= top]) > 0) and np.all(np.diff(rates[steps > top]) < 0)
     assert rates[-1] == pytest.approx(0, abs=1e-6)
-    constant = recipe.model_copy(update={"schedule": "constant"})
-    assert float(training._start(constant, 2).optimizer.learning_rate) == pytest.approx(0.02)
+    assert rate_of(recipe.model_copy(update={"schedule": "constant"})) == 0.02
+
+
+def test_a_linear_rate_rises_stays_and_falls():
+    total = SHORT.epochs * 500
+    update = {"sample_passes": total * 64, "schedule": "linear", "fall": 0.2}
+    rate = rate_of(SHORT.model_copy(update=update))
+    steps = [0, RISE // 2, RISE, 1000, 1600, 1800, 2000, 2100]
+    rates = [float(rate(step)) for step in steps]
+    assert rates == pytest.approx([0, 0.01, 0.02, 0.02, 0.02, 0.01, 0, 0], abs=1e-6)
+    again = type(rate).from_config(rate.get_config())
+    assert [float(again(step)) for step in steps] == rates
+
+
+def test_muon_takes_matrices_and_adam_what_is_none():
+    recipe = Recipe(fusion="runset", seed=1, sample_passes=1000, optimizer="muon", adam_ratio=0.1)
+    model = training._start(recipe, 3)
+    optimizer = model.optimizer
+    assert isinstance(optimizer, keras.optimizers.Muon) and optimizer.adam_lr_ratio == 0.1
+    optimizer.build(model.trainable_variables)
+    taken = {v.path for v in model.trainable_variables if not optimizer._should_use_adamw(v)}
+    assert {path for path in taken if "block" not in path} == {
+        "encoder/lstm_1/lstm_cell/kernel",
+        "encoder/lstm_1/lstm_cell/recurrent_kernel",
+        "encoder/lstm_2/lstm_cell/kernel",
+        "encoder/lstm_2/lstm_cell/recurrent_kernel",
+        "token/kernel",
+        "hidden/kernel",
+    }
+    assert {path for path in taken if "block_1" in path} == {
+        "block_1_wide/kernel",
+        "block_1_narrow/kernel",
+    }
+    before = model.get_weights()
+    optimizer.apply([keras.ops.zeros_like(v) for v in model.trainable_variables])
+    assert all(map(np.array_equal, before, model.get_weights())), "no weight decays by itself"
 
 
 def test_smoothed_labels_cost_as_their_definition_says():

@@ -18,6 +18,7 @@ from scipy.special import erf
 from threadpoolctl import threadpool_limits
 
 from kinetlib.fusion.features import POINT_CHANNELS, RUN_CHANNELS, run_inputs
+from kinetlib.fusion.rates import RATE_CHANNELS, rates
 from kinetlib.kinetics.integrate import available_processors
 from kinetlib.records.files import replacing
 from kinetlib.runs.runs import Runs
@@ -27,6 +28,7 @@ SUFFIX = ".weights.npz"
 _BATCH = 256  # samples at a time: what they need stays in the cache
 _EPSILON = 1e-3  # of Keras' layer normalisation
 _LAYERS = ("kernel", "bias")
+_FIRST = "encoder/lstm_1/lstm_cell/kernel"  # whose rows tell what the network sees of a point
 
 Array = NDArray[np.float64]
 
@@ -90,6 +92,8 @@ class Evaluated:
         shown = {name: value.astype(np.float64) for name, value in run_inputs(runs).items()}
         n_points = max(1, int(np.isfinite(runs.time).sum(-1).max(initial=0)))
         points = shown["points"][..., :n_points, :]
+        if len(self._weights[_FIRST]) > len(POINT_CHANNELS):
+            points = np.concatenate([points, rates(points, np)], -1)
         pooling = shown["pooling"][..., :n_points, :]
         n, n_runs = points.shape[:2]
         by_time = np.ascontiguousarray(np.moveaxis(points, 2, 0)).reshape(n_points, n * n_runs, -1)
@@ -172,6 +176,7 @@ class Evaluated:
     def _checked(self) -> None:
         """Refuse what is no network of this kind, before it is asked."""
         try:
+            seen = len(self._weights[_FIRST])
             width = len(self._weights["encoder/lstm_1/lstm_cell/recurrent_kernel"])
             token = self._weights["token/kernel"].shape[1]
             heads, size = self._weights["block_1_attention/query/kernel"].shape[1:]
@@ -179,8 +184,11 @@ class Evaluated:
             hidden, classes = self._weights["head/kernel"].shape
         except (KeyError, ValueError, IndexError) as error:
             raise ValueError(f"not a network of sets of runs, it has no {error}") from None
+        with_rates = len(POINT_CHANNELS) + len(RATE_CHANNELS)
         expected = {
-            **_cell("encoder/lstm_1", len(POINT_CHANNELS), width),
+            **_cell(
+                "encoder/lstm_1", with_rates if seen == with_rates else len(POINT_CHANNELS), width
+            ),
             **_cell("encoder/lstm_2", width, width),
             **_linear("token", 2 * width + len(RUN_CHANNELS), token),
             "normalised/gamma": (token,),

@@ -82,7 +82,7 @@ POINT_CHANNELS = (
 RUN_CHANNELS = ("loading", "initial substrate", "initial product", "length", "points")
 
 
-_SPREAD = np.float32(0.002)  # of a run's length: earlier times are as good as zero
+SPREAD = np.float32(0.002)  # of a run's length: earlier times are as good as zero
 
 
 _HALF = np.float32(0.5)
@@ -122,7 +122,7 @@ def run_inputs(runs: Runs) -> dict[str, NDArray[np.float32]]:
     fast = np.exp(relative)[..., None] * loading / 0.04
     channels = [
         time,
-        (np.log(time + _SPREAD) + relative[..., None]) / 3 + _HALF,
+        (np.log(time + SPREAD) + relative[..., None]) / 3 + _HALF,
         np.where(knows_s, substrate - _HALF, 0),
         np.where(knows_p, product - _HALF, 0),
         np.where(knows_s, substrate / substrate_0 - _HALF, 0),

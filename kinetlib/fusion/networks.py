@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kinetlib.fusion import features
 from kinetlib.fusion.backend import keras
-from kinetlib.fusion.recipe import NETWORKS, RUNSET
+from kinetlib.fusion.recipe import NETWORKS, RUNSET, SEEN
 from kinetlib.fusion.runset import runset
 from kinetlib.runs.runs import Runs
 
@@ -86,7 +86,9 @@ def build(
     seed
         Seed of the initial weights.
     seen
-        What a four-run network sees: ``"scaled"`` or ``"raw"``, see `kinetlib.fusion.features`.
+        What the network sees: ``"scaled"``; ``"raw"``, of the four fusions only (see
+        `kinetlib.fusion.features`); or ``"rates"``, of ``"runset"`` only (see
+        `kinetlib.fusion.rates`).
     precision
         Keras' policy: ``"float32"`` or ``"mixed_bfloat16"``; probabilities are always float32.
 
@@ -99,11 +101,15 @@ def build(
     """
     if fusion not in NETWORKS:
         raise ValueError(f"unknown network {fusion!r}: expected one of {', '.join(NETWORKS)}")
+    if seen not in SEEN[fusion]:
+        raise ValueError(f"{fusion} cannot see {seen!r}: expected {' or '.join(SEEN[fusion])}")
     keras.utils.set_random_seed(seed)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return runset(n_classes) if fusion == RUNSET else _two_branches(fusion, n_classes, seen)
+        return (
+            runset(n_classes, seen) if fusion == RUNSET else _two_branches(fusion, n_classes, seen)
+        )
     finally:
         keras.config.set_dtype_policy(before)
 

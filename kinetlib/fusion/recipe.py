@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 FUSIONS = ("average", "attention", "gate", "hadamard")
 RUNSET = "runset"
 NETWORKS = (*FUSIONS, RUNSET)
+#: What each of them can be made to see.
+SEEN = dict.fromkeys(FUSIONS, ("scaled", "raw")) | {RUNSET: ("scaled", "rates")}
 
 EPOCH = 100_000  # sample passes between two checkpoints
 FEWEST_EPOCHS = 4  # so that even a short training shows a course
@@ -27,15 +29,28 @@ class Recipe(BaseModel):
     seed: int
     sample_passes: int = Field(gt=0, description="samples shown, repeats counted")
     batch_size: int = Field(512, gt=0)
-    learning_rate: float = Field(3e-3, gt=0, description="Adam's, at its peak")
-    schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="a short rise, then a cosine to 0; or the same rate throughout"
+    optimizer: Literal["adam", "muon"] = Field(
+        "adam", description="Muon makes each update of a matrix orthogonal; Adam does the rest"
+    )
+    learning_rate: float = Field(3e-3, gt=0, description="at its peak")
+    adam_ratio: float = Field(
+        0.13, gt=0, le=1, description="of Muon: Adam's rate for what is no matrix, relative to its"
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine",
+        description="a short rise, then a cosine to 0; a short rise, then the same rate, then "
+        "straight to 0; or the same rate throughout",
+    )
+    fall: float = Field(
+        0.3, gt=0, le=1, description="last part of the passes, in which a linear schedule falls"
     )
     clip_norm: float | None = Field(
         1.0, gt=0, description="largest norm of all gradients; None: any"
     )
-    features: Literal["scaled", "raw"] = Field(
-        "scaled", description="what the four-run networks see: see kinetlib.fusion.features"
+    features: Literal["scaled", "raw", "rates"] = Field(
+        "scaled",
+        description="what the network sees: raw is for the four fusions, rates for runset; see "
+        "kinetlib.fusion.features and kinetlib.fusion.rates",
     )
     label_smoothing: Share = Field(0.0, description="part of each label spread over all classes")
     weight_average: float = Field(
@@ -75,6 +90,15 @@ class Recipe(BaseModel):
         return unmeasured
 
     @model_validator(mode="after")
+    def _can_see(self) -> Self:
+        known = SEEN.get(self.fusion, (self.features,))
+        if self.features not in known:
+            raise ValueError(
+                f"features {self.features!r}: expected {' or '.join(known)} of {self.fusion}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _rise(self) -> Self:
         if self.min_points > self.max_points:
             raise ValueError(
@@ -92,6 +116,16 @@ class Recipe(BaseModel):
     def steps(self) -> int:
         """Batches an epoch."""
         return max(1, round(self.sample_passes / self.epochs / self.batch_size))
+
+    @property
+    def steady_epochs(self) -> int:
+        """Whole epochs before the rate of a linear schedule falls; 0 of other schedules."""
+        return int((1 - self.fall) * self.epochs) if self.schedule == "linear" else 0
+
+    def begins_as(self, other: Recipe) -> bool:
+        """Tell whether a training differs from another in nothing but how long its rate stays."""
+        same = self.model_copy(update={"sample_passes": other.sample_passes, "fall": other.fall})
+        return same == other and self.schedule == "linear" and self.steps == other.steps
 
 
 def published(fusion: str, *, seed: int, sample_passes: int) -> Recipe:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.fusion import networks
+from kinetlib.fusion import checkpoint, networks, optimizers
 from kinetlib.fusion.backend import keras
 from kinetlib.fusion.batches import EpochOf
 from kinetlib.fusion.card import read_card
@@ -22,7 +22,6 @@ from kinetlib.fusion.recipe import RUNSET, Recipe
 from kinetlib.records.files import replacing, write_text
 
 _BATCH = 1024
-WARM_UP = 0.03  # part of the passes over which the learning rate rises
 
 
 def train(
@@ -47,7 +46,8 @@ def train(
     classes
         Names of the classes.
     checkpoints
-        Folder in which each epoch leaves a checkpoint. Another recipe starts anew.
+        Folder in which each epoch leaves a checkpoint. Another recipe starts anew, but for a longer
+        training with a linear schedule: see `kinetlib.fusion.checkpoint`.
     progress
         Called after each epoch with its record: ``sample_passes``, ``loss``, ``accuracy``,
         ``val_loss``, ``val_accuracy``, ``seconds`` of training so far.
@@ -59,7 +59,7 @@ def train(
     """
     folder = Path(checkpoints)
     folder.mkdir(parents=True, exist_ok=True)
-    model, history = _resume(folder, recipe, classes)
+    model, history = checkpoint.resume(folder, recipe, classes)
     if model is None:
         model, history = _start(recipe, len(classes)), []
     for epoch in range(len(history), recipe.epochs):
@@ -77,7 +77,7 @@ def train(
             "seconds": seconds,
         }
         history.append(record)
-        _checkpoint(folder, model, recipe, classes, history)
+        checkpoint.leave(folder, model, recipe, classes, history)
         progress(record)
     if recipe.weight_average:
         model.optimizer.finalize_variable_values(model.trainable_variables)
@@ -131,22 +131,8 @@ def _start(recipe: Recipe, n_classes: int) -> keras.Model:
     model = networks.build(
         recipe.fusion, n_classes, recipe.seed, seen=recipe.features, precision=recipe.precision
     )
-    rate = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        total = recipe.epochs * recipe.steps
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0,
-            decay_steps=total - int(WARM_UP * total),
-            warmup_target=recipe.learning_rate,
-            warmup_steps=int(WARM_UP * total),
-        )
     model.compile(
-        optimizer=keras.optimizers.Adam(
-            rate,
-            global_clipnorm=recipe.clip_norm,
-            use_ema=recipe.weight_average > 0,
-            ema_momentum=recipe.weight_average,
-        ),
+        optimizer=optimizers.of(recipe),
         loss=SmoothedCrossEntropy(recipe.label_smoothing),
         metrics=["accuracy"],
         # XLA would compile once for every number of points, which costs more than it gains here.
@@ -222,34 +208,3 @@ def _measure(model: keras.Model, shown: dict, labels: NDArray[np.int64]) -> tupl
         losses -= np.log(np.maximum(true, np.finfo(np.float32).tiny)).sum()
         right += int((found.argmax(1) == own).sum())
     return losses / len(labels), right / len(labels)
-
-
-def _resume(
-    folder: Path, recipe: Recipe, classes: list[str]
-) -> tuple[keras.Model | None, list[dict[str, float]]]:
-    state = folder / "state.json"
-    if not state.is_file():
-        return None, []
-    saved = json.loads(state.read_text(encoding="utf-8"))
-    if saved["recipe"] != recipe.model_dump(mode="json") or saved["classes"] != classes:
-        return None, []
-    model = keras.saving.load_model(folder / saved["model"], safe_mode=True)
-    return model, saved["history"]
-
-
-def _checkpoint(
-    folder: Path, model: keras.Model, recipe: Recipe, classes: list[str], history: list
-) -> None:
-    """Leave the network under a new name, then the state that points at it, then tidy up."""
-    name = f"epoch-{len(history):05d}.keras"
-    model.save(folder / name)
-    state = {
-        "recipe": recipe.model_dump(mode="json"),
-        "classes": classes,
-        "model": name,
-        "history": history,
-    }
-    write_text(folder / "state.json", json.dumps(state))
-    for old in folder.glob("epoch-*.keras"):
-        if old.name != name:
-            old.unlink()

@@ -1,0 +1,69 @@
+"""Checkpoints of a training: what each epoch leaves, and where a training goes on.
+
+A training whose rate is steady before it falls can be made longer: until the fall, a longer one has
+the same steps. The last checkpoint before the fall is kept for it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from kinetlib.fusion.backend import keras
+from kinetlib.fusion.optimizers import rate_of
+from kinetlib.fusion.recipe import Recipe
+from kinetlib.records.files import write_text
+
+Records = list[dict[str, float]]
+
+
+def leave(
+    folder: Path, model: keras.Model, recipe: Recipe, classes: list[str], history: Records
+) -> None:
+    """Leave the network under a new name, then the state that points at it, then tidy up."""
+    name = f"epoch-{len(history):05d}.keras"
+    model.save(folder / name)
+    steady = None
+    if len(history) <= recipe.steady_epochs:
+        steady = name
+    elif recipe.steady_epochs:
+        steady = _state(folder)["steady"]
+    state = {
+        "recipe": recipe.model_dump(mode="json"),
+        "classes": classes,
+        "model": name,
+        "steady": steady,
+        "history": history,
+    }
+    write_text(folder / "state.json", json.dumps(state))
+    for old in folder.glob("epoch-*.keras"):
+        if old.name not in (name, steady):
+            old.unlink()
+
+
+def resume(folder: Path, recipe: Recipe, classes: list[str]) -> tuple[keras.Model | None, Records]:
+    """Return the network and the records of a training that goes on; None and none of another."""
+    state = _state(folder)
+    if state is None or state["classes"] != classes:
+        return None, []
+    saved = Recipe.model_validate(state["recipe"])
+    if saved == recipe:
+        return _loaded(folder / state["model"]), state["history"]
+    steady = state.get("steady")
+    if steady is None or not saved.begins_as(recipe):
+        return None, []
+    epochs = int(Path(steady).stem.removeprefix("epoch-"))
+    if epochs > recipe.steady_epochs:
+        return None, []
+    model = _loaded(folder / steady)
+    model.optimizer.learning_rate = rate_of(recipe)
+    return model, state["history"][:epochs]
+
+
+def _state(folder: Path) -> dict | None:
+    path = folder / "state.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _loaded(path: Path) -> keras.Model:
+    return keras.saving.load_model(path, safe_mode=True)
