@@ -166,7 +166,8 @@ class Kernels:
         Where the data determine nothing, every second one is narrow, to follow bent valleys, and
         every other wide, to fill them.
         """
-        slope = slopes(target, centres, target.curves(centres))
+        which = np.zeros(len(centres), dtype=np.int64)
+        slope = slopes(target, centres, target.residuals(centres), which)
         width = np.resize(_WIDTHS, len(centres))[:, None, None]
         precision = np.einsum("nvd,nve->nde", slope, slope) + np.eye(centres.shape[1]) / width**2
         covariance = np.linalg.inv(precision) * _SHRINK**2

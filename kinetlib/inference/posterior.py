@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kinetlib.inference import descend
-from kinetlib.inference.descend import cost, searched
+from kinetlib.inference.descend import cost, descended
 from kinetlib.inference.mixtures import NEGLIGIBLE, Pool, size_of
 from kinetlib.inference.prior import draw_prior
 from kinetlib.inference.target import Target
@@ -83,7 +83,7 @@ class Fitted:
     @property
     def misfit(self) -> float:
         """Root mean square of the best fit's residuals, in units of the noise."""
-        least = cost(self.target, self.target.curves(self.x[:1]))[0]
+        least = cost(self.target.residuals(self.x[:1]))[0]
         return float(np.sqrt(2 * least / self.target.data.size))
 
 
@@ -108,9 +108,10 @@ def fitted(runs: Runs, mechanism: str, noise: Noise, rng: Generator, effort: Eff
     target = Target(runs, bank.unanchored(), noise)
     moved = np.repeat(bank.bank[None], len(_SHIFTS), axis=0)
     moved[..., : bank.n_constants] += np.log(_SHIFTS)[:, None, None]
-    costs = np.stack([cost(target, target.curves(x)) for x in moved])
-    best = costs.argmin(0), np.arange(len(bank.bank))
-    return Fitted(target, *searched(target, moved[best], costs[best], effort))
+    costs = np.stack([cost(target.residuals(x)) for x in moved])
+    order = np.argsort(costs.min(0), kind="stable")[: effort.starts]
+    starts = moved[costs.argmin(0)[order], order]
+    return Fitted(target, starts, descended(target, starts, effort.steps)[0])
 
 
 def plausible(found: Fitted, noise: Noise, rng: Generator, effort: Effort) -> Plausible:
@@ -145,8 +146,8 @@ def _drawn(
     found: Fitted, noise: Noise, rng: Generator, effort: Effort, widening: float
 ) -> Plausible:
     """Draw by adaptive importance sampling with the noise so many times as large."""
-    target = found.target.with_noise(noise.times(widening))
-    prior = target.prior
+    prior = found.target.prior
+    target = Target(found.target.runs, prior, noise.times(widening))
     x = np.concatenate([found.x, found.starts])
     value = target.log_likelihood_of(target.curves(x))
     known = np.isfinite(value) & np.isfinite(prior.log_density(x))
