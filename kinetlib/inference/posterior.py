@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kinetlib.inference import descend
 from kinetlib.inference.descend import cost, descended
 from kinetlib.inference.mixtures import NEGLIGIBLE, Pool, size_of
-from kinetlib.inference.prior import draw_prior
+from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.inference.target import Target
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.runs import Runs
@@ -51,6 +51,8 @@ class Plausible:
 
     Attributes
     ----------
+    prior
+        The mechanism's.
     x
         Draws, ln of rate constants times the longest run, then of drawn concentrations, shape
         (m, D).
@@ -62,6 +64,7 @@ class Plausible:
         How many times as large the noise was taken as it is, see `plausible`.
     """
 
+    prior: Prior
     x: NDArray[np.float64]
     weights: NDArray[np.float64]
     effective: float
@@ -159,16 +162,19 @@ def _drawn(
     best, top = float(value[known].max()), x[known][value[known].argmax()]
     pool = Pool(target, np.empty((0, x.shape[1])), best, top)
     pool.cover(x[value > best - NEGLIGIBLE], effort, rng)
-    return _kept(pool, top, widening, rng, effort.kept)
+    return Plausible(prior, *_kept(pool, top, rng, effort.kept), widening)
 
 
 def _kept(
-    pool: Pool, top: NDArray[np.float64], widening: float, rng: Generator, most: int
-) -> Plausible:
-    """Keep some draws of the last round: weighted alike where there are enough."""
+    pool: Pool, top: NDArray[np.float64], rng: Generator, most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Keep some draws of the last round, weighted alike where there are enough.
+
+    Returns them, their weights, and how many effective ones there were.
+    """
     log_weights = pool.weights() if pool.n_used else np.empty(0)
     if len(log_weights) < 2:  # a spike that no draw has hit: the best there is, twice
-        return Plausible(np.stack([top, top]), np.array([0.5, 0.5]), 1.0, widening)
+        return np.stack([top, top]), np.array([0.5, 0.5]), 1.0
     size = size_of(log_weights)
     if size >= most:
         kept = np.argsort(-(log_weights + rng.gumbel(size=len(log_weights))))[:most]
@@ -176,4 +182,4 @@ def _kept(
     else:
         kept = np.argsort(-log_weights)[:most]
         weights = np.exp(log_weights[kept] - log_weights.max())
-    return Plausible(pool.draws()[kept], weights / weights.sum(), size, widening)
+    return pool.draws()[kept], weights / weights.sum(), size
