@@ -13,6 +13,7 @@ import kinetlib
 from kinetlib.cli import main
 from kinetlib.experiments import gain, next_run
 from kinetlib.experiments.next_run import Wanted
+from kinetlib.experiments.remarks import limits
 from kinetlib.fusion.classify import reader
 from kinetlib.inference.posterior import Effort, fitted, plausible
 from kinetlib.inference.prior import draw_prior
@@ -128,7 +129,7 @@ def test_advice_holds_together_and_does_not_depend_on_the_unit_of_time(runs, ask
     assert ((one.times >= 0) & (one.times <= 3.0 + 1e-9)).all()
     assert other.times == pytest.approx(60 * one.times)
     assert other.gain.information == pytest.approx(one.gain.information, abs=1e-3)
-    assert any("Effective draws" in line for line in next_run.limits(one, wanted, 0.01))
+    assert any("Effective draws" in line for line in limits(one, wanted, 0.01))
     assert drawn(one, "s").axes
 
 

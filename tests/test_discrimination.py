@@ -57,7 +57,7 @@ def test_the_nearest_rival_is_what_a_loop_finds(bank):
             total = 0.0
             for run, times in zip(chosen.runs, chosen.times, strict=True):
                 for t in times[1:]:
-                    for curve in (bank.substrate, bank.product):
+                    for curve in np.moveaxis(bank.values, -1, 0):
                         own, other = float(curve[i, run, t]), float(curve[j, run, t])
                         total += (own - other) ** 2 / ((level * own) ** 2 + floor**2)
             away.append(total)

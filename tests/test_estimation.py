@@ -15,6 +15,7 @@ from kinetlib.experiments.information import Information, information
 from kinetlib.inference.curves import values_and_slopes, values_of
 from kinetlib.inference.estimate import estimate
 from kinetlib.inference.prior import Prior, draw_prior
+from kinetlib.inference.target import Target
 from kinetlib.kinetics import mechanisms
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
@@ -290,7 +291,7 @@ def test_fit_finds_what_the_data_pin():
     exact = whole.shown(values_of(prior.mechanism, CANDIDATES, truth))
     little = Noise(1e-3, 1e-4)
     data = little.added(exact, default_rng(0))
-    found = estimate(prior, CANDIDATES, whole, data, noise=little, starts=6, steps=40)
+    found = estimate(Target(whole.measured(CANDIDATES, data), prior, little))
     # Not all constants matter in every draw; all must explain the data as well as the truth does.
     again = whole.shown(values_of(prior.mechanism, CANDIDATES, found.x))
     misfit = [
@@ -303,13 +304,6 @@ def test_fit_finds_what_the_data_pin():
     assert np.median(np.abs(found.x - truth)[pinned]) < 0.05
 
 
-def test_fit_refuses_data_of_another_experiment():
-    prior = draw_prior("M1", 50, TRAIN, default_rng(3))
+def test_refuses_data_of_another_experiment():
     with pytest.raises(ValueError, match=r"data: expected shape \(n, 2, 3, 2\)"):
-        estimate(
-            prior,
-            CANDIDATES,
-            Experiment.common([0, 1], [1, 2, 3]),
-            np.ones((4, 2, 2, 2)),
-            noise=NOISE,
-        )
+        Experiment.common([0, 1], [1, 2, 3]).measured(CANDIDATES, np.ones((4, 2, 2, 2)))

@@ -25,10 +25,10 @@ def made(candidates):
 
 def test_a_bank_holds_every_candidate_of_every_parameter_set(made):
     bank, free = made
-    assert bank.substrate.shape == (24, 3, 4)
+    assert bank.values.shape == (24, 3, 4, 2)
     assert bank.labels.tolist() == [0] * 8 + [1] * 8 + [2] * 8
-    assert bank.substrate[:, :, 0] == pytest.approx(np.tile([1.0, 0.7, 1.0], (24, 1)))
-    assert bank.product[:, :, 0] == pytest.approx(np.tile([0.0, 0.3, 0.0], (24, 1)))
+    assert bank.values[:, :, 0, 0] == pytest.approx(np.tile([1.0, 0.7, 1.0], (24, 1)))
+    assert bank.values[:, :, 0, 1] == pytest.approx(np.tile([0.0, 0.3, 0.0], (24, 1)))
     assert free.time.shape == (48, 4, 21)
     assert free.time.max() <= 1 and np.isfinite(free.substrate).all()
 
@@ -46,7 +46,7 @@ def test_values_are_those_of_a_simulation(candidates):
         "M1", constants, {"S": 0.7, "P": 0.3, "cat": 0.05}, horizon[3] * candidates.times
     )
     seen = run.concentration.sel(species=["S", "P"]).values
-    assert np.stack([bank.substrate[3, 1], bank.product[3, 1]], -1) == pytest.approx(seen, abs=1e-6)
+    assert bank.values[3, 1] == pytest.approx(seen, abs=1e-6)
 
 
 def test_what_is_measured_is_the_choice_with_relative_noise(made):
@@ -55,7 +55,7 @@ def test_what_is_measured_is_the_choice_with_relative_noise(made):
     exact, noisy = bank.measured(chosen, 0.0), bank.measured(chosen, 0.02)
     assert exact.time[0] == pytest.approx(np.array([[0, 0.1, 1], [0, 0.5, 1]]), abs=1e-6)
     assert exact.loading[0].tolist() == pytest.approx([0.1, 0.02])
-    assert (exact.substrate[:, 1, 1] == bank.substrate[:, 0, 2]).all()
+    assert (exact.substrate[:, 1, 1] == bank.values[:, 0, 2, 0]).all()
     assert (noisy.substrate[..., 0] == exact.substrate[..., 0]).all()
     relative = (noisy.substrate / np.maximum(exact.substrate, 1e-30) - 1)[exact.substrate > 0.01]
     assert 0.01 < relative.std() < 0.04
@@ -71,7 +71,7 @@ def test_the_network_reads_what_is_measured(made):
 
 def test_threads_and_seeds(candidates, made):
     again, free = simulate_bank(FEW, 8, candidates, 5, unplanned=2, threads=2)
-    assert (again.substrate == made[0].substrate).all() and (again.noise == made[0].noise).all()
+    assert (again.values == made[0].values).all() and (again.noise == made[0].noise).all()
     assert (free.substrate == made[1].substrate).all()
     other, _ = simulate_bank(FEW, 8, candidates, 6, threads=1)
     assert (other.substrate != made[0].substrate).any()

@@ -119,7 +119,7 @@ def test_descents_find_the_rate_constants(priors):
     runs = runs_of("M1", 0.001)
     found = fit(target_of(runs, priors["M1"], 0.001), rng=default_rng(1), effort=SMALL)
     assert np.all(np.diff(found.log_likelihood) <= 0)
-    squares = (found.target.residuals(found.target.curves(found.x[:1])) ** 2).sum()
+    squares = (found.target.residuals(found.x[:1]) ** 2).sum()
     assert squares < 90  # chi squared of 48 values
     assert found.best >= found.best_held[0] > found.bank_log_likelihood.max()
     assert np.isfinite(priors["M1"].log_density(found.best_held[1][None]))[0]

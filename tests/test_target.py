@@ -102,7 +102,7 @@ def test_residuals_count_in_units_of_the_noise(priors):
     target = target_of(runs, prior, 1e-3)
     curves = target.curves(prior.bank[:1])
     expected = (curves - target.data) / (1e-3 * curves)
-    assert target.residuals(curves) == pytest.approx(expected, rel=0.01, abs=1e-3)
+    assert target.residuals_of(curves) == pytest.approx(expected, rel=0.01, abs=1e-3)
 
 
 def test_impossible_constants_have_no_likelihood(priors):
@@ -137,13 +137,27 @@ def test_reads_a_sample_of_a_dataset():
     names = [str(name) for name in sample.rate_constants.dropna("constant").constant.values]
     truth = truth[[names.index(name) for name in prior.mechanism.network.constants]]
     target = target_of(runs, prior, 0.01)
-    squares = (target.residuals(target.curves(truth[None])) ** 2).sum()
+    squares = (target.residuals(truth[None]) ** 2).sum()
     assert 20 < squares < 90  # chi squared of 48 values
     assert np.isfinite(prior.log_density(truth[None]))[0]
     with pytest.raises(ValueError, match="no horizon"):
         Runs.of(sample.drop_vars("horizon"))
     with pytest.raises(ValueError, match="expected one sample of a dataset"):
         Runs.of(shard)
+
+
+def test_refuses_reactions_that_were_not_measured_alike(priors):
+    runs = measured(priors["M1"], priors["M1"].bank[0], 0.05)
+    two = Runs(*(np.stack([value, value]) for value in vars(runs).values()))
+    both = target_of(two, priors["M1"], 0.05)
+    assert both.data.shape == (2, 30)
+    assert np.array_equal(
+        both.residuals(priors["M1"].bank[:2], np.array([1, 0]))[0],
+        both.residuals(priors["M1"].bank[:1])[0],
+    )
+    later = replace(two, time=two.time * np.array([1.0, 2.0])[:, None, None])
+    with pytest.raises(ValueError, match="time: expected the same for all 2 reactions"):
+        target_of(later, priors["M1"], 0.05)
 
 
 @pytest.mark.parametrize(

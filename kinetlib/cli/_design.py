@@ -95,6 +95,7 @@ def _advised(
     from rich.console import Console
 
     from kinetlib.experiments import next_run
+    from kinetlib.experiments.remarks import limits
     from kinetlib.records import quiet
 
     with quiet.native_logs():
@@ -116,7 +117,7 @@ def _advised(
         advised = next_run.advise(
             runs, found, wanted, ask, default_rng(seed), noise=noise, progress=status.update
         )
-    return advised, next_run.limits(advised, wanted, noise, assumed=assumed)
+    return advised, limits(advised, wanted, noise, assumed=assumed)
 
 
 def _answer(advised: Advice, about: dict[str, Any]) -> dict[str, Any]:

@@ -42,8 +42,8 @@ class Bank:
     ----------
     candidates
         The runs and times.
-    substrate, product
-        Exact concentrations, shape (n, R, T).
+    values
+        Exact concentrations of substrate and product, shape (n, R, T, 2).
     labels
         Mechanism of each parameter set, as its place in the catalogue asked for, shape (n,).
     noise
@@ -52,8 +52,7 @@ class Bank:
     """
 
     candidates: Candidates
-    substrate: NDArray[np.float32]
-    product: NDArray[np.float32]
+    values: NDArray[np.float32]
     labels: NDArray[np.int64]
     noise: NDArray[np.float32]
 
@@ -63,7 +62,7 @@ class Bank:
 
     def __getitem__(self, which: slice | NDArray) -> Bank:
         """Select parameter sets."""
-        parts = (self.substrate, self.product, self.labels, self.noise)
+        parts = (self.values, self.labels, self.noise)
         return Bank(self.candidates, *(part[which] for part in parts))
 
     def measured(self, experiment: Experiment, level: float) -> Runs:
@@ -74,17 +73,10 @@ class Bank:
         kinetlib.runs.runs.Runs
             Shape (n, runs, points); times in horizons.
         """
-        chosen = self.candidates.only(experiment.runs)
-        time = chosen.times[np.array(experiment.times)]
         factor = 1 + np.float32(level) * experiment.shown(self.noise)
-        factor[:, time == 0] = 1
-        n = len(self)
-        return Runs(
-            np.broadcast_to(time, (n, *time.shape)),
-            experiment.shown(self.substrate) * factor[..., 0],
-            experiment.shown(self.product) * factor[..., 1],
-            *(np.broadcast_to(start, (n, len(chosen))) for start in chosen.starts),
-        ).astype(np.float32)
+        factor[:, self.candidates.times[np.array(experiment.times)] == 0] = 1
+        data = experiment.shown(self.values) * factor
+        return experiment.measured(self.candidates, data).astype(np.float32)
 
 
 def simulate_bank(
@@ -133,9 +125,9 @@ def simulate_bank(
         banks.append(_on_candidates(mechanism, sets, horizon, candidates, rng, threads))
         time = samples.runs.time / samples.horizon[:, None, None]
         drawn.append(replace(samples.runs, time=time).astype(np.float32))
-    substrate, made, noise = (np.concatenate(parts) for parts in zip(*banks, strict=True))
+    values, noise = (np.concatenate(parts) for parts in zip(*banks, strict=True))
     labels = np.repeat(np.arange(len(banks)), sets_per_mechanism)
-    bank = Bank(candidates, substrate, made, labels, noise)
+    bank = Bank(candidates, values, labels, noise)
     return bank, Runs.joined(drawn)
 
 
@@ -147,12 +139,10 @@ def _on_candidates(
     rng: Generator,
     threads: int | None,
 ) -> tuple[NDArray[np.float32], ...]:
-    """Substrate and product (m, R, T) of one mechanism's sets, and noise for them."""
+    """Substrate and product (m, R, T, 2) of one mechanism's sets, and noise for them."""
     m = len(horizon)
     starts = (np.broadcast_to(start, (m, len(candidates))) for start in candidates.starts)
     initial = initial_concentrations(mechanism, *starts, rng)
     times = horizon[:, None, None] * candidates.times
     seen = observed(mechanism, sets.rate_constants, initial, times, threads=threads)
-    substrate, made = np.moveaxis(seen, -1, 0).astype(np.float32)
-    noise = rng.standard_normal((*substrate.shape, 2), dtype=np.float32)
-    return substrate, made, noise
+    return seen.astype(np.float32), rng.standard_normal(seen.shape, dtype=np.float32)

@@ -76,8 +76,7 @@ class NearestRival:
 
     def __init__(self, bank: Bank, noise: Noise) -> None:
         """Lay out what all experiments share."""
-        curves = np.stack([bank.substrate, bank.product], -1).astype(np.float64)
-        self._curves = np.moveaxis(curves, 0, -2)  # (R, T, n, 2)
+        self._curves = np.moveaxis(bank.values.astype(np.float64), 0, -2)  # (R, T, n, 2)
         self._weights = 1 / noise.variance(self._curves)
         self._rivals = bank.labels[:, None] != bank.labels
         self._known: dict[tuple[int, tuple[int, ...]], NDArray[np.float32]] = {}

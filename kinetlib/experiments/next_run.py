@@ -17,10 +17,12 @@ import xarray as xr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib.experiments.gain import Gain
-from kinetlib.experiments.reading import Reading, band, simulated
+from kinetlib.experiments import gain
+from kinetlib.experiments.gain import Draws, Gain
+from kinetlib.inference.curves import values_of
+from kinetlib.inference.mixtures import resampled
 from kinetlib.inference.posterior import Effort, Plausible, fitted, plausible
-from kinetlib.runs.laboratory import Campaign
+from kinetlib.runs import dataset
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates
 from kinetlib.runs.runs import Runs
@@ -38,8 +40,9 @@ _SCHEMES = {  # end of the sampling, of the duration, and its bend
     "in the first half": (0.5, 1.0),
     "in the first half, denser at the start": (0.5, 2.0),
 }
-_FEW_DRAWS = 20
 _REFINED = 3  # candidates for which all of these are tried
+_ASKED = 30  # draws of each mechanism that the classifier is asked about
+_RTOL = 3e-5  # of the integrator, below any noise
 
 
 def in_question(probabilities: xr.DataArray) -> tuple[list[str], NDArray[np.float64], float]:
@@ -232,26 +235,25 @@ def advise(
     candidates, rows = wanted.candidates()
     names, now, left_out = in_question(probabilities)
     least = Noise(LEAST_NOISE if noise is None else max(noise, LEAST_NOISE), floor)
-    streams = rng.spawn(len(names) + 1)
+    *streams, last = rng.spawn(len(names) + 1)
     fits = []
-    for name, stream in zip(names, streams, strict=False):
+    for name, stream in zip(names, streams, strict=True):
         progress(f"{name}: fit")
         fits.append(fitted(known, name, least, stream, effort))
     reckoned = least.times(max(1.0, min(fit.misfit for fit in fits)))
-    draws_of = []
-    for name, fit, stream in zip(names, fits, streams, strict=False):
+    found = {}
+    for name, fit, stream in zip(names, fits, streams, strict=True):
         progress(f"{name}: rate constants that agree with the runs")
-        draws_of.append(plausible(fit, reckoned, stream, effort))
+        found[name] = plausible(fit, reckoned, stream, effort)
     progress("candidate runs")
-    priors = [fit.target.prior for fit in fits]
-    reading = Reading(runs, names, now, draws_of, priors, reckoned, candidates, unit)
+    reading = _Reading(runs, found, now, candidates, reckoned, unit)
     even = next(iter(rows.values()))
-    gains = reading.gains([(run, even) for run in range(len(candidates))], ask, streams[-1])
+    gains = reading.gains([(run, even) for run in range(len(candidates))], ask, last)
     first = sorted(range(len(candidates)), key=lambda run: -gains[run].information)[:_REFINED]
     options = [(run, times) for run in first for times in rows.values()]
-    refined = reading.gains(options, ask, streams[-1])
-    (best, times), gain = max(
-        zip(options, refined, strict=True), key=lambda option: option[1].information
+    (best, times), told = max(
+        zip(options, reading.gains(options, ask, last), strict=True),
+        key=lambda option: option[1].information,
     )
     curve_times = np.linspace(0, wanted.duration, 61)
     shown = Candidates(*candidates.only([best]).starts, curve_times)
@@ -263,67 +265,106 @@ def advise(
         gains,
         best,
         candidates.times[list(times)],
-        gain,
-        reading.ideal(best, times, streams[-1]),
+        told,
+        reading.ideal(best, times, last),
         reckoned.relative,
-        dict(zip(names, draws_of, strict=True)),
-        {
-            name: band(simulated(found, prior, shown, unit)[:, 0], found.weights)
-            for name, found, prior in zip(names, draws_of, priors, strict=True)
-        },
+        found,
+        {name: _band(one, shown, unit) for name, one in found.items()},
         curve_times,
     )
 
 
-def limits(advice: Advice, wanted: Wanted, noise: float, *, assumed: bool = False) -> list[str]:
-    """Say in sentences what the advice rests on.
+class _Reading:
+    """What draws make of candidates, and what is read from it together with the runs so far."""
 
-    Parameters
-    ----------
-    advice, wanted
-        The advice, and what was asked for.
-    noise
-        Relative noise that `advise` was given.
-    assumed
-        Whether that was not told by the runs.
-    """
-    listed = ", ".join(f"{name} {found.effective:.0f}" for name, found in advice.draws.items())
-    found = [
-        "Only mechanisms of the catalogue are considered, and of these only the "
-        f"{len(advice.mechanisms)} most probable; the others have {advice.left_out:.1%} together.",
-        f"Effective draws of rate constants: {listed}.",
-    ]
-    if len(advice.mechanisms) == 1:
-        found.append(
-            f"Only {advice.mechanisms[0]} is in question, so no run is better than another."
+    def __init__(
+        self,
+        runs: xr.Dataset,
+        found: dict[str, Plausible],
+        now: NDArray[np.float64],
+        candidates: Candidates,
+        noise: Noise,
+        unit: float,
+    ) -> None:
+        self._names, self._candidates, self._noise = list(found), candidates, noise
+        self._done = runs if "sample" in runs.dims else runs.expand_dims("sample")
+        self._with_product = "product" in runs and bool(np.isfinite(runs["product"]).any())
+        curves, weights = [], []
+        for name, one in found.items():
+            seen = _simulated(one, candidates, unit)
+            kept = np.isfinite(seen).all((1, 2, 3))
+            if kept.sum() < 2:
+                raise ValueError(
+                    f"{name}: too few of its rate constants could be simulated on the candidate "
+                    "runs; ask for shorter ones"
+                )
+            curves.append(seen[kept])
+            weights.append(one.weights[kept] / one.weights[kept].sum())
+        labels = np.repeat(np.arange(len(weights)), [len(own) for own in weights])
+        self._curves = np.concatenate(curves)
+        self._draws = Draws(labels, np.concatenate(weights), now)
+
+    def gains(
+        self,
+        options: list[tuple[int, tuple[int, ...]]],
+        ask: Callable[[xr.Dataset], xr.DataArray],
+        rng: Generator,
+    ) -> list[Gain]:
+        """Let a classifier read runs, with their times, after those done: a few draws of each."""
+        which, draws = self._few(rng)
+        errors = rng.standard_normal((len(which), len(self._candidates.times), 2))
+        asked = [self._after(run, times, which, errors) for run, times in options]
+        said = ask(xr.concat(asked, "sample")).sel(mechanism=self._names).values
+        said = said / np.maximum(said.sum(1, keepdims=True), np.finfo(float).tiny)
+        return [gain.read_by(part, draws) for part in np.split(said, len(options))]
+
+    def ideal(self, run: int, times: tuple[int, ...], rng: Generator) -> Gain:
+        """Return what Bayes' rule could make of a run, were the draws all that is possible."""
+        seen = self._curves[:, run][:, list(times), : 1 + self._with_product]
+        seen = self._noise.stabilised(seen).reshape(len(seen), -1)
+        return gain.gain(seen, rng.standard_normal(seen.shape), self._draws)
+
+    def _few(self, rng: Generator) -> tuple[NDArray[np.int64], Draws]:
+        """Draw a few of each mechanism by weight; return their places, and what they stand for."""
+        mechanisms = np.arange(len(self._names))
+        owns = [np.flatnonzero(self._draws.labels == k) for k in mechanisms]
+        chosen = [own[resampled(self._draws.weights[own], _ASKED, rng)] for own in owns]
+        labels = np.repeat(mechanisms, _ASKED)
+        weights = np.full(len(labels), 1 / _ASKED)
+        return np.concatenate(chosen), Draws(labels, weights, self._draws.probabilities)
+
+    def _after(
+        self,
+        run: int,
+        times: tuple[int, ...],
+        which: NDArray[np.int64],
+        errors: NDArray[np.float64],
+    ) -> xr.Dataset:
+        """Put a run of some draws, with noise, after the runs done: one sample a draw."""
+        at = [0, *times]
+        exact = self._curves[which, run][:, at]
+        deviation = self._noise.deviation(exact)
+        deviation[:, 0] = 0  # weighed in
+        seen = exact + deviation * errors[:, : len(at)]
+        if not self._with_product:
+            seen[..., 1] = np.nan
+        starts = (start[run] for start in self._candidates.starts)
+        return dataset.joined(
+            self._done.isel(sample=np.zeros(len(which), int)),
+            dataset.of_samples(*starts, self._candidates.times[at], seen[:, None]),
         )
-    wide = [name for name, drawn in advice.draws.items() if drawn.widening > 1]
-    if wide:
-        found.append(
-            f"Rate constants of {', '.join(wide)} count as known less well than the runs tell: "
-            "the noise had to be taken for "
-            f"{max(drawn.widening for drawn in advice.draws.values()):g} times as much to find "
-            "enough draws."
-        )
-    poor = [name for name, drawn in advice.draws.items() if drawn.effective < _FEW_DRAWS]
-    if poor:
-        found.append(
-            f"Of {', '.join(poor)} fewer than {_FEW_DRAWS} effective draws were found even so: "
-            "what it would make of a run is known worse than the numbers say."
-        )
-    found.append(
-        f"The network is expected to learn {advice.gain.information:.2f} nat from the run; Bayes' "
-        f"rule could learn {advice.ideal.information:.2f} nat, if the draws were all that is "
-        "possible."
-    )
-    source = "assumed, as the runs do not tell" if assumed else "as estimated or given"
-    if advice.noise > 1.01 * max(noise, LEAST_NOISE):
-        source = (
-            f"more than the {noise:.1%} {source}: no mechanism fits better, so errors other than "
-            "noise, or a mechanism from outside, are taken for noise"
-        )
-    found.append(f"Noise reckoned with: {advice.noise:.1%} of the value, {source}.")
-    low, high = Campaign().loading
-    if not low <= wanted.loading[0] <= wanted.loading[1] <= high:
-        found.append(f"Loadings outside of {low:g} to {high:g}: the network has not seen such.")
-    return found
+
+
+def _simulated(found: Plausible, candidates: Candidates, unit: float) -> NDArray[np.float64]:
+    """Simulate draws on candidates: (n, R, T, 2)."""
+    scaled = Candidates(*candidates.starts, candidates.times / unit)
+    return values_of(found.prior.mechanism, scaled, found.x, rtol=_RTOL)
+
+
+def _band(found: Plausible, shown: Candidates, unit: float) -> NDArray[np.float64]:
+    """Return mean and deviation of one run over draws, of those that did not fail: (2, T, 2)."""
+    curves = _simulated(found, shown, unit)[:, 0]
+    kept = np.isfinite(curves).all((1, 2))
+    shares = found.weights[kept, None, None] / found.weights[kept].sum()
+    mean = (shares * curves[kept]).sum(0)
+    return np.stack([mean, np.sqrt((shares * (curves[kept] - mean) ** 2).sum(0))])

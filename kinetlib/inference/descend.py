@@ -1,19 +1,18 @@
-"""Descents to where a likelihood lies."""
+"""Descents to where a posterior lies: least squares of many starts, side by side."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.inference.target import Target
-
-_STEP = 0.02  # of a coordinate, for differences
-_LONGEST = 2.0  # step of a descent
-_DAMPINGS = (0.1, 1.0, 10.0)  # tried side by side, relative to the current one
-_BEYOND = 4.0  # how far a descent may leave the prior's box
+_LONGEST = 2.0  # step
+_DAMPINGS = np.array([0.1, 1.0, 10.0])  # tried side by side, relative to the current one
 _REFUSED = 30.0  # grows the damping where none of them goes downhill
+_LEAST, _MOST = 1e-8, 1e6  # damping; whoever needs more has arrived
+_GAIN = 1e-4  # share of the cost; whoever gains less has arrived
 
 
 @dataclass(frozen=True)
@@ -42,91 +41,127 @@ class Effort:
     rounds: int
 
 
-def searched(
-    target: Target, x: NDArray[np.float64], value: NDArray[np.float64], effort: Effort
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Let the best of some draws (m, D) with costs (m,) descend.
+class Fits(Protocol):
+    """Fits that share their coordinates: of one reaction, of many samples, of many networks.
 
-    Returns
-    -------
-    tuple
-        The draws they began at, (starts, D), and where they ended, the best first; see `descended`.
+    ``difference`` is that of a coordinate, from which slopes are taken.
     """
-    starts = x[np.argsort(value, kind="stable")[: effort.starts]]
-    return starts, descended(target, starts.copy(), effort.steps)
+
+    difference: float
+
+    def residuals(self, x: NDArray[np.float64], which: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return residuals (m, V) at coordinates (m, D) of the fits named (m,), NaN where none."""
+
+    def within(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return coordinates (m, D) as they may be tried, NaN where they may not."""
 
 
-def cost(target: Target, curves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return half the sum of squared residuals, infinite where a run failed, shape (n,)."""
-    found = (target.residuals(curves) ** 2).sum(1) / 2
+def cost(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return half the sum of squares (m, V), infinite where one is missing, shape (m,)."""
+    found = (residuals**2).sum(1) / 2
     return np.where(np.isfinite(found), found, np.inf)
 
 
 def slopes(
-    target: Target, x: NDArray[np.float64], curves: NDArray[np.float64]
+    fits: Fits, x: NDArray[np.float64], residuals: NDArray[np.float64], which: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Differentiate the residuals by forward differences, shape (n, values, D)."""
-    n, dimensions = x.shape
-    moved = x[:, None] + _STEP * np.eye(dimensions)
-    there = target.residuals(target.curves(moved.reshape(-1, dimensions)))
-    change = there.reshape(n, dimensions, -1) - target.residuals(curves)[:, None]
-    return np.nan_to_num(np.moveaxis(change / _STEP, 1, 2))
+    """Differentiate residuals (m, V) at coordinates (m, D) by forward differences: (m, V, D)."""
+    m, dimensions = x.shape
+    moved = x[:, None] + fits.difference * np.eye(dimensions)
+    there = fits.residuals(moved.reshape(-1, dimensions), np.repeat(which, dimensions))
+    change = there.reshape(m, dimensions, -1) - residuals[:, None]
+    return np.nan_to_num(np.moveaxis(change / fits.difference, 1, 2))
 
 
-def descended(target: Target, x: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-    """Move all starts downhill side by side: Levenberg-Marquardt steps.
+def descended(
+    fits: Fits, x: NDArray[np.float64], steps: int, which: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Move all starts downhill side by side, by the steps of Levenberg and Marquardt.
 
-    After a quarter and a half of the steps the worse half is left behind. They may leave the
-    prior's box by some way: where it stops a step they would stop for good, far above the least
-    cost within.
+    After a quarter and a half of the steps the worse half of each fit's starts is left behind.
 
     Parameters
     ----------
+    fits
+        What is fitted.
     x
         Starts, shape (n, D).
     steps
-        Steps of each.
+        Most steps of each.
+    which
+        Which fit each start belongs to, shape (n,); one for all by default.
 
     Returns
     -------
-    NDArray
-        Shape (m, D), the best first.
+    tuple
+        Where they ended (m, D), what it costs (m,), and which fit they belong to (m,): fit by fit,
+        the best of each first.
     """
-    curves = target.curves(x)
-    value = cost(target, curves)
-    damping = np.full(len(x), 0.01)
+    which = np.zeros(len(x), dtype=np.int64) if which is None else which
+    residuals = fits.residuals(x, which)
+    ends = _Ends(x.copy(), residuals, cost(residuals), which, np.full(len(x), 0.01))
     for step in range(steps):
         if step in (steps // 4, steps // 2):
-            best = np.argsort(value)[: max(1, len(x) // 2)]
-            x, curves, value, damping = x[best], curves[best], value[best], damping[best]
-        proposals = _steps(target, x, curves, damping)
-        held = np.flatnonzero(target.prior.may_hold(proposals, beyond=_BEYOND))
-        there = np.full((len(proposals), curves.shape[1]), np.nan)
-        if len(held):
-            there[held] = target.curves(proposals[held])
-        new = cost(target, there).reshape(len(x), -1)
-        choice = new.argmin(1)
-        better = np.flatnonzero(new.min(1) < value)
-        taken = better * len(_DAMPINGS) + choice[better]
-        x[better], curves[better] = proposals[taken], there[taken]
-        factor = np.full(len(x), _REFUSED)
-        factor[better] = np.take(_DAMPINGS, choice[better])
-        value[better] = new.min(1)[better]
-        damping = np.clip(factor * damping, 1e-8, 1e8)
-    return x[np.argsort(value)]
+            ends = ends.better_half()
+        going = np.flatnonzero(np.isfinite(ends.damping))
+        if len(going):
+            _step(fits, ends, going)
+    ends = ends.take(np.lexsort((ends.value, ends.which)))
+    return ends.x, ends.value, ends.which
 
 
-def _steps(target: Target, x: NDArray, curves: NDArray, damping: NDArray) -> NDArray:
-    """Propose one step a damping, shape (n x dampings, D)."""
-    slope = slopes(target, x, curves)
-    downhill = -np.einsum("nvd,nv->nd", slope, np.nan_to_num(target.residuals(curves)))
+@dataclass(frozen=True)
+class _Ends:
+    """Where descents are; ``damping`` is infinite where one has arrived."""
+
+    x: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    value: NDArray[np.float64]
+    which: NDArray[np.int64]
+    damping: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.int64]) -> _Ends:
+        return _Ends(*(values[rows] for values in vars(self).values()))
+
+    def better_half(self) -> _Ends:
+        """Leave the worse half of each fit's behind."""
+        order = np.lexsort((self.value, self.which))
+        _, first, inverse, counts = np.unique(
+            self.which[order], return_index=True, return_inverse=True, return_counts=True
+        )
+        rank = np.arange(len(order)) - first[inverse]
+        return self.take(order[rank < np.maximum(1, counts // 2)[inverse]])
+
+
+def _step(fits: Fits, ends: _Ends, going: NDArray[np.int64]) -> None:
+    """Make one step, in place, of those that are on their way."""
+    which = np.repeat(ends.which[going], len(_DAMPINGS))
+    proposals = fits.within(_proposed(fits, ends.take(going)))
+    there = fits.residuals(proposals, which)
+    new = cost(there).reshape(len(going), -1)
+    choice, least, before = new.argmin(1), new.min(1), ends.value[going]
+    better = np.flatnonzero(least < before)
+    taken, rows = better * len(_DAMPINGS) + choice[better], going[better]
+    ends.x[rows], ends.residuals[rows] = proposals[taken], there[taken]
+    ends.value[rows] = least[better]
+    factor = np.full(len(going), _REFUSED)
+    factor[better] = _DAMPINGS[choice[better]]
+    damping = np.maximum(factor * ends.damping[going], _LEAST)
+    arrived = (least < before) & (before - least < _GAIN * before) | (damping > _MOST)
+    ends.damping[going] = np.where(arrived, np.inf, damping)
+
+
+def _proposed(fits: Fits, ends: _Ends) -> NDArray[np.float64]:
+    """Propose one step a damping, shape (m x dampings, D)."""
+    slope = slopes(fits, ends.x, ends.residuals, ends.which)
+    downhill = -np.einsum("nvd,nv->nd", slope, np.nan_to_num(ends.residuals))
     square = np.einsum("nvd,nve->nde", slope, slope)
     diagonal = np.einsum("nii->ni", square)
-    identity = np.eye(x.shape[1])
+    identity = np.eye(ends.x.shape[1])
     proposals = []
     for factor in _DAMPINGS:
-        ridge = (factor * damping)[:, None] * (1.0 + diagonal) + 1e-3
+        ridge = (factor * ends.damping)[:, None] * (1.0 + diagonal) + 1e-3
         step = np.linalg.solve(square + identity * ridge[:, None], downhill[..., None])[..., 0]
         length = np.linalg.norm(step, axis=1, keepdims=True)
-        proposals.append(x + step * np.minimum(1.0, _LONGEST / np.maximum(length, 1e-12)))
-    return np.stack(proposals, axis=1).reshape(-1, x.shape[1])
+        proposals.append(ends.x + step * np.minimum(1.0, _LONGEST / np.maximum(length, 1e-12)))
+    return np.stack(proposals, axis=1).reshape(-1, ends.x.shape[1])

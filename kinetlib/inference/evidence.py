@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from kinetlib.inference import descend
-from kinetlib.inference.descend import cost, searched
+from kinetlib.inference.descend import cost, descended
 from kinetlib.inference.mixtures import NEGLIGIBLE, Pool, size_of, tempered
 from kinetlib.inference.target import Target
 
@@ -177,7 +177,8 @@ def fit(target: Target, *, rng: Generator, effort: Effort | None = None) -> Fit:
     size = min(effort.bank, 3 * len(prior.bank) // 4)
     bank, fresh = np.split(prior.bank[shuffled[: size + effort.fresh]], [size])
     curves = target.curves(bank)
-    _, x = searched(target, bank, cost(target, curves), effort)
+    starts = np.argsort(cost(target.residuals_of(curves)), kind="stable")[: effort.starts]
+    x, _, _ = descended(target, bank[starts], effort.steps)
     likelihood = target.log_likelihood_of(target.curves(x))
     order = np.argsort(-likelihood, kind="stable")
     x, likelihood = x[order], likelihood[order]

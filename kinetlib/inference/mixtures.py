@@ -86,9 +86,7 @@ def tempered(
         log_weights = change * log_likelihood
         total = logsumexp(log_weights)
         log_evidence += total - np.log(len(x))
-        # Systematic resampling: one draw of all, evenly spaced.
-        places = (rng.random() + np.arange(n)) / n
-        kept = np.searchsorted(np.cumsum(np.exp(log_weights - total)), places).clip(max=len(x) - 1)
+        kept = resampled(np.exp(log_weights - total), n, rng)
         x, log_likelihood = x[kept], log_likelihood[kept]
         log_prior = target.prior.log_density(x) if log_prior is None else log_prior[kept]
         share, moves = 0.0, 0
@@ -166,7 +164,8 @@ class Kernels:
         Where the data determine nothing, every second one is narrow, to follow bent valleys, and
         every other wide, to fill them.
         """
-        slope = slopes(target, centres, target.curves(centres))
+        which = np.zeros(len(centres), dtype=np.int64)
+        slope = slopes(target, centres, target.residuals(centres), which)
         width = np.resize(_WIDTHS, len(centres))[:, None, None]
         precision = np.einsum("nvd,nve->nde", slope, slope) + np.eye(centres.shape[1]) / width**2
         covariance = np.linalg.inv(precision) * _SHRINK**2
@@ -297,6 +296,12 @@ class Pool:
         if likelihood.max(initial=-np.inf) > self.best:
             self.best, self.top = float(likelihood.max()), x[likelihood.argmax()]
         return x, likelihood, prior
+
+
+def resampled(weights: NDArray[np.float64], n: int, rng: Generator) -> NDArray[np.int64]:
+    """Choose n places by weights that add to 1, systematically: one draw of all, evenly spaced."""
+    places = (rng.random() + np.arange(n)) / n
+    return np.searchsorted(np.cumsum(weights), places).clip(max=len(weights) - 1)
 
 
 def size_of(log_weights: NDArray[np.float64]) -> float:

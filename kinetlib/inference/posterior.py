@@ -15,9 +15,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kinetlib.inference import descend
-from kinetlib.inference.descend import cost, searched
+from kinetlib.inference.descend import cost, descended
 from kinetlib.inference.mixtures import NEGLIGIBLE, Pool, size_of
-from kinetlib.inference.prior import draw_prior
+from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.inference.target import Target
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.runs import Runs
@@ -51,6 +51,8 @@ class Plausible:
 
     Attributes
     ----------
+    prior
+        The mechanism's.
     x
         Draws, ln of rate constants times the longest run, then of drawn concentrations, shape
         (m, D).
@@ -62,6 +64,7 @@ class Plausible:
         How many times as large the noise was taken as it is, see `plausible`.
     """
 
+    prior: Prior
     x: NDArray[np.float64]
     weights: NDArray[np.float64]
     effective: float
@@ -83,7 +86,7 @@ class Fitted:
     @property
     def misfit(self) -> float:
         """Root mean square of the best fit's residuals, in units of the noise."""
-        least = cost(self.target, self.target.curves(self.x[:1]))[0]
+        least = cost(self.target.residuals(self.x[:1]))[0]
         return float(np.sqrt(2 * least / self.target.data.size))
 
 
@@ -108,9 +111,10 @@ def fitted(runs: Runs, mechanism: str, noise: Noise, rng: Generator, effort: Eff
     target = Target(runs, bank.unanchored(), noise)
     moved = np.repeat(bank.bank[None], len(_SHIFTS), axis=0)
     moved[..., : bank.n_constants] += np.log(_SHIFTS)[:, None, None]
-    costs = np.stack([cost(target, target.curves(x)) for x in moved])
-    best = costs.argmin(0), np.arange(len(bank.bank))
-    return Fitted(target, *searched(target, moved[best], costs[best], effort))
+    costs = np.stack([cost(target.residuals(x)) for x in moved])
+    order = np.argsort(costs.min(0), kind="stable")[: effort.starts]
+    starts = moved[costs.argmin(0)[order], order]
+    return Fitted(target, starts, descended(target, starts, effort.steps)[0])
 
 
 def plausible(found: Fitted, noise: Noise, rng: Generator, effort: Effort) -> Plausible:
@@ -145,8 +149,8 @@ def _drawn(
     found: Fitted, noise: Noise, rng: Generator, effort: Effort, widening: float
 ) -> Plausible:
     """Draw by adaptive importance sampling with the noise so many times as large."""
-    target = found.target.with_noise(noise.times(widening))
-    prior = target.prior
+    prior = found.target.prior
+    target = Target(found.target.runs, prior, noise.times(widening))
     x = np.concatenate([found.x, found.starts])
     value = target.log_likelihood_of(target.curves(x))
     known = np.isfinite(value) & np.isfinite(prior.log_density(x))
@@ -158,16 +162,19 @@ def _drawn(
     best, top = float(value[known].max()), x[known][value[known].argmax()]
     pool = Pool(target, np.empty((0, x.shape[1])), best, top)
     pool.cover(x[value > best - NEGLIGIBLE], effort, rng)
-    return _kept(pool, top, widening, rng, effort.kept)
+    return Plausible(prior, *_kept(pool, top, rng, effort.kept), widening)
 
 
 def _kept(
-    pool: Pool, top: NDArray[np.float64], widening: float, rng: Generator, most: int
-) -> Plausible:
-    """Keep some draws of the last round: weighted alike where there are enough."""
+    pool: Pool, top: NDArray[np.float64], rng: Generator, most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Keep some draws of the last round, weighted alike where there are enough.
+
+    Returns them, their weights, and how many effective ones there were.
+    """
     log_weights = pool.weights() if pool.n_used else np.empty(0)
     if len(log_weights) < 2:  # a spike that no draw has hit: the best there is, twice
-        return Plausible(np.stack([top, top]), np.array([0.5, 0.5]), 1.0, widening)
+        return np.stack([top, top]), np.array([0.5, 0.5]), 1.0
     size = size_of(log_weights)
     if size >= most:
         kept = np.argsort(-(log_weights + rng.gumbel(size=len(log_weights))))[:most]
@@ -175,4 +182,4 @@ def _kept(
     else:
         kept = np.argsort(-log_weights)[:most]
         weights = np.exp(log_weights[kept] - log_weights.max())
-    return Plausible(pool.draws()[kept], weights / weights.sum(), size, widening)
+    return pool.draws()[kept], weights / weights.sum(), size

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetlib.runs.runs import Runs
+
 #: Loadings from 1 to 16 mol %, evenly spaced in their logarithm.
 LOADINGS = tuple(np.geomspace(0.01, 0.16, 12).round(4).tolist())
 
@@ -124,6 +126,23 @@ class Experiment:
     def shown(self, values: NDArray) -> NDArray:
         """Take what it shows of all candidates, shape (n, R, T, ...) to (n, runs, points, ...)."""
         return values[:, np.array(self.runs)[:, None], np.array(self.times)]
+
+    def measured(self, candidates: Candidates, data: NDArray) -> Runs:
+        """Return data of n reactions, shape (n, runs, points, 2), as runs; times in horizons.
+
+        Raises
+        ------
+        ValueError
+            Data that do not fit the experiment.
+        """
+        expected = (len(self.runs), self.points, 2)
+        if data.ndim != 4 or data.shape[1:] != expected:
+            raise ValueError(
+                f"data: expected shape (n, {', '.join(map(str, expected))}), got {data.shape}"
+            )
+        chosen = candidates.only(self.runs)
+        values = (chosen.times[np.array(self.times)], data[..., 0], data[..., 1], *chosen.starts)
+        return Runs(*(np.broadcast_to(v, (len(data), *v.shape[-2:])) for v in values))
 
     def with_run(self, run: int, times: Sequence[int]) -> Experiment:
         """Add a run."""

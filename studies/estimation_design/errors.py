@@ -10,7 +10,7 @@ prior's mean.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -20,6 +20,7 @@ from kinetlib.experiments.d_optimal import Plan, unplanned
 from kinetlib.inference.curves import values_of
 from kinetlib.inference.estimate import estimate
 from kinetlib.inference.prior import Prior
+from kinetlib.inference.target import Target
 from kinetlib.runs.noise import FLOOR, Noise
 from kinetlib.runs.plans import Candidates, Experiment
 from studies.estimation_design.network import train
@@ -79,14 +80,8 @@ def errors(
     truth, known = prior.bank[-samples:], prior.bank[:-samples]
     model = Noise(noise, floor)
     data = model.added(seen(truth), rng)
-    fitted = estimate(
-        Prior(prior.mechanism, prior.design, known, prior.acceptance),
-        candidates,
-        experiment,
-        data,
-        noise=model,
-        threads=threads,
-    )
+    rest = replace(prior, bank=known)
+    fitted = estimate(Target(experiment.measured(candidates, data), rest, model, threads=threads))
     mean, deviation = train(seen(known), known, rng, noise=model, passes=passes).estimate(data)
     found = Errors()
     for name, x, spread in (("fit", fitted.x, fitted.deviation), ("network", mean, deviation)):

@@ -134,8 +134,7 @@ def _planned(
     starts = (candidates.loading, candidates.substrate_0, candidates.product_0)
     return Runs(
         time,
-        bank.substrate[at],
-        bank.product[at],
+        *np.moveaxis(bank.values[at], -1, 0),
         *(start[chosen].astype(np.float32) for start in starts),
     )
 

@@ -13,14 +13,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from kinetlib.crnn.runs import Curves, read
+from kinetlib.crnn.runs import read
+from kinetlib.inference.descend import descended
 from kinetlib.kinetics.integrate import integrate
 from studies.higher_order.library import FASTEST, SLOWEST, Library, Track, screen
 
 _STEPS = 30  # of the fit of the last ones
-_DIFFERENCE = 1e-3  # of ln k, for derivatives
 _TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}
-_FAILED = 1e6  # residual of a run that could not be integrated
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,9 @@ def find(
     if not len(networks):
         return []
     *_, (left, logs) = screen(library, networks, track)
-    logs, cost = _refined(library, left, logs, curves, value, unit, track.pace, threads)
+    times = curves.time[0] * track.pace
+    fits = _Fits(library, left, curves.species, times, value / unit, threads)
+    logs, cost, _ = descended(fits, logs, _STEPS, np.arange(len(left)))
     constants = np.exp(logs) * track.pace * unit ** (1.0 - library.orders[left].sum(2))
     found = []
     for i in cost.argsort(kind="stable"):
@@ -109,7 +110,7 @@ def find(
             Candidate(
                 tuple(equations[j] for j in order),
                 tuple(float(constants[i, j]) for j in order),
-                float(cost[i]),
+                float(2 * cost[i] / value.size),
             )
         )
     return found
@@ -123,64 +124,44 @@ def rank(found: list[Candidate], wanted: set[str]) -> int | None:
     return None
 
 
-def _refined(
-    library: Library,
-    networks: NDArray[np.int64],
-    logs: NDArray[np.float64],
-    curves: Curves,
-    value: NDArray[np.float64],
-    unit: float,
-    pace: float,
-    threads: int | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Levenberg-Marquardt for all networks together: ln k (N, n) and mean squared residual (N,)."""
-    n, size = networks.shape
-    times, data = curves.time[0] * pace, value / unit
-    weight = 1 / np.ptp(data, axis=(0, 1))
-    at = library.network.index
-    start = np.zeros((len(data), len(library.network.species)))
-    seen = [at(name) for name in curves.species]
-    start[:, seen] = data[:, 0]
+class _Fits:
+    """Simulations of networks (N, n) of the library's reactions against curves (runs, T, species).
 
-    def residuals(which: NDArray, logs: NDArray) -> NDArray[np.float64]:
-        constants = np.zeros((len(which), len(library.reactions)))
-        np.put_along_axis(constants, which, np.exp(logs), 1)
+    Each species counts over its range.
+    """
+
+    difference = 1e-3  # of ln k
+
+    def __init__(
+        self,
+        library: Library,
+        networks: NDArray[np.int64],
+        species: tuple[str, ...],
+        times: NDArray[np.float64],
+        data: NDArray[np.float64],
+        threads: int | None,
+    ) -> None:
+        self._library, self._networks, self._threads = library, networks, threads
+        self._times, self._data = times, data
+        self._weight = 1 / np.ptp(data, axis=(0, 1))
+        self._seen = [library.network.index(name) for name in species]
+        self._start = np.zeros((len(data), len(library.network.species)))
+        self._start[:, self._seen] = data[:, 0]
+
+    def residuals(self, x: NDArray, which: NDArray) -> NDArray[np.float64]:
+        constants = np.zeros((len(which), len(self._library.reactions)))
+        np.put_along_axis(constants, self._networks[which], np.exp(x), 1)
         run = integrate(
-            library.network,
-            np.repeat(constants, len(start), 0),
-            np.tile(start, (len(which), 1)),
-            times,
+            self._library.network,
+            np.repeat(constants, len(self._start), 0),
+            np.tile(self._start, (len(which), 1)),
+            self._times,
             max_steps=5000,
-            threads=threads,
+            threads=self._threads,
             **_TOLERANCE,
         )
-        found = run.concentration[..., seen].reshape(len(which), *data.shape)
-        return np.nan_to_num(((found - data) * weight).reshape(len(which), -1), nan=_FAILED)
+        found = run.concentration[..., self._seen].reshape(len(which), *self._data.shape)
+        return ((found - self._data) * self._weight).reshape(len(which), -1)
 
-    damping = np.full(n, 1e-2)
-    residual = residuals(networks, logs)
-    cost = (residual**2).sum(1)
-    open_ = np.ones(n, dtype=bool)
-    for _ in range(_STEPS):
-        live = np.flatnonzero(open_)
-        if not len(live):
-            break
-        moved = np.repeat(logs[live, None], size, 1) - _DIFFERENCE * np.eye(size)
-        there = residuals(np.repeat(networks[live], size, 0), moved.reshape(-1, size))
-        slopes = (residual[live, None] - there.reshape(len(live), size, -1)) / _DIFFERENCE
-        normal = slopes @ slopes.transpose(0, 2, 1)
-        diagonal = np.arange(size)
-        normal[:, diagonal, diagonal] *= 1 + damping[live, None]
-        normal[:, diagonal, diagonal] += 1e-9
-        step = -np.linalg.solve(normal, (slopes @ residual[live, :, None]))[..., 0]
-        tried = np.clip(logs[live] + np.clip(step, -1.0, 1.0), SLOWEST, FASTEST)
-        left = residuals(networks[live], tried)
-        new = (left**2).sum(1)
-        better = new < cost[live]
-        small = better & (cost[live] - new < 1e-4 * cost[live])
-        gone = live[better]
-        logs[gone], residual[gone], cost[gone] = tried[better], left[better], new[better]
-        damping[live] *= np.where(better, 0.2, 6.0)
-        open_[live[small]] = False
-        open_ &= damping < 1e6
-    return logs, cost / residual.shape[1]
+    def within(self, x: NDArray) -> NDArray[np.float64]:
+        return np.clip(x, SLOWEST, FASTEST)
