@@ -218,10 +218,11 @@ def _in_laboratory(runs: Runs, rng: Generator) -> Runs:
 def described(card: dict[str, Any]) -> str:
     """Return the model card as a page for readers, with nothing that is not in the card."""
     last, data = card["history"][-1], card["data"]
+    percent = partial(evaluate.text, percent=True)
     rows = [
-        f"| {test} | {measured['samples']:,} | {_percent(measured['top_1'])} | "
-        f"{_percent(measured['top_3'])} | {_percent(measured['calibration_error'])} | "
-        f"{_percent(measured['set_coverage'])} | {measured['set_size']:.2f} |"
+        f"| {test} | {measured['samples']:,} | {percent(measured['top_1'])} | "
+        f"{percent(measured['top_3'])} | {percent(measured['calibration_error'])} | "
+        f"{percent(measured['set_coverage'])} | {measured['set_size']:.2f} |"
         for test, measured in card["test"].items()
     ]
     lines = [
@@ -253,11 +254,6 @@ def described(card: dict[str, Any]) -> str:
         *(f"- {limit}" for limit in card["limits"]),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _percent(measure: dict[str, float]) -> str:
-    value, low, high = (100 * measure[key] for key in ("value", "low", "high"))
-    return f"{value:.1f} ({low:.1f} to {high:.1f})"
 
 
 LIMITS = [

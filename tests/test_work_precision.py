@@ -1,5 +1,6 @@
 """The comparison of solvers measures what it says."""
 
+import json
 import os
 import threading
 
@@ -157,3 +158,24 @@ def test_equal_error_passes_over_failures_and_refuses_nothing_else():
     assert np.isfinite(found.ratio).tolist() == [False, True, False]
     with pytest.raises(ValueError, match="no point to compare at"):
         work_precision.equal_error(([np.nan], [1.0]), curve([1e-5]))
+
+
+@pytest.mark.slow
+def test_the_bench_leaves_its_records(tmp_path, monkeypatch):
+    from studies.solvers import steps, study
+
+    few = {"M1": mechanisms.get("M1")}
+    monkeypatch.setattr(mechanisms, "catalogue", lambda: few)
+    sizes = {"MECHANISMS": ("M1",), "BATCH": 100, "REPEATS": 1}
+    kinds = ("threads", "processes", "threads_fastest", "processes_fastest")
+    for name, value in {**sizes, "scaling": lambda _: dict.fromkeys(kinds, 1.0)}.items():
+        monkeypatch.setattr(steps, name, value)
+    study._measured(tmp_path, "integrators", {"sets": 1, "tolerances": [1e-4]})
+    study._measured(tmp_path, "steps", {})
+    made = {path.name: path for path in tmp_path.iterdir()}
+    assert set(made) == {f"integrators.{end}" for end in ("json", "png", "svg")} | {"steps.json"}
+    names = ("integrators", "steps")
+    integrators, variants = (json.loads(made[f"{name}.json"].read_text()) for name in names)
+    assert {"kinetlib, one core", "SciPy LSODA"} <= {row["solver"] for row in integrators["rows"]}
+    assert [row["variant"] for row in variants["rows"]] == [one.name for one in steps.VARIANTS]
+    assert {"processor", "commit", "versions"} <= set(integrators) & set(variants)

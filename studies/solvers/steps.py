@@ -1,4 +1,4 @@
-"""What each step from one kernel for all networks to the integrator as it is was worth.
+"""What each step from straight code to the integrator as it is was worth.
 
 All variants are the same method with the same tolerances on the same trajectories, on one core, in
 one run. A variant is the integrator's own source with other compiler flags or with a line changed.
@@ -20,7 +20,8 @@ from numpy.random import default_rng
 from rich.console import Console
 from rich.table import Table
 
-from kinetlib.kinetics import integrate, kernels, mechanisms, native
+from kinetlib.kinetics import kernels, mechanisms, native
+from kinetlib.kinetics.integrate import available_processors, integrate
 from kinetlib.kinetics.native_source import source
 from studies.solvers import work_precision
 from studies.solvers.work_precision import Problem
@@ -132,7 +133,7 @@ def scaling(problem: Problem) -> dict[str, float]:
     the same from one second to the next. Medians over the rounds tell what one gets there; the
     fastest round of each tells what the code does where the neighbours are still.
     """
-    cores = integrate.available_processors()
+    cores = available_processors()
     rounds = []
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
         list(pool.map(throughput, [problem] * cores, [1] * cores))  # starts and loads
@@ -156,17 +157,15 @@ def run() -> dict[str, Any]:
         work_precision.random_problem(mechanisms.get(name), BATCH, default_rng([1, i]))
         for i, name in enumerate(MECHANISMS)
     ]
-    rows = [("one kernel for all networks, compiled by Numba", [])]
-    rows += [(variant.name, []) for variant in VARIANTS]
+    rows: dict[str, list[tuple[float, float]]] = {variant.name: [] for variant in VARIANTS}
     with tempfile.TemporaryDirectory() as folder:
         for problem in problems:
-            kernels = [integrate._general_kernel(problem.network)]
-            kernels += [build(problem, variant, Path(folder)) for variant in VARIANTS]
-            for kernel, (_, found) in zip(kernels, rows, strict=True):
-                found.append(microseconds(problem, kernel))
+            for variant in VARIANTS:
+                kernel = build(problem, variant, Path(folder))
+                rows[variant.name].append(microseconds(problem, kernel))
     table = Table("variant", *MECHANISMS, "mean / \u00b5s", "steps")
     record = []
-    for name, found in rows:
+    for name, found in rows.items():
         spent, steps = np.array(found).T
         table.add_row(
             name, *(f"{s:.1f}" for s in spent), f"{spent.mean():.1f}", f"{steps.mean():.0f}"
@@ -183,7 +182,7 @@ def run() -> dict[str, Any]:
     return {
         "mechanisms": MECHANISMS,
         "rows": record,
-        "cores": integrate.available_processors(),
+        "cores": available_processors(),
         "rounds": ROUNDS,
         "scaling": cores,
     }

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from kinetlib import fusion
 from kinetlib.fusion import Batches, Recipe, RunBatches, training
-from kinetlib.kinetics import integrate
+from kinetlib.kinetics.integrate import available_processors
 from kinetlib.runs.runs import Runs
 
 NETWORKS = ("hadamard", "runset")
@@ -126,4 +126,4 @@ def run(batch_sizes: list[int], steps: int, rounds: int) -> dict[str, Any]:
             f"{row['ratio']:.2f}",
         )
     console.print(table)
-    return {"rows": rows, "steps": steps, "cores": integrate.available_processors()}
+    return {"rows": rows, "steps": steps, "cores": available_processors()}
