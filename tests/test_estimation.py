@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 
 from kinetlib.experiments.bound import bound, branched
-from kinetlib.experiments.d_optimal import d_optimal, unplanned
+from kinetlib.experiments.d_optimal import d_optimal
 from kinetlib.experiments.information import Information, information
 from kinetlib.inference.curves import values_and_slopes, values_of
 from kinetlib.inference.estimate import estimate
@@ -20,6 +20,7 @@ from kinetlib.kinetics import mechanisms
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
 from kinetlib.runs.sample import TRAIN
+from studies.estimation_design.errors import unplanned_experiments
 
 NOISE = Noise(0.02)
 CANDIDATES = Candidates(
@@ -265,7 +266,7 @@ def test_designs_that_cannot_be(told):
 
 
 def test_unplanned_is_drawn_as_published():
-    experiment = unplanned(CANDIDATES, 4, default_rng(2))
+    (experiment,) = unplanned_experiments(CANDIDATES, 4, 1, default_rng(2))
     substrate = CANDIDATES.substrate_0[list(experiment.runs)]
     loading = CANDIDATES.loading[list(experiment.runs)]
     assert substrate.tolist() == [1.0, 1.0, 1.0, 0.5]
