@@ -13,7 +13,7 @@ from kinetlib.experiments.bound import bound, branched
 from kinetlib.experiments.d_optimal import d_optimal
 from kinetlib.experiments.information import Information, information
 from kinetlib.inference.curves import values_and_slopes, values_of
-from kinetlib.inference.estimate import estimate
+from kinetlib.inference.estimate import most_probable
 from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.inference.target import Target
 from kinetlib.kinetics import mechanisms
@@ -292,7 +292,7 @@ def test_fit_finds_what_the_data_pin():
     exact = whole.shown(values_of(prior.mechanism, CANDIDATES, truth))
     little = Noise(1e-3, 1e-4)
     data = little.added(exact, default_rng(0))
-    found = estimate(Target(whole.measured(CANDIDATES, data), prior, little))
+    found = most_probable(Target(whole.measured(CANDIDATES, data), prior, little))
     # Not all constants matter in every draw; all must explain the data as well as the truth does.
     again = whole.shown(values_of(prior.mechanism, CANDIDATES, found.x))
     misfit = [

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kinetlib.experiments.d_optimal import Plan
 from kinetlib.inference.curves import values_of
-from kinetlib.inference.estimate import estimate
+from kinetlib.inference.estimate import most_probable
 from kinetlib.inference.prior import Prior
 from kinetlib.inference.target import Target
 from kinetlib.runs.noise import FLOOR, Noise
@@ -81,7 +81,9 @@ def errors(
     model = Noise(noise, floor)
     data = model.added(seen(truth), rng)
     rest = replace(prior, bank=known)
-    fitted = estimate(Target(experiment.measured(candidates, data), rest, model, threads=threads))
+    fitted = most_probable(
+        Target(experiment.measured(candidates, data), rest, model, threads=threads)
+    )
     mean, deviation = train(seen(known), known, rng, noise=model, passes=passes).estimate(data)
     found = Errors()
     for name, x, spread in (("fit", fitted.x, fitted.deviation), ("network", mean, deviation)):
