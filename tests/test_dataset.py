@@ -30,8 +30,8 @@ def test_noise_is_relative_and_leaves_times_and_starts_alone(made):
 
 def test_runs_of_one_reaction_join_whatever_their_lengths():
     rng = np.random.default_rng(1)
-    first = dataset.of_runs([0.02, 0.05], 1.0, 0.0, np.arange(4.0), rng.random((2, 4, 2)))
-    more = dataset.of_runs([0.1], 0.6, 0.4, np.arange(6.0), rng.random((1, 6, 2)))
+    first = dataset.of_samples([0.02, 0.05], 1.0, 0.0, np.arange(4.0), rng.random((1, 2, 4, 2)))
+    more = dataset.of_samples([0.1], 0.6, 0.4, np.arange(6.0), rng.random((1, 1, 6, 2)))
     for one, other in ((first, more), (more, first)):
         both = dataset.joined(one, other)
         assert both.sizes == {"sample": 1, "run": 3, "time": 6}

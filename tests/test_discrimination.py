@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
+from kinetlib.evaluate.intervals import interval
 from kinetlib.experiments import discrimination
 from kinetlib.experiments.bank import simulate_bank
-from kinetlib.experiments.discrimination import Bound, NearestRival, Search, Told, information
+from kinetlib.experiments.discrimination import InformationBound, NearestRival, Search, information
 from kinetlib.kinetics import mechanisms
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
+from studies.experiment_design.kinds import Told, comparison
 
 FEW = [mechanisms.get(name) for name in ("M1", "M6", "M13")]
 CANDIDATES = Candidates(
@@ -134,7 +136,7 @@ def test_a_classifier_is_asked_once_for_an_experiment(bank):
         said[np.arange(len(runs)), bank.labels] = 0.8
         return said
 
-    score = Bound(bank, asked, 0.01)
+    score = InformationBound(bank, asked, 0.01)
     one = Experiment.common((0, 3), (0, 2, 4))
     assert score(one) == score(Experiment.common((0, 3), (0, 2, 4)))
     assert calls == [30]
@@ -146,9 +148,7 @@ def test_paired_intervals_are_narrower_than_the_parts():
     hard = rng.exponential(size=4000)
     base, top = Told((hard < 1) + 0.0, hard), Told((hard < 2) + 0.0, 0.5 * hard)
     mid = Told((hard < 1.5) + 0.0, 0.8 * hard + 0.01 * rng.standard_normal(4000))
-    table = discrimination.compared(
-        {"base": base, "mid": mid, "top": top}, "base", "top", default_rng(3)
-    )
+    table = comparison({"base": base, "mid": mid, "top": top}, "base", "top", default_rng(3))
     gain, own = table["mid"]["cross_entropy_gain"], table["mid"]["cross_entropy"]
     assert gain["high"] - gain["low"] < own["high"] - own["low"]
     assert table["mid"]["gap_closed"]["value"] == pytest.approx(0.4, abs=0.01)
@@ -160,7 +160,7 @@ def test_paired_intervals_are_narrower_than_the_parts():
 
 def test_interval_of_a_mean_is_the_normal_one():
     values = default_rng(4).standard_normal(2000)
-    found = discrimination.interval(values, default_rng(5), n_resamples=4000)
+    found = interval(values, default_rng(5), n_resamples=4000)
     half = 1.96 * values.std() / np.sqrt(2000)
     assert found["value"] == pytest.approx(values.mean())
     assert (found["high"] - found["low"]) / 2 == pytest.approx(half, rel=0.08)

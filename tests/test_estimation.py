@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 
 from kinetlib.experiments.bound import bound, branched
-from kinetlib.experiments.d_optimal import d_optimal, unplanned
+from kinetlib.experiments.d_optimal import d_optimal
 from kinetlib.experiments.information import Information, information
 from kinetlib.inference.curves import values_and_slopes, values_of
-from kinetlib.inference.estimate import estimate
+from kinetlib.inference.estimate import most_probable
 from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.inference.target import Target
 from kinetlib.kinetics import mechanisms
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates, Experiment
 from kinetlib.runs.sample import TRAIN
+from studies.estimation_design.errors import unplanned_experiments
 
 NOISE = Noise(0.02)
 CANDIDATES = Candidates(
@@ -265,7 +266,7 @@ def test_designs_that_cannot_be(told):
 
 
 def test_unplanned_is_drawn_as_published():
-    experiment = unplanned(CANDIDATES, 4, default_rng(2))
+    (experiment,) = unplanned_experiments(CANDIDATES, 4, 1, default_rng(2))
     substrate = CANDIDATES.substrate_0[list(experiment.runs)]
     loading = CANDIDATES.loading[list(experiment.runs)]
     assert substrate.tolist() == [1.0, 1.0, 1.0, 0.5]
@@ -291,7 +292,7 @@ def test_fit_finds_what_the_data_pin():
     exact = whole.shown(values_of(prior.mechanism, CANDIDATES, truth))
     little = Noise(1e-3, 1e-4)
     data = little.added(exact, default_rng(0))
-    found = estimate(Target(whole.measured(CANDIDATES, data), prior, little))
+    found = most_probable(Target(whole.measured(CANDIDATES, data), prior, little))
     # Not all constants matter in every draw; all must explain the data as well as the truth does.
     again = whole.shown(values_of(prior.mechanism, CANDIDATES, found.x))
     misfit = [

@@ -7,7 +7,7 @@ import pytest
 from numpy.random import default_rng
 from scipy.special import logsumexp
 
-from kinetlib.inference.evidence import Effort, compare, evidence, fit, probabilities
+from kinetlib.inference.evidence import Effort, compare, evidence_of, fit, probabilities
 from kinetlib.inference.prior import draw_prior
 from kinetlib.inference.target import RESOLUTION, Target
 from kinetlib.kinetics import mechanisms
@@ -58,7 +58,7 @@ def test_evidence_is_the_mean_likelihood_of_the_prior(name, truth, priors):
     likelihood = target_of(runs, priors[name], noise).log_likelihood(priors[name].bank)
     expected = logsumexp(likelihood) - np.log(len(likelihood))
     weight = np.exp(likelihood - expected)
-    found = evidence(target_of(runs, priors[name], noise), rng=default_rng(1), effort=SMALL)
+    found = evidence_of(target_of(runs, priors[name], noise), rng=default_rng(1), effort=SMALL)
     error = np.hypot(weight.std() / np.sqrt(len(weight)), found.standard_error)
     assert error < 0.4 and not found.given_up
     # The share of the box that is accepted is known to 1 / sqrt(bank), and not the same for both.
@@ -70,14 +70,14 @@ def test_evidence_is_the_mean_likelihood_of_the_prior(name, truth, priors):
 def test_two_seeds_agree_at_small_noise(priors):
     runs = runs_of("M4", 0.02)
     one, other = (
-        evidence(target_of(runs, priors["M4"], 0.02), rng=default_rng(seed), effort=SMALL)
+        evidence_of(target_of(runs, priors["M4"], 0.02), rng=default_rng(seed), effort=SMALL)
         for seed in (1, 2)
     )
     error = np.hypot(one.standard_error, other.standard_error)
     assert error < 0.3 and one.log_evidence == pytest.approx(other.log_evidence, abs=4 * error)
     assert min(one.effective_sample_size, other.effective_sample_size) > 20
     assert 0 < one.largest_weight < 0.5
-    again = evidence(target_of(runs, priors["M4"], 0.02), rng=default_rng(1), effort=SMALL)
+    again = evidence_of(target_of(runs, priors["M4"], 0.02), rng=default_rng(1), effort=SMALL)
     assert again == one
 
 
@@ -91,7 +91,7 @@ def test_order_of_runs_and_points_does_not_matter(priors):
         *(getattr(runs, name)[rows] for name in ("loading", "substrate_0", "product_0")),
     )
     one, other = (
-        evidence(target_of(r, priors["M1"], noise), rng=default_rng(1), effort=SMALL)
+        evidence_of(target_of(r, priors["M1"], noise), rng=default_rng(1), effort=SMALL)
         for r in (runs, mixed)
     )
     error = np.hypot(one.standard_error, other.standard_error)
@@ -108,7 +108,7 @@ def test_value_that_is_missing_is_no_evidence(priors):
     names = ("time", "substrate", "product", "loading", "substrate_0", "product_0")
     fewer = Runs(*(getattr(runs, name)[keep] for name in names))
     one, other = (
-        evidence(target_of(r, priors["M1"], 0.1), rng=default_rng(1), effort=SMALL)
+        evidence_of(target_of(r, priors["M1"], 0.1), rng=default_rng(1), effort=SMALL)
         for r in (gappy, fewer)
     )
     error = np.hypot(one.standard_error, other.standard_error)
@@ -154,7 +154,7 @@ def test_mechanisms_given_up_are_bounded(truth, priors):
     for name in CHOSEN:
         top = max(found.log_evidence for found in whole.values())
         for at_least in (top + 40, whole[name].log_evidence + 20, -1e9):
-            found = evidence(
+            found = evidence_of(
                 target_of(runs, chosen[name], noise),
                 rng=default_rng(2),
                 effort=SMALL,
@@ -182,7 +182,7 @@ def test_posterior_adds_up_to_one(priors):
 
 def test_refuses_a_noise_that_is_none(priors):
     with pytest.raises(ValueError, match="noise: expected a positive share"):
-        evidence(target_of(runs_of("M1", 0.1), priors["M1"], 0.0), rng=default_rng(1))
+        evidence_of(target_of(runs_of("M1", 0.1), priors["M1"], 0.0), rng=default_rng(1))
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_averaging_is_what_its_definition_says(points, seed, gaps):
 @given(points=st.integers(2, MOST_POINTS), seed=st.integers(0, 99))
 @settings(max_examples=20, deadline=None)
 def test_few_readings_stay_as_they_are_however_they_are_found(points, seed):
-    """Short runs take a shorter way; a long one beside them must not change them."""
+    """A long one beside short runs must not change them."""
     short = readings(2, 2, points, seed, gaps=0.1)
     alone = runs.averaged(runs.Runs(*short))
     beside = [

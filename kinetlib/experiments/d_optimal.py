@@ -1,4 +1,4 @@
-"""D-optimal experiments for estimating rate constants, and experiments that nobody planned.
+"""D-optimal experiments for estimating rate constants.
 
 An experiment is a number of candidate runs with as many times each. Exchange (Fedorov, Theory of
 Optimal Experiments, 1972) finds a good one; `kinetlib.experiments.bound` tells how good.
@@ -6,7 +6,6 @@ Optimal Experiments, 1972) finds a good one; `kinetlib.experiments.bound` tells 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,28 +153,6 @@ def _with_run(
 
 def _criterion(told: Information, chosen: NDArray[np.bool_]) -> float:
     return log_determinant(told.factor(chosen.astype(float)))
-
-
-def unplanned(
-    candidates: Candidates, n_times: int, rng: Generator, *, highest: float = 0.1
-) -> Experiment:
-    """Draw an experiment as the published design does, on the candidates.
-
-    Three runs with all of the substrate and loadings of up to 10 mol %, one with part of it turned
-    into product and one of the loadings; times even, to the horizon.
-    """
-    fresh = candidates.substrate_0 == candidates.substrate_0.max()
-    low = candidates.loading <= highest
-    runs = rng.choice(np.flatnonzero(fresh & low), 3, replace=False)
-    again = np.isin(candidates.loading, candidates.loading[runs])
-    runs = [*runs.tolist(), int(rng.choice(np.flatnonzero(~fresh & again)))]
-    return Experiment.common(runs, even(candidates, n_times))
-
-
-def even(candidates: Candidates, n_times: int) -> Sequence[int]:
-    """Places of even times after the start, to the last candidate time."""
-    last = candidates.times[-1]
-    return candidates.nearest(last * np.arange(1, n_times + 1) / n_times)
 
 
 #: D-efficiency that a planned experiment is to have at least, set beforehand.

@@ -1,4 +1,4 @@
-r"""Experiments that tell mechanisms apart: two criteria, one search, and a fair comparison.
+r"""Experiments that tell mechanisms apart: two criteria, and one search.
 
 *Information.* An experiment :math:`\xi` tells about the mechanism :math:`m` as much as it lowers
 the entropy of :math:`m` on average. A classifier :math:`q` bounds it from below (Barber and Agakov,
@@ -21,15 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kinetlib import evaluate
 from kinetlib.evaluate import calibration
-from kinetlib.evaluate.intervals import interval
 from kinetlib.experiments.bank import Bank
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Experiment
@@ -108,7 +105,7 @@ class NearestRival:
         return float(np.median(nearest))
 
 
-class Bound:
+class InformationBound:
     """The information that a classifier finds in an experiment, on a bank.
 
     Parameters
@@ -221,60 +218,3 @@ class Search:
         step = Step(options[best], values[best], what)
         self._progress(step)
         return step
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a classifier makes of the data of one kind of experiment.
-
-    ``top_1`` and ``cross_entropy``, one a parameter set, shape (n,): means over the experiments
-    of each set where there are several.
-    """
-
-    top_1: NDArray[np.float64]
-    cross_entropy: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, probabilities: NDArray, labels: NDArray[np.int64], each: int = 1) -> Told:
-        """Measure probabilities (n ``each``, c), samples of a set one after the other."""
-        repeated = np.repeat(labels, each)
-        right = evaluate.top_k(probabilities, repeated, 1).astype(float)
-        loss = evaluate.cross_entropy(probabilities, repeated)
-        return cls(right.reshape(-1, each).mean(1), loss.reshape(-1, each).mean(1))
-
-
-def compared(
-    told: Mapping[str, Told], baseline: str, ceiling: str, rng: Generator
-) -> dict[str, dict[str, Any]]:
-    """Compare kinds of experiments on the same parameter sets.
-
-    Parameters
-    ----------
-    told
-        By kind of experiment.
-    baseline, ceiling
-        Between which the gap in cross-entropy is to be closed.
-    rng
-        Source of the resampling.
-
-    Returns
-    -------
-    dict
-        By kind: ``top_1``, ``cross_entropy``; ``top_1_gain`` over the baseline,
-        ``cross_entropy_gain`` (positive is better) and ``gap_closed``, the gain as a share of the
-        ceiling's; each with its paired 95 % interval.
-    """
-    base, top = told[baseline], told[ceiling]
-    table = {}
-    for name, own in told.items():
-        gains = np.stack(
-            [base.cross_entropy - own.cross_entropy, base.cross_entropy - top.cross_entropy], 1
-        )
-        table[name] = {
-            "top_1": interval(own.top_1, rng),
-            "cross_entropy": interval(own.cross_entropy, rng),
-            "top_1_gain": interval(own.top_1 - base.top_1, rng),
-            "cross_entropy_gain": interval(gains[:, :1], rng),
-            "gap_closed": interval(gains, rng, statistic=lambda m: m[..., 0] / m[..., 1]),
-        }
-    return table

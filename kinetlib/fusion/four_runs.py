@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib.runs.runs import INITIAL, MEASURED, Runs, columns
+from kinetlib.runs.runs import INITIAL, MEASURED, Runs, columns, start_and
 from kinetlib.runs.sample import N_RUNS
 
 
@@ -20,8 +20,7 @@ def thin(runs: Runs, n_points: int, rng: Generator) -> Runs:
     """Keep the first point and ``n_points`` others of each run, chosen at random."""
     shape = runs.time.shape
     order = rng.random((*shape[:2], shape[2] - 1), dtype=np.float32).argsort(axis=-1)
-    chosen = np.sort(order[..., :n_points], axis=-1) + 1
-    return runs.points(np.concatenate([np.zeros((*shape[:2], 1), chosen.dtype), chosen], axis=-1))
+    return runs.points(start_and(order, n_points))
 
 
 def arranged(runs: xr.Dataset, max_points: int) -> list[tuple[NDArray[np.int64], Runs]]:

@@ -39,7 +39,9 @@ class Estimates:
         return np.sqrt(np.einsum("npp->np", self.covariance))
 
 
-def estimate(target: Target, *, bank: int = 2000, starts: int = 8, steps: int = 40) -> Estimates:
+def most_probable(
+    target: Target, *, bank: int = 2000, starts: int = 8, steps: int = 40
+) -> Estimates:
     """Estimate the coordinates of reactions that were measured alike.
 
     Parameters

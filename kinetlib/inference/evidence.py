@@ -186,7 +186,7 @@ def fit(target: Target, *, rng: Generator, effort: Effort | None = None) -> Fit:
     return Fit(target, bank, target.log_likelihood_of(curves), fresh, x, likelihood, held)
 
 
-def evidence(
+def evidence_of(
     target: Target,
     *,
     rng: Generator,
@@ -284,7 +284,7 @@ def compare(
     margin = np.log(negligible) if negligible > 0 else -np.inf
     # Those that hold good fits in their support first: they show what the others must reach.
     for name in sorted(fits, key=lambda name: -fits[name].best_held[0]):
-        found[name] = evidence(
+        found[name] = evidence_of(
             targets[name],
             rng=streams[name],
             effort=effort,

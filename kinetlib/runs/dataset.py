@@ -112,28 +112,6 @@ def with_noise(runs: xr.Dataset, level: float, rng: Generator) -> xr.Dataset:
     return runs.assign(measured)
 
 
-def of_runs(
-    loading: ArrayLike,
-    substrate_0: ArrayLike,
-    product_0: ArrayLike,
-    times: ArrayLike,
-    concentration: ArrayLike,
-) -> xr.Dataset:
-    """Put runs of one reaction into the schema, as `kinetlib.lab.read` does with a workbook's.
-
-    Parameters
-    ----------
-    loading, substrate_0, product_0
-        Of each run (r,), or a number for all.
-    times
-        Of all runs (T,), or of each (r, T).
-    concentration
-        Substrate and product, shape (r, T, 2).
-    """
-    concentration = np.asarray(concentration, dtype=float)
-    return of_samples(loading, substrate_0, product_0, times, concentration[None])
-
-
 def of_samples(
     loading: ArrayLike,
     substrate_0: ArrayLike,
@@ -141,12 +119,14 @@ def of_samples(
     times: ArrayLike,
     concentration: ArrayLike,
 ) -> xr.Dataset:
-    """Put samples of the same runs into the schema.
+    """Put samples of the same runs into the schema, as `kinetlib.lab.read` does with a workbook's.
 
     Parameters
     ----------
-    loading, substrate_0, product_0, times
-        As for `of_runs`, the same for all samples.
+    loading, substrate_0, product_0
+        Of each run (r,), or a number for all.
+    times
+        Of all runs (T,), or of each (r, T).
     concentration
         Substrate and product, shape (n, r, T, 2).
     """

@@ -8,7 +8,7 @@ Phi(-d/2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -52,15 +52,23 @@ def parameter_sets(
     dict
         Shape (m, R) each, in the order of ``network.constants``.
     """
-    labels, constants = runs.mechanism.values, runs.rate_constants.values
-    names = list(runs.constant.values)
     found = {}
-    for mechanism in catalogue:
-        own = [names.index(constant) for constant in mechanism.network.constants]
-        rows = constants[labels == mechanism.id][:, own]
+    for mechanism, _, rows in _by_mechanism(runs, catalogue):
         _, first = np.unique(rows, axis=0, return_index=True)
         found[mechanism.id] = rows[np.sort(first)]
     return found
+
+
+def _by_mechanism(
+    runs: xr.Dataset, catalogue: Sequence[Mechanism]
+) -> Iterator[tuple[Mechanism, NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield each mechanism, the places of its samples, and their rate constants (m, R)."""
+    labels, constants = runs.mechanism.values, runs.rate_constants.values
+    names = list(runs.constant.values)
+    for mechanism in catalogue:
+        here = np.flatnonzero(labels == mechanism.id)
+        own = [names.index(constant) for constant in mechanism.network.constants]
+        yield mechanism, here, constants[here][:, own]
 
 
 def curves(
@@ -158,15 +166,11 @@ def to_known(
         Shape (sample,), in standard deviations of the noise; NaN where a mechanism is not known.
     """
     distance = np.full(runs.sizes["sample"], np.nan)
-    labels, constants = runs.mechanism.values, runs.rate_constants.values
-    names = list(runs.constant.values)
     sets = parameter_sets(known, catalogue)
-    for mechanism in catalogue:
-        here = np.flatnonzero(labels == mechanism.id)
+    for mechanism, here, constants in _by_mechanism(runs, catalogue):
         if not len(here) or not len(sets[mechanism.id]):
             continue
-        own = [names.index(constant) for constant in mechanism.network.constants]
-        rows, member = np.unique(constants[here][:, own], axis=0, return_inverse=True)
+        rows, member = np.unique(constants, axis=0, return_inverse=True)
         asked, pool = (
             in_noise(curves(mechanism, values, drawn_from)) for values in (rows, sets[mechanism.id])
         )

@@ -202,53 +202,41 @@ def averaged(runs: Runs) -> Runs:
     says so to the network. Gaps are closed: points come first, NaN after them. Single precision.
     """
     there = np.isfinite(runs.time)
-    count = there.sum(-1, keepdims=True)
     order = np.where(there, runs.time, np.inf).argsort(-1, kind="stable")
-    values = [np.take_along_axis(getattr(runs, name), order, -1) for name in MEASURED]
-    reduce = _padded if count.max(initial=0) <= MOST_POINTS else _means
-    *curves, readings = reduce(values, count)
-    starts = (getattr(runs, name).astype(np.float32) for name in INITIAL)
-    return Runs(*curves, *starts, readings)
-
-
-def _padded(values: list[NDArray], count: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Take points as they are, `count` (n, R, 1) of each run: (4, n, R, `MOST_POINTS`)."""
-    shape = (len(values) + 1, *count.shape[:2], MOST_POINTS)
-    found = np.full(shape, np.nan, dtype=np.float32)
-    width = min(MOST_POINTS, values[0].shape[-1])
-    there = np.arange(width) < count
-    for row, value in zip(found, values, strict=False):
-        value = value[..., :width]
-        row[..., :width] = np.where(there & np.isfinite(value), value, np.nan)
-    found[-1, ..., :width] = np.where(there, 1, np.nan)
-    return found
-
-
-def _means(values: list[NDArray], count: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Average neighbours, parts of `numpy.array_split`, the larger first; shapes as `_padded`."""
-    rank = np.arange(values[0].shape[-1])
+    count, rank = there.sum(-1, keepdims=True), np.arange(there.shape[-1])
+    # Parts of `numpy.array_split`, the larger first.
     each, larger = np.divmod(count, np.clip(count, 1, MOST_POINTS))
     border = larger * (each + 1)  # points in the larger parts
     behind = larger + (rank - border) // np.maximum(each, 1)
     part = np.where(rank < border, rank // (each + 1), behind)
     shape = (*count.shape[:2], MOST_POINTS)
     first = MOST_POINTS * np.arange(count.size).reshape(count.shape)
-    there = rank < count
-    place = (first + part)[there]
+    present = rank < count
+    place = (first + part)[present]
 
     def total(weights: NDArray) -> NDArray[np.float64]:
         return np.bincount(place, weights, minlength=first.size * MOST_POINTS).reshape(shape)
 
-    found = []
-    for value in values:
-        value = value[there]
-        known = np.isfinite(value)
+    def mean(values: NDArray) -> NDArray[np.float64]:
+        ordered = np.take_along_axis(values, order, -1)[present]
+        known = np.isfinite(ordered)
         n_known = total(known)
-        mean = total(np.where(known, value, 0)) / np.maximum(n_known, 1)
-        found.append(np.where(n_known > 0, mean, np.nan))
+        found = total(np.where(known, ordered, 0)) / np.maximum(n_known, 1)
+        return np.where(n_known > 0, found, np.nan)
+
+    curves = (mean(getattr(runs, name)) for name in MEASURED)
     readings = total(np.ones(len(place)))
-    found.append(np.where(readings > 0, readings, np.nan))
-    return np.stack(found).astype(np.float32)
+    starts = (getattr(runs, name) for name in INITIAL)
+    return Runs(*curves, *starts, np.where(readings > 0, readings, np.nan)).astype(np.float32)
+
+
+def start_and(order: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return the places of the start and of the first n in an order of other points, rising.
+
+    The order has shape (..., T - 1), counted from the point after the start.
+    """
+    chosen = np.sort(order[..., :n], axis=-1) + 1
+    return np.concatenate([np.zeros_like(chosen[..., :1]), chosen], axis=-1)
 
 
 def thinned(runs: Runs, n_points: int, rng: Generator, *, keep_start: bool = False) -> Runs:

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from kinetlib.kinetics.integrate import integrate
 from kinetlib.kinetics.mechanisms import SUBSTRATE, Mechanism, at_conversion
 from kinetlib.kinetics.simulate import observed
-from kinetlib.runs.runs import Runs
+from kinetlib.runs.runs import Runs, start_and
 
 N_RUNS = 4
 # Parameter sets tried at a time: fewest, so that no lane of the integrator stays empty, and most.
@@ -246,5 +246,4 @@ def _initial_conditions(n: int, design: Design, rng: Generator) -> tuple[NDArray
 def _output_times(n: int, design: Design, rng: Generator) -> NDArray[np.float64]:
     """Draw times relative to the horizon, shape (n, 4, 1 + n_times); the first is 0."""
     order = rng.random((n, N_RUNS, design.n_grid)).argsort(axis=-1)
-    chosen = np.sort(order[..., : design.n_times], axis=-1) + 1
-    return np.concatenate([np.zeros((n, N_RUNS, 1)), chosen / design.n_grid], axis=-1)
+    return start_and(order, design.n_times) / design.n_grid

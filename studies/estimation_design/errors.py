@@ -16,9 +16,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kinetlib.experiments.d_optimal import Plan, unplanned
+from kinetlib.experiments.d_optimal import Plan
 from kinetlib.inference.curves import values_of
-from kinetlib.inference.estimate import estimate
+from kinetlib.inference.estimate import most_probable
 from kinetlib.inference.prior import Prior
 from kinetlib.inference.target import Target
 from kinetlib.runs.noise import FLOOR, Noise
@@ -81,7 +81,9 @@ def errors(
     model = Noise(noise, floor)
     data = model.added(seen(truth), rng)
     rest = replace(prior, bank=known)
-    fitted = estimate(Target(experiment.measured(candidates, data), rest, model, threads=threads))
+    fitted = most_probable(
+        Target(experiment.measured(candidates, data), rest, model, threads=threads)
+    )
     mean, deviation = train(seen(known), known, rng, noise=model, passes=passes).estimate(data)
     found = Errors()
     for name, x, spread in (("fit", fitted.x, fitted.deviation), ("network", mean, deviation)):
@@ -106,10 +108,23 @@ class _Seen:
 
 
 def unplanned_experiments(
-    candidates: Candidates, n_times: int, n: int, rng: Generator
+    candidates: Candidates, n_times: int, n: int, rng: Generator, *, highest: float = 0.1
 ) -> list[Experiment]:
-    """Draw n unplanned experiments; see `kinetlib.experiments.d_optimal.unplanned`."""
-    return [unplanned(candidates, n_times, rng) for _ in range(n)]
+    """Draw n experiments as the published design does, on the candidates.
+
+    Three runs with all of the substrate and loadings of up to 10 mol %, one with part of it turned
+    into product and one of the loadings; times even, to the last candidate time.
+    """
+    even = candidates.nearest(candidates.times[-1] * np.arange(1, n_times + 1) / n_times)
+    fresh = candidates.substrate_0 == candidates.substrate_0.max()
+    low = candidates.loading <= highest
+    drawn = []
+    for _ in range(n):
+        runs = rng.choice(np.flatnonzero(fresh & low), 3, replace=False)
+        again = np.isin(candidates.loading, candidates.loading[runs])
+        runs = [*runs.tolist(), int(rng.choice(np.flatnonzero(~fresh & again)))]
+        drawn.append(Experiment.common(runs, even))
+    return drawn
 
 
 def median_error(error: NDArray[np.float64], rng: Generator) -> NDArray[np.float64]:

@@ -20,7 +20,6 @@ from scipy.special import softmax
 
 from kinetlib.evaluate.intervals import interval
 from kinetlib.experiments.bank import simulate_bank
-from kinetlib.experiments.discrimination import Told
 from kinetlib.inference.evidence import Effort, compare
 from kinetlib.inference.prior import Prior, draw_prior
 from kinetlib.inference.target import RESOLUTION, Target
@@ -32,7 +31,7 @@ from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Experiment
 from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TRAIN
-from studies.experiment_design.kinds import BASELINE, FEWER, PLANNED, POINTS, SEED
+from studies.experiment_design.kinds import BASELINE, FEWER, PLANNED, POINTS, SEED, Told
 
 NAME, PART = "evidence", 3  # of the pieces, and of the seed beside choosing and judging
 NOISE = 0.01

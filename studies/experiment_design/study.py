@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from kinetlib.evaluate import calibration
 from kinetlib.experiments import discrimination
 from kinetlib.experiments.bank import Bank, simulate_bank
-from kinetlib.experiments.discrimination import Asked, Bound, NearestRival, Search, Told
+from kinetlib.experiments.discrimination import Asked, InformationBound, NearestRival, Search
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import quiet
 from kinetlib.records.pieces import Done, Key, Piece, done, signed
@@ -45,6 +45,8 @@ from studies.experiment_design.kinds import (
     RUNS,
     SEED,
     T_OPTIMAL,
+    Told,
+    comparison,
 )
 
 NETWORKS = ("released", "taught")
@@ -153,8 +155,8 @@ def informative(
     bank: Bank, asked: Asked, level: float, *, largest: float = np.inf
 ) -> tuple[Experiment, dict[str, Any]]:
     """Choose by information, among loadings up to the largest."""
-    score = Bound(bank, asked, level)
-    cheap = Bound(bank[_first(bank.labels, FEW)], asked, level)
+    score = InformationBound(bank, asked, level)
+    cheap = InformationBound(bank[_first(bank.labels, FEW)], asked, level)
     return _searched(score, bank.candidates, (cheap, SCREENED), largest)
 
 
@@ -173,10 +175,10 @@ def richest(
     """Go on to eight runs of 21 points: as much as the network reads, or nearly."""
     few = bank[_first(bank.labels, FEW)]
     even = rows_of(bank.candidates, {EVEN: schemes(MANY - 1)[EVEN]})[EVEN]
-    score = Bound(few, asked, level)
+    score = InformationBound(few, asked, level)
     search = Search(score, range(len(bank.candidates)), progress=_say)
     step = search.greedy(MOST_RUNS, even, Experiment.common(start.runs, even))
-    return step.experiment, {"information": Bound(bank, asked, level)(step.experiment)}
+    return step.experiment, {"information": InformationBound(bank, asked, level)(step.experiment)}
 
 
 def _searched(
@@ -293,11 +295,10 @@ def _comparison(folder: Path, network: str) -> dict[str, Any]:
     chosen = _chosen(folder, network)
     told, labels = judge(chosen, _asked(folder, network), sets=JUDGED, calibrating=CALIBRATING)
     rng = default_rng(SEED)
-    comparison = {
-        f"{level:g}": discrimination.compared(kinds, BASELINE, CEILING, rng)
-        for level, kinds in told.items()
+    compared = {
+        f"{level:g}": comparison(kinds, BASELINE, CEILING, rng) for level, kinds in told.items()
     }
-    return {"judged_on": len(labels), "comparison": comparison}
+    return {"judged_on": len(labels), "comparison": compared}
 
 
 def _evidence(folder: Path, number: int, truth: str, kind: str) -> dict[str, Any]:

@@ -118,6 +118,6 @@ class _Reaction:
     ) -> xr.Dataset:
         """Do runs of some loadings, with noise on all but the start."""
         initial = self.mechanism.initial([loading], substrate_0, product_0, self.others)
-        (seen,) = observed(self.mechanism, self.constants, initial, times, threads=1)
+        seen = observed(self.mechanism, self.constants, initial, times, threads=1)
         factor = 1 + self.noise * rng.standard_normal(seen.shape) * (times > 0)[:, None]
-        return dataset.of_runs(loading, substrate_0, product_0, times, seen * factor)
+        return dataset.of_samples(loading, substrate_0, product_0, times, seen * factor)

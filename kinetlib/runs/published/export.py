@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from numpy.random import Generator, SeedSequence, default_rng
+from numpy.random import SeedSequence, default_rng
 from numpy.typing import DTypeLike, NDArray
 
 from kinetlib.kinetics import mechanisms
@@ -16,6 +16,7 @@ from kinetlib.records.files import replacing
 from kinetlib.runs.noise import noisy
 from kinetlib.runs.published.pickler import Pieces, dump
 from kinetlib.runs.published.samples import BLOCK, COLUMNS, SPLITS, STEM
+from kinetlib.runs.runs import start_and
 from kinetlib.runs.sample import N_RUNS
 
 
@@ -135,8 +136,9 @@ def _curves(runs: xr.Dataset, dtype: DTypeLike, points: int, percent: float, see
     def make(block: xr.Dataset) -> NDArray:
         measured = _measured(block)
         if points < measured.shape[-1] - 1:
-            chosen = _chosen(measured.shape[1:], points, at_random)
-            measured = np.take_along_axis(measured, chosen[None], axis=-1)
+            n, n_runs, n_times = measured.shape[1:]
+            order = at_random.random((n, n_runs, n_times - 1)).argsort(axis=-1)
+            measured = np.take_along_axis(measured, start_and(order, points)[None], axis=-1)
         if percent:
             for column in (1, 2):
                 measured[column] = noisy(measured[column], measured[0], percent / 100, noise)
@@ -155,14 +157,6 @@ def _measured(block: xr.Dataset) -> NDArray:
     if "horizon" in block:
         measured[0] /= block["horizon"].values[:, None, None]
     return _without_gaps(measured)
-
-
-def _chosen(shape: tuple[int, ...], points: int, rng: Generator) -> NDArray[np.int64]:
-    """Choose the first point and ``points`` others of each run, in order."""
-    n, n_runs, n_times = shape
-    order = rng.random((n, n_runs, n_times - 1)).argsort(axis=-1)
-    others = np.sort(order[..., :points], axis=-1) + 1
-    return np.concatenate([np.zeros((n, n_runs, 1), dtype=others.dtype), others], axis=-1)
 
 
 def _loadings(block: xr.Dataset) -> NDArray:
