@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kinetlib.fusion import features, four_runs
 from kinetlib.fusion.backend import keras
 from kinetlib.fusion.four_runs import Curves
-from kinetlib.fusion.recipe import NETWORKS, RUNSET, SEEN
+from kinetlib.fusion.recipe import NETWORKS, RUNSET, SEEN, USUAL, Sizes
 from kinetlib.fusion.runset import runset
 from kinetlib.runs.runs import Runs
 
@@ -75,6 +75,7 @@ def build(
     *,
     seen: str = "scaled",
     precision: str = "float32",
+    sizes: Sizes = USUAL,
 ) -> keras.Model:
     """Build a network with reproducible initial weights.
 
@@ -92,6 +93,8 @@ def build(
         `kinetlib.fusion.rates`).
     precision
         Keras' policy: ``"float32"`` or ``"mixed_bfloat16"``; probabilities are always float32.
+    sizes
+        Of ``"runset"``; the four fusions have those of the source.
 
     Returns
     -------
@@ -108,9 +111,9 @@ def build(
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return (
-            runset(n_classes, seen) if fusion == RUNSET else _two_branches(fusion, n_classes, seen)
-        )
+        if fusion == RUNSET:
+            return runset(n_classes, seen, sizes)
+        return _two_branches(fusion, n_classes, seen)
     finally:
         keras.config.set_dtype_policy(before)
 
