@@ -64,7 +64,7 @@ def same(a: Runs, b: Runs) -> bool:
 def in_place_of_networks(monkeypatch):
     """Build a small network without memory whichever is asked for: what surrounds it is tested."""
 
-    def build(fusion, n_classes, seed, *, seen="scaled", precision="float32"):
+    def build(fusion, n_classes, seed, *, seen="scaled", **others):
         keras.utils.set_random_seed(seed)
         static = keras.Input((4,), name="static")
         dynamic = keras.Input((None, features.N_DYNAMIC[seen]), name="dynamic")

@@ -13,7 +13,7 @@ from numpy.random import default_rng
 from kinetlib import fusion
 from kinetlib.fusion.evaluated import SUFFIX, Evaluated
 from kinetlib.fusion.features import run_inputs
-from kinetlib.fusion.recipe import SEEN
+from kinetlib.fusion.recipe import SEEN, Sizes
 from kinetlib.runs import runs as runs_of
 
 MODELS = resources.files("kinetlib_data") / "models"
@@ -88,12 +88,14 @@ def test_an_answer_depends_on_nothing_beside_it(released):
 
 @pytest.mark.parametrize("seen", SEEN["runset"])
 def test_weights_are_written_and_read(tmp_path, seen):
-    model = fusion.build("runset", 5, seed=2, seen=seen)
+    sizes = Sizes(width=12, token=18, heads=3, blocks=3)
+    model = fusion.build("runset", 5, seed=2, seen=seen, sizes=sizes)
     one = Evaluated(arrays(model))
     one.save(tmp_path / "mine.weights.npz")
     other = Evaluated.load(tmp_path / "mine.weights.npz")
     runs = laboratory(5, 2, 6, seed=1)
     assert np.array_equal(one.read(runs)[0], other.read(runs)[0])
+    np.testing.assert_allclose(one.read(runs)[0], fusion.predict(model, runs), rtol=0, atol=1e-5)
 
 
 def test_files_that_hold_no_weights_are_refused(tmp_path, released):

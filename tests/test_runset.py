@@ -12,8 +12,8 @@ from kinetlib import fusion
 from kinetlib.fusion import features
 from kinetlib.fusion.features import POINT_CHANNELS, RUN_CHANNELS
 from kinetlib.fusion.rates import RATE_CHANNELS, rates
-from kinetlib.fusion.recipe import SEEN
-from kinetlib.fusion.runset import N_BLOCKS, TOKEN, WIDTH, RunAttention
+from kinetlib.fusion.recipe import SEEN, Sizes
+from kinetlib.fusion.runset import RunAttention
 from kinetlib.runs import runs
 from kinetlib.runs.runs import MOST_POINTS, MOST_RUNS, Runs
 
@@ -54,18 +54,28 @@ def together(parts: list[Runs]) -> Runs:
     return Runs(*(np.concatenate(column) for column in columns))
 
 
-@pytest.mark.parametrize(("seen", "parameters"), [("scaled", 243_156), ("rates", 244_948)])
-def test_its_layers_have_the_size_they_should(seen, parameters):
+@pytest.mark.parametrize(
+    ("seen", "sizes", "parameters"),
+    [
+        ("scaled", Sizes(), 243_156),
+        ("rates", Sizes(), 244_948),
+        ("rates", Sizes(width=96, token=120, heads=3, blocks=1), None),
+    ],
+)
+def test_its_layers_have_the_size_they_should(seen, sizes, parameters):
+    width, token = sizes.width, sizes.token
     channels = len(POINT_CHANNELS) + (len(RATE_CHANNELS) if seen == "rates" else 0)
-    lstms = sum(4 * (c * WIDTH + WIDTH**2 + WIDTH) for c in (channels, WIDTH))
-    token = (2 * WIDTH + len(RUN_CHANNELS)) * TOKEN + TOKEN
-    attention = 4 * (TOKEN**2 + TOKEN)
-    wide_and_narrow = 2 * TOKEN * 2 * TOKEN + 3 * TOKEN
-    blocks = N_BLOCKS * (2 * 2 * TOKEN + attention + wide_and_narrow)
-    classifier = (2 * TOKEN + 1) * 2 * WIDTH + (2 * WIDTH + 1) * N_CLASSES
-    expected = lstms + token + blocks + 2 * TOKEN + classifier
-    built = fusion.build("runset", N_CLASSES, seed=1, seen=seen)
-    assert built.count_params() == expected == parameters
+    lstms = sum(4 * (c * width + width**2 + width) for c in (channels, width))
+    run = (2 * width + len(RUN_CHANNELS)) * token + token
+    attention = 4 * (token**2 + token)
+    wide_and_narrow = 2 * token * 2 * token + 3 * token
+    blocks = sizes.blocks * (2 * 2 * token + attention + wide_and_narrow)
+    classifier = (2 * token + 1) * 2 * width + (2 * width + 1) * N_CLASSES
+    expected = lstms + run + blocks + 2 * token + classifier
+    built = fusion.build("runset", N_CLASSES, seed=1, seen=seen, sizes=sizes)
+    assert built.count_params() == expected == (parameters or expected)
+    heads = built.get_layer("block_1_attention").get_weights()[0].shape[1:]
+    assert heads == (sizes.heads, token // sizes.heads)
 
 
 def decaying(constant, loading, last=(1.0, 2.0)) -> Runs:
@@ -94,6 +104,15 @@ def test_rates_are_those_of_the_rate_law():
         known = np.log(getattr(some, name)[0] + 2e-3) / 3
         np.testing.assert_allclose(made[f"logarithm of {name}"], known, rtol=0, atol=1e-5)
     assert all(np.all(made[name][:, 0] == 0) for name in RATE_CHANNELS[3:])
+
+
+def test_rates_keep_their_digits_whatever_the_precision():
+    built = fusion.build("runset", 3, seed=1, seen="rates", precision="mixed_bfloat16")
+    assert built.get_layer("rates").compute_dtype == "float32"
+    shown = features.run_inputs(decaying(30.0, (0.02, 0.05)))["points"]
+    expected = rates(shown, np)
+    made = built.get_layer("rates")(shown)[..., len(POINT_CHANNELS) :]
+    np.testing.assert_allclose(made, expected, rtol=0, atol=1e-4)
 
 
 def test_what_is_not_there_has_no_rates():
@@ -220,7 +239,7 @@ def test_the_last_hidden_layer_comes_with_the_answers(model):
     some = laboratory(5)
     probabilities, hidden = fusion.read(model, some)
     assert np.array_equal(probabilities, answers(model, some))
-    assert hidden.shape == (5, 2 * WIDTH) and hidden.dtype == np.float64
+    assert hidden.shape == (5, 2 * Sizes().width) and hidden.dtype == np.float64
     # The head is all that lies between the two.
     kernel, bias = model.get_layer("head").get_weights()
     logits = hidden @ kernel + bias

@@ -198,7 +198,7 @@ def test_a_checkpoint_from_before_recipes_named_an_optimizer_is_gone_on_with(
     with pytest.raises(Interrupted):
         run(SHORT, tmp_path, progress=interrupt_after(3))
     state = json.loads((tmp_path / "state.json").read_text())
-    for since in ("optimizer", "adam_ratio", "fall"):
+    for since in ("optimizer", "adam_ratio", "fall", "sizes"):
         del state["recipe"][since]
     del state["steady"]
     (tmp_path / "state.json").write_text(json.dumps(state))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kinetlib.fusion import features
 from kinetlib.fusion.backend import keras
-from kinetlib.fusion.recipe import NETWORKS, RUNSET, SEEN
+from kinetlib.fusion.recipe import NETWORKS, RUNSET, SEEN, USUAL, Sizes
 from kinetlib.fusion.runset import runset
 from kinetlib.runs.runs import Runs
 
@@ -74,6 +74,7 @@ def build(
     *,
     seen: str = "scaled",
     precision: str = "float32",
+    sizes: Sizes = USUAL,
 ) -> keras.Model:
     """Build a network with reproducible initial weights.
 
@@ -91,6 +92,8 @@ def build(
         `kinetlib.fusion.rates`).
     precision
         Keras' policy: ``"float32"`` or ``"mixed_bfloat16"``; probabilities are always float32.
+    sizes
+        Of ``"runset"``; the four fusions have those of the source.
 
     Returns
     -------
@@ -107,9 +110,9 @@ def build(
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return (
-            runset(n_classes, seen) if fusion == RUNSET else _two_branches(fusion, n_classes, seen)
-        )
+        if fusion == RUNSET:
+            return runset(n_classes, seen, sizes)
+        return _two_branches(fusion, n_classes, seen)
     finally:
         keras.config.set_dtype_policy(before)
 

@@ -20,6 +20,29 @@ FEWEST_EPOCHS = 4  # so that even a short training shows a course
 Share = Annotated[float, Ge(0), Le(1)]
 
 
+class Sizes(BaseModel):
+    """How large the network of sets of runs is; the four fusions are as large as the source's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int = Field(64, gt=0, description="of both LSTMs, half that of the last layer")
+    token: int = Field(96, gt=0, description="numbers that stand for a run")
+    heads: int = Field(4, gt=0, description="of the attention between runs, shares of a token")
+    blocks: int = Field(2, gt=0, description="times that runs look at each other")
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        if self.token % self.heads:
+            raise ValueError(
+                f"token {self.token} with heads {self.heads}: expected a multiple, each head has "
+                "an equal share"
+            )
+        return self
+
+
+USUAL = Sizes()
+
+
 class Recipe(BaseModel):
     """All that decides a training run, beside its data."""
 
@@ -64,6 +87,7 @@ class Recipe(BaseModel):
     max_points: int = Field(20, ge=2, description="most points beside t = 0")
 
     # Of the network of sets of runs only.
+    sizes: Sizes = USUAL
     published_share: Share = Field(0.5, description="batches of the published design")
     lengths: tuple[Annotated[int, Ge(2)], ...] = Field(
         (4, 5, 6, 7, 7, 8, 9, 12, 16, 24), min_length=2, description="most points a run, by batch"
@@ -88,6 +112,12 @@ class Recipe(BaseModel):
                 "keeps its product or its substrate"
             )
         return unmeasured
+
+    @model_validator(mode="after")
+    def _as_published(self) -> Self:
+        if self.fusion in FUSIONS and self.sizes != USUAL:
+            raise ValueError(f"sizes {self.sizes}: expected none, {self.fusion} is as published")
+        return self
 
     @model_validator(mode="after")
     def _can_see(self) -> Self:

@@ -11,12 +11,9 @@ import math
 from kinetlib.fusion.backend import keras
 from kinetlib.fusion.features import POINT_CHANNELS, RUN_CHANNELS
 from kinetlib.fusion.rates import RATE_CHANNELS, rates
+from kinetlib.fusion.recipe import USUAL, Sizes
 
 layers, ops = keras.layers, keras.ops
-
-WIDTH = 64  # of the LSTMs
-TOKEN = 96  # of what is known of a run
-HEADS, N_BLOCKS = 4, 2
 
 
 @keras.saving.register_keras_serializable("kinetlib")
@@ -153,7 +150,7 @@ class RunPooling(layers.Layer):
         return (tokens_shape[0], 2 * tokens_shape[-1])
 
 
-def runset(n_classes: int, seen: str = "scaled") -> keras.Model:
+def runset(n_classes: int, seen: str = "scaled", sizes: Sizes = USUAL) -> keras.Model:
     """Build the network; inputs as `kinetlib.fusion.features.run_inputs` makes them.
 
     What it sees of a point are their channels (``"scaled"``), or rates and logarithms beside them
@@ -169,25 +166,27 @@ def runset(n_classes: int, seen: str = "scaled") -> keras.Model:
         # Differences of concentrations need their digits, whatever the precision of the rest.
         exact = keras.config.dtype_policy().variable_dtype
         shown = Rates(name="rates", dtype=exact)(points)
-    read = RunEncoder(WIDTH, name="encoder")(shown, pooling)
-    token = layers.Dense(TOKEN, name="token")(layers.Concatenate(name="run")([read, described]))
-    for block in range(1, N_BLOCKS + 1):
-        token = _attend(token, present, f"block_{block}")
+    read = RunEncoder(sizes.width, name="encoder")(shown, pooling)
+    both = layers.Concatenate(name="run")([read, described])
+    token = layers.Dense(sizes.token, name="token")(both)
+    for block in range(1, sizes.blocks + 1):
+        token = _attend(token, present, sizes.heads, f"block_{block}")
     token = layers.LayerNormalization(name="normalised")(token)
     pooled = RunPooling(name="pooling_of_runs")(token, present)
-    hidden = layers.Dense(2 * WIDTH, activation="gelu", name="hidden")(pooled)
+    hidden = layers.Dense(2 * sizes.width, activation="gelu", name="hidden")(pooled)
     probabilities = layers.Dense(n_classes, activation="softmax", dtype="float32", name="head")(
         hidden
     )
     return keras.Model([points, pooling, described, present], probabilities, name="runset")
 
 
-def _attend(token, present, name: str):
+def _attend(token, present, heads: int, name: str):
     """Let runs look at each other, then each at itself; both add to what is there."""
+    size = token.shape[-1]
     seen = layers.LayerNormalization(name=f"{name}_norm_1")(token)
-    seen = RunAttention(HEADS, TOKEN // HEADS, name=f"{name}_attention")(seen, present)
+    seen = RunAttention(heads, size // heads, name=f"{name}_attention")(seen, present)
     token = layers.Add(name=f"{name}_add_1")([token, seen])
     seen = layers.LayerNormalization(name=f"{name}_norm_2")(token)
-    seen = layers.Dense(2 * TOKEN, activation="gelu", name=f"{name}_wide")(seen)
-    seen = layers.Dense(TOKEN, name=f"{name}_narrow")(seen)
+    seen = layers.Dense(2 * size, activation="gelu", name=f"{name}_wide")(seen)
+    seen = layers.Dense(size, name=f"{name}_narrow")(seen)
     return layers.Add(name=f"{name}_add_2")([token, seen])

@@ -129,7 +129,12 @@ def load(path: str | Path) -> tuple[keras.Model, dict[str, Any]]:
 
 def _start(recipe: Recipe, n_classes: int) -> keras.Model:
     model = networks.build(
-        recipe.fusion, n_classes, recipe.seed, seen=recipe.features, precision=recipe.precision
+        recipe.fusion,
+        n_classes,
+        recipe.seed,
+        seen=recipe.features,
+        precision=recipe.precision,
+        sizes=recipe.sizes,
     )
     model.compile(
         optimizer=optimizers.of(recipe),
