@@ -1,144 +1,259 @@
-"""What a next run would tell, against closed forms and against what must hold of any answer."""
+"""Advice on the next run: constants that agree with the runs, candidates, and whether it helps."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import xarray as xr
+from click.testing import CliRunner
 from numpy.random import default_rng
-from scipy.integrate import quad
-from scipy.stats import norm
 
-from kinetlib.experiments.gain import Draws, gain
+import kinetlib
+from kinetlib.cli import main
+from kinetlib.experiments import gain, next_run
+from kinetlib.experiments.next_run import Wanted
+from kinetlib.experiments.remarks import limits
+from kinetlib.fusion.classify import reader
+from kinetlib.inference.posterior import Effort, fitted, plausible
+from kinetlib.inference.prior import draw_prior
+from kinetlib.kinetics.mechanisms import catalogue, get
+from kinetlib.plot import next_run as drawn
+from kinetlib.runs.noise import Noise
+from kinetlib.runs.runs import Runs
+from kinetlib.runs.sample import TRAIN
+from studies.experiment_design import trial
 
-
-def _draws(counts, probabilities, rng=None):
-    labels = np.repeat(np.arange(len(counts)), counts)
-    weights = np.ones(len(labels)) if rng is None else rng.exponential(size=len(labels))
-    weights /= np.bincount(labels, weights)[labels]
-    return Draws(labels, weights, np.asarray(probabilities, float))
-
-
-def _two_normals(distance, deviation):
-    """Information about which of two normal distributions a number is from, nats."""
-
-    def lost(y):
-        own, other = norm.pdf(y, 0, deviation), norm.pdf(y, distance, deviation)
-        return own * np.log((own + other) / own) if own > 0 else 0.0
-
-    return np.log(2) - quad(lost, -12 * deviation, 12 * deviation, limit=200)[0]
-
-
-@pytest.mark.parametrize("distance", [0.0, 0.5, 1.0, 2.0, 4.0])
-@pytest.mark.parametrize("scatter", [0.0, 1.5])
-def test_two_mechanisms_with_normal_outcomes_have_their_closed_form(distance, scatter):
-    """The rate constants scatter the outcome, the noise is one: both are normal."""
-    rng = default_rng(7)
-    draws = _draws([800, 800], [0.5, 0.5])
-    outcomes = scatter * rng.standard_normal((1600, 1)) + distance * draws.labels[:, None]
-    found = gain(outcomes, rng.standard_normal((1600, 1)), draws)
-    exact = _two_normals(distance, np.hypot(1, scatter))
-    assert found.information == pytest.approx(exact, abs=0.04)
+REAL = Path(__file__).resolve().parents[1].parent / "shared" / "lab"
+NOISE = Noise(0.01, 0.002)
+SMALL = Effort(bank=400, starts=16, steps=10, kernels=60, draws=500, rounds=5, kept=60)
+CONSTANTS = {"k1": 30.0, "k-1": 1.0, "k2": 20.0, "k-2": 0.5}
 
 
-def test_both_rules_agree_where_both_are_right():
-    rng = default_rng(8)
-    draws = _draws([800, 800], [0.5, 0.5])
-    outcomes = 0.7 * rng.standard_normal((1600, 1)) + 2.0 * draws.labels[:, None]
-    from kinetlib.experiments import gain
-
-    data = outcomes + rng.standard_normal((1600, 1))
-    told = [
-        gain._told(rule(data, outcomes, draws), draws)[0]
-        for rule in (gain.by_draws, gain.by_normal)
-    ]
-    assert told[0] == pytest.approx(told[1], abs=0.02)
-
-
-def test_two_peaks_need_the_draws():
-    """Outcomes at -3 or 3 against outcomes about 0, one mean: a normal sees less."""
-    rng = default_rng(9)
-    draws = _draws([800, 800], [0.5, 0.5])
-    peaks = np.where(rng.random(1600) < 0.5, -3.0, 3.0) * (draws.labels == 0)
-    found = gain(peaks[:, None], rng.standard_normal((1600, 1)), draws)
-    assert found.rule == "draws"
-    assert found.information > 0.4
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    counts=st.lists(st.integers(2, 12), min_size=1, max_size=4),
-    width=st.integers(1, 3),
-    scale=st.sampled_from([0.0, 0.3, 10.0, 1e3]),
-    seed=st.integers(0, 10**6),
-)
-def test_information_lies_between_nothing_and_the_entropy(counts, width, scale, seed):
-    rng = default_rng(seed)
-    draws = _draws(counts, rng.dirichlet(np.full(len(counts), 2.0)) + 0.0, rng)
-    outcomes = scale * rng.standard_normal((len(draws), width))
-    found = gain(outcomes, rng.standard_normal(outcomes.shape), draws)
-    assert 0 <= found.information <= draws.entropy + 1e-9
-    assert ((found.truth >= 0) & (found.truth <= 1 + 1e-9)).all()
-    if len(counts) == 1:
-        assert found.information == pytest.approx(0, abs=1e-12)
+def _measured(loadings, times, rng, noise=0.01, unit=1.0):
+    """Runs of M1 as `kinetlib.lab.read` gives them, time in any unit."""
+    runs = kinetlib.simulate("M1", CONSTANTS, {"cat": np.asarray(loadings)}, times)
+    seen = runs.concentration.sel(species=["S", "P"]).values
+    seen = (
+        seen
+        * np.where(np.asarray(times) > 0, 1 + noise * rng.standard_normal(seen.shape[:2]), 1)[
+            ..., None
+        ]
+    )
+    n, points = len(loadings), ("sample", "run", "time")
+    once = ("sample", "run")
+    return xr.Dataset(
+        {
+            "substrate": (points, seen[None, ..., 0]),
+            "product": (points, seen[None, ..., 1]),
+            "loading": (once, [loadings]),
+            "substrate_0": (once, np.ones((1, n))),
+            "product_0": (once, np.zeros((1, n))),
+        },
+        coords={"time": (points, np.tile(unit * np.asarray(times, float), (1, n, 1)))},
+        attrs={"standard_substrate_0": 1.0, "warnings": ""},
+    )
 
 
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 10**6))
-def test_order_of_draws_and_of_mechanisms_does_not_matter(seed):
-    rng = default_rng(seed)
-    draws = _draws([9, 14, 5], [0.5, 0.3, 0.2], rng)
-    outcomes = 2 * rng.standard_normal((28, 2)) + draws.labels[:, None]
-    noise = rng.standard_normal((28, 2))
-    found = gain(outcomes, noise, draws)
-    order, renamed = rng.permutation(28), np.array([2, 0, 1])
-    other = Draws(renamed[draws.labels][order], draws.weights[order], np.array([0.3, 0.2, 0.5]))
-    again = gain(outcomes[order], noise[order], other)
-    assert again.information == pytest.approx(found.information, abs=1e-6)
-    assert again.truth[renamed] == pytest.approx(found.truth, abs=1e-4)
+@pytest.fixture(scope="module")
+def runs():
+    return _measured([0.02, 0.05], np.linspace(0, 3, 9), default_rng(1))
 
 
-def test_a_run_that_no_mechanism_differs_in_tells_nothing():
-    rng = default_rng(3)
-    draws = _draws([400, 400], [0.5, 0.5])
-    found = gain(np.full((800, 3), 7.0), rng.standard_normal((800, 3)), draws)
-    assert found.information == pytest.approx(0, abs=1e-9)
-    assert found.truth == pytest.approx([0.5, 0.5], abs=1e-6)
+@pytest.fixture(scope="module")
+def ask():
+    return reader()
 
 
-def test_scatter_of_the_constants_is_not_taken_for_knowledge_of_the_mechanism():
-    """Few draws, far apart, from one distribution: nothing tells the two mechanisms apart."""
-    rng = default_rng(4)
-    draws = _draws([60, 60], [0.5, 0.5])
-    outcomes = 1000 * rng.standard_normal((120, 8))
-    assert gain(outcomes, rng.standard_normal((120, 8)), draws).information < 0.08
+def _probabilities(values):
+    return xr.DataArray(list(values.values()), dims="mechanism", coords={"mechanism": list(values)})
 
 
-def test_what_is_clear_is_expected_to_be_decided():
-    rng = default_rng(5)
-    draws = _draws([50, 50], [0.9, 0.1])
-    outcomes = 100.0 * draws.labels[:, None] + rng.standard_normal((100, 2))
-    found = gain(outcomes, rng.standard_normal((100, 2)), draws)
-    assert found.information == pytest.approx(draws.entropy, abs=1e-3)
-    assert found.truth == pytest.approx([1, 1], abs=1e-3)
+def test_constants_that_agree_with_the_runs_surround_the_truth(runs):
+    unit = float(runs.time.max())
+    known = Runs.of(runs, unit)
+    rng = default_rng(2)
+    found = plausible(fitted(known, "M1", NOISE, rng, SMALL), NOISE, rng, SMALL)
+    assert found.weights.sum() == pytest.approx(1)
+    assert found.effective > 20
+    # What the data pin: the saturated rate k2 cat at the start, and k1, both within some percent.
+    truth = np.log(np.array([CONSTANTS[k] for k in get("M1").network.constants]) * unit)
+    mean = found.weights @ found.x
+    spread = np.sqrt(found.weights @ (found.x - mean) ** 2)
+    assert (np.abs(mean - truth) < 4 * spread + 0.05).all()
+
+
+def test_the_prior_without_a_horizon_knows_no_unit_of_time():
+    bank = draw_prior("M13", 60, TRAIN, default_rng(3), threads=1)
+    prior = bank.unanchored()
+    density = prior.log_density(bank.bank)
+    assert np.isfinite(density).all()
+    later = bank.bank.copy()
+    later[:, : bank.n_constants] += 2.5
+    assert prior.log_density(later) == pytest.approx(density)
+    assert (prior.log_density(bank.bank + np.linspace(0, 20, bank.bank.shape[1])) == -np.inf).all()
+
+
+def test_noise_of_small_values_has_a_floor():
+    noise = Noise(0.02, 0.01)
+    values = np.array([0.0, 1e-4, 0.01, 0.5, 1.0])
+    step = 1e-6
+    slope = (noise.stabilised(values + step) - noise.stabilised(values)) / step
+    assert slope == pytest.approx(1 / np.hypot(0.02 * values, 0.01), rel=1e-3)
+
+
+def test_what_is_in_question():
+    names, now, left_out = next_run.in_question(
+        _probabilities({"M1": 0.6, "M2": 0.395, "M3": 0.005})
+    )
+    assert names == ["M1", "M2"]
+    assert now.sum() == pytest.approx(1)
+    assert left_out == pytest.approx(0.005)
+
+
+def test_advice_holds_together_and_does_not_depend_on_the_unit_of_time(runs, ask):
+    said = _probabilities({"M1": 0.6, "M6": 0.4})
+    found = []
+    for factor in (1.0, 60.0):
+        scaled = runs.assign_coords(time=runs.time * factor)
+        wanted = Wanted.like(scaled)
+        found.append(
+            next_run.advise(scaled, said, wanted, ask, default_rng(4), noise=0.01, effort=SMALL)
+        )
+    one, other = found
+    assert one.mechanisms == ["M1", "M6"]
+    assert 0 <= one.gain.information <= one.entropy
+    assert one.expected_entropy == pytest.approx(one.entropy - one.gain.information)
+    assert 0 <= one.ideal.information <= one.entropy
+    assert one.gain.rule == "network"
+    assert ((one.times >= 0) & (one.times <= 3.0 + 1e-9)).all()
+    assert other.times == pytest.approx(60 * one.times)
+    assert other.gain.information == pytest.approx(one.gain.information, abs=1e-3)
+    assert any("Effective draws" in line for line in limits(one, wanted, 0.01))
+    assert drawn(one, "s").axes
+
+
+def test_where_one_mechanism_is_left_there_is_nothing_to_decide(runs, ask):
+    found = next_run.advise(
+        runs,
+        _probabilities({"M1": 1.0}),
+        Wanted.like(runs),
+        ask,
+        default_rng(4),
+        noise=0.01,
+        effort=SMALL,
+    )
+    assert found.entropy == pytest.approx(0)
+    assert found.gain.information == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("labels", "weights", "probabilities", "words"),
+    ("wanted", "words"),
     [
-        ([0, 0, 1], [0.5, 0.5, 1], [0.5, 0.5], "two or more draws of each of 2"),
-        ([0, 0], [0.5, 0.6], [1.0], "1 a mechanism"),
-        ([0, 0], [0.5, 0.5], [0.9], "add to 1"),
-        ([0, 0], [0.5], [1.0], "one of each draw"),
+        (Wanted((0.1, 0.01), (0.4, 1), 1.0, 5), "loading: expected a range"),
+        (Wanted((0.01, 0.1), (0.0, 1), 1.0, 5), "substrate: expected a range"),
+        (Wanted((0.01, 0.1), (0.4, 1), 0.0, 5), "expected a positive time"),
+        (Wanted((0.01, 0.1), (0.4, 1), 1.0, 1), "2 to 50 points"),
     ],
 )
-def test_draws_that_do_not_add_up_are_refused(labels, weights, probabilities, words):
+def test_wishes_that_make_no_run_are_refused(wanted, words):
     with pytest.raises(ValueError, match=words):
-        Draws(np.array(labels), np.array(weights, float), np.array(probabilities))
+        wanted.candidates()
 
 
-def test_outcomes_that_do_not_fit_are_refused():
-    draws = _draws([2, 2], [0.5, 0.5])
-    with pytest.raises(ValueError, match="one row of each of 4 draws"):
-        gain(np.zeros((3, 1)), np.zeros((3, 1)), draws)
-    with pytest.raises(ValueError, match="finite numbers"):
-        gain(np.full((4, 1), np.nan), np.zeros((4, 1)), draws)
+def test_candidates_stay_within_what_is_possible():
+    made, rows = Wanted((0.02, 0.08), (0.5, 1.0), 7.0, 6).candidates()
+    assert made.loading.min() == 0.02 and made.loading.max() == 0.08
+    assert made.substrate_0.min() == 0.5 and made.substrate_0.max() == 1.0
+    assert set(np.round(made.substrate_0 + made.product_0, 6)) <= {0.5, 0.75, 1.0}
+    assert made.times.max() == 7.0
+    assert all(len(row) == 6 for row in rows.values())
+    plain, _ = Wanted((0.02, 0.08), (0.5, 1.0), 7.0, 6, add_product=False).candidates()
+    assert (plain.product_0 == 0).all()
+
+
+def _call(*arguments):
+    return CliRunner().invoke(main, ["design", "next", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--figure", "picture.bmp"], ".svg, .png or .pdf"),
+        (["--noise", "2"], "a share above 0 and below 1"),
+    ],
+)
+def test_wrong_wishes_end_in_one_message(tmp_path, more, words):
+    file = tmp_path / "runs.csv"
+    file.write_text("time,A,Cat\n0,1,0.1\n1,0.5,0.1\n2,0.2,0.1\n")
+    answer = _call(str(file), "--substrate", "A", "--catalyst", "Cat", *more)
+    assert answer.exit_code == 2
+    assert words in answer.stderr and answer.stdout == ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.is_dir(), reason="the laboratory's files are not here")
+@pytest.mark.parametrize(
+    ("file", "columns"),
+    [
+        ("silane-oxidation", ("Silane", "Silanol", "Catalyst")),
+        ("cyclopropanation", ("Diazo compound", None, "Catalyst")),
+        ("hydroboration", ("Ketone", "Product", "Catalyst")),
+    ],
+)
+def test_real_runs_get_advice(tmp_path, file, columns):
+    named = ["--substrate", columns[0], "--catalyst", columns[2]]
+    named += ["--product", columns[1]] if columns[1] else []
+    picture = tmp_path / "next.svg"
+    answer = _call(str(REAL / f"{file}.xlsx"), *named, "--json", "--figure", str(picture))
+    assert answer.exit_code == 0, answer.output
+    told = json.loads(answer.stdout)
+    assert sum(told["probabilities"].values()) == pytest.approx(1)
+    assert 0 <= told["expected_entropy"] <= told["entropy"]
+    ranked = [entry["information"] for entry in told["ranking"]]
+    assert ranked == sorted(ranked, reverse=True)
+    assert picture.stat().st_size > 5000
+
+
+@pytest.mark.slow
+def test_the_advised_run_decides_more_than_a_random_one(ask):
+    """Two runs, then a third: the advised against one drawn at random from the same candidates.
+
+    Paired by reaction; how sure one may be then is what the released network says of the three.
+    """
+    names = list(catalogue())
+    tried = [
+        trial.trial(
+            get(names[i % 20]), ask, default_rng([9, i]), noise=0.01, effort=SMALL
+        ).measures()
+        for i in range(40)
+    ]
+    fall = np.array([one["entropy, random"] - one["entropy, advised"] for one in tried])
+    error = fall.std(ddof=1) / np.sqrt(len(fall))
+    assert fall.mean() > error, f"{fall.mean():.3f} +- {error:.3f}"
+    truth = np.array([one["truth, advised"] - one["truth, random"] for one in tried])
+    assert truth.mean() > -truth.std(ddof=1) / np.sqrt(len(truth))
+
+
+def test_a_trial_does_the_same_reaction_thrice(ask):
+    found = trial.trial(get("M1"), ask, default_rng(12), noise=0.01, effort=SMALL)
+    measures = found.measures()
+    assert set(measures) == {
+        *(
+            f"{what}, {when}"
+            for what in ("entropy", "truth")
+            for when in ("now", "advised", "random")
+        ),
+        "entropy, expected",
+    }
+    assert all(0 <= value <= np.log(20) for value in measures.values())
+    assert measures["entropy, expected"] <= found.advice.entropy
+
+
+def test_the_ranking_is_that_of_the_gains(runs):
+    """A candidate that repeats what was done tells less than one at another loading, or as much."""
+    draws = gain.Draws(np.array([0, 0, 1, 1]), np.full(4, 0.5), np.array([0.5, 0.5]))
+    near = np.array([[0.0], [0.1], [0.2], [0.1]])
+    far = np.array([[0.0], [0.1], [9.0], [9.1]])
+    noise = default_rng(1).standard_normal((4, 1))
+    assert gain.gain(far, noise, draws).information > gain.gain(near, noise, draws).information
