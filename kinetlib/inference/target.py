@@ -67,7 +67,7 @@ class Target:
         self._options = {"rtol": rtol, "atol": _ATOL, "threads": threads}
 
     def curves(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Simulate the measured values, shape (n, D) to (n, values); NaN where a run failed."""
+        """Simulate the measured values, shape (m, D) to (m, values); NaN where a run failed."""
         mechanism = self.prior.mechanism
         at = conditions(mechanism, self.runs, x)
         seen = observed(mechanism, *at, self._times, **self._options)
@@ -98,14 +98,14 @@ class Target:
         return np.where(self.prior.may_hold(x, beyond=_BEYOND)[:, None], x, np.nan)
 
     def log_likelihood_of(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return ln p(y | x) of simulated values, shape (n, values) to (n,); of one reaction."""
-        deviation = self.noise.deviation(curves)
-        terms = ((self.data - curves) / deviation) ** 2 / 2 + np.log(deviation)
-        total = -terms.sum(1) - self.data.size * np.log(2 * np.pi) / 2
+        """Return ln p(y | x) of simulated values, (m, values) to (m,); y of the first reaction."""
+        data, deviation = self.data[0], self.noise.deviation(curves)
+        terms = ((data - curves) / deviation) ** 2 / 2 + np.log(deviation)
+        total = -terms.sum(1) - data.size * np.log(2 * np.pi) / 2
         return np.where(np.isfinite(total), total, -np.inf)
 
     def log_likelihood(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return ln p(y | x), shape (n, D) to (n,); minus infinity outside the prior's box."""
+        """Return ln p(y | x), shape (m, D) to (m,); minus infinity outside the prior's box."""
         found = np.full(len(x), -np.inf)
         inside = np.flatnonzero(self.prior.may_hold(x))
         if len(inside):
@@ -120,15 +120,15 @@ class Target:
         Parameters
         ----------
         x
-            Coordinates, shape (n, D).
+            Coordinates, shape (m, D).
         above
-            Likelihoods that matter, one for all or (n,): the prior takes a reference run, and where
+            Likelihoods that matter, one for all or (m,): the prior takes a reference run, and where
             ln p(y | x) is no larger than this it counts as none.
 
         Returns
         -------
         tuple
-            Shape (n,) each; minus infinity outside the support.
+            Shape (m,) each; minus infinity outside the support.
         """
         likelihood, prior = self.log_likelihood(x), np.full(len(x), -np.inf)
         matter = np.flatnonzero(likelihood > above)
