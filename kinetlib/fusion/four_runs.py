@@ -47,12 +47,6 @@ def arranged(runs: xr.Dataset, max_points: int) -> list[tuple[NDArray[np.int64],
     ValueError
         If variables are missing, or a sample has no run with at least three complete points.
     """
-    missing = [name for name in (*MEASURED, *INITIAL) if name not in runs]
-    if missing:
-        raise ValueError(
-            f"the runs lack {', '.join(missing)}: expected {', '.join(MEASURED)} "
-            f"(sample, run, time) and {', '.join(INITIAL)} (sample, run)"
-        )
     values = columns(runs)
     measured, initial = np.stack(values[: len(MEASURED)]), np.stack(values[len(MEASURED) :])
     complete = np.isfinite(measured).all(0)

@@ -73,15 +73,13 @@ class Runs:
         ValueError
             If variables are missing, or there is more than one sample; see `checked`.
         """
-        needed = [name for name in (*MEASURED, *INITIAL) if name != "product"]
-        needed += ["horizon"] * (unit is None)
-        missing = [name for name in needed if name not in sample]
-        if missing or sample.sizes.get("sample", 1) != 1:
+        n = sample.sizes.get("sample", 1)
+        if n != 1:
             raise ValueError(
-                "expected one sample of a dataset, of dims run and time, got dims "
-                f"{', '.join(map(str, sample.dims))} and no {' or '.join(missing) or 'gap'}; "
-                "take one with dataset.isel(sample=0)"
+                f"expected one sample of a dataset, got {n}; take one with dataset.isel(sample=0)"
             )
+        if unit is None and "horizon" not in sample:
+            raise ValueError("the sample has no horizon to count its times in; give their unit")
         one = sample.isel(sample=0) if "sample" in sample.dims else sample
         time, substrate, product, *starts = columns(one, np.float64)
         time = np.nan_to_num(time / float(one.horizon if unit is None else unit))
@@ -145,7 +143,18 @@ def columns(runs: xr.Dataset, dtype: DTypeLike = None) -> list[NDArray]:
     """Return the variables of runs in the order of `Runs`, samples first, then runs, then times.
 
     A product that was not measured is NaN.
+
+    Raises
+    ------
+    ValueError
+        If other variables are missing.
     """
+    missing = [name for name in ("time", "substrate", *INITIAL) if name not in runs]
+    if missing:
+        raise ValueError(
+            f"the runs lack {', '.join(missing)}: expected time and substrate "
+            "(sample, run, time), and loading, substrate_0, product_0 (sample, run)"
+        )
     found = {
         name: runs[name].transpose("sample", "run", "time", missing_dims="ignore").values
         for name in (*MEASURED, *INITIAL)
@@ -173,13 +182,6 @@ def from_dataset(runs: xr.Dataset) -> Runs:
     ValueError
         If variables are missing, a sample has no usable run or more than `MOST_RUNS`.
     """
-    needed = ("time", "substrate", "loading", "substrate_0", "product_0")
-    missing = [name for name in needed if name not in runs]
-    if missing:
-        raise ValueError(
-            f"the runs lack {', '.join(missing)}: expected time and substrate "
-            "(sample, run, time), and loading, substrate_0, product_0 (sample, run)"
-        )
     time, substrate, product, *starts = columns(runs)
     point = np.isfinite(time) & (np.isfinite(substrate) | np.isfinite(product))
     usable = (point.sum(-1) >= 2) & np.isfinite(starts).all(0)
