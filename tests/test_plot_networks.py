@@ -27,7 +27,7 @@ def test_architecture_says_what_feeds_what():
     assert feeds["hadamard"] == ["static_projection", "dynamic_projection"]
     assert feeds["lstm_2"] == ["lstm_1"] and feeds["static"] == []
     attention = _feeds(fusion.build("runset", 20, seed=1))
-    assert set(attention["block_1_attention"]) >= {"block_1_norm_1", "mask"}
+    assert set(attention["block_1_attention"]) >= {"block_1_norm_1", "present"}
 
 
 def test_a_learned_flow_shows_points_regions_and_paths_of_both_classes():

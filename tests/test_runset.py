@@ -82,7 +82,7 @@ def decaying(constant, loading, last=(1.0, 2.0)) -> Runs:
     """Two runs, first order in substrate and loading, product as substrate lost."""
     time = np.linspace(0, 1, 6) * np.array(last)[:, None]
     substrate = np.exp(-constant * np.array(loading)[:, None] * time)
-    values = (time, substrate, 1 - substrate, np.ones_like(time), loading, (1, 1), (0, 0))
+    values = (time, substrate, 1 - substrate, loading, (1, 1), (0, 0))
     return Runs(*(np.asarray(value, np.float32)[None] for value in values))
 
 
