@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from kinetlib import fusion
 from kinetlib.fusion import Batches, Recipe, RunBatches, features
+from kinetlib.fusion.batches import MOST_CONSTANTS, Taught
 from kinetlib.fusion.stream import PUBLISHED, RUNS, Stream, Supply
 from kinetlib.kinetics import mechanisms
 from kinetlib.runs.runs import MOST_POINTS
@@ -149,8 +150,17 @@ SETS = Recipe(
 def pools(n=40):
     """Samples of the published design, and of laboratories with 1, 2 and 4 runs."""
     design, labels = curves(n)
-    made = {key: (laboratory(n, key, 24, seed=key), np.arange(n)) for key in (1, 2, 4)}
-    return {PUBLISHED: (design, labels), **made}
+    made = {
+        key: Taught(laboratory(n, key, 24, seed=key), np.arange(n), logarithms(n))
+        for key in (1, 2, 4)
+    }
+    return {PUBLISHED: Taught(design, labels, logarithms(n)), **made}
+
+
+def logarithms(n):
+    """Two constants each, and no more."""
+    known = np.arange(MOST_CONSTANTS) < 2
+    return np.where(known, np.arange(n)[:, None], np.nan).astype(np.float32)
 
 
 def test_batches_of_sets_have_the_runs_and_points_asked_for():
@@ -226,14 +236,15 @@ def test_shares_of_the_numbers_of_runs_add_up():
 
 def test_pools_hold_what_was_asked_for(few):
     pool = SUPPLY.pool(0)
-    design, labels = pool[PUBLISHED]
+    design, labels = pool[PUBLISHED].runs, pool[PUBLISHED].labels
     assert design.time.shape == (3 * 8 * 2, 4, 21) and not np.isnan(design.time).any()
     assert np.array_equal(labels, np.repeat([0, 1, 2], 16))
     campaigns = {key: value for key, value in pool.items() if key != PUBLISHED}
-    assert sum(len(labels) for _, labels in campaigns.values()) == 3 * 8 * 3
-    for n_runs, (made, labels) in campaigns.items():
-        assert made.time.shape == (len(labels), n_runs, MOST_POINTS)
-    tested = Supply(5, 2, (1, 1), design=TEST).pool(0)[PUBLISHED][0]
+    assert sum(map(len, campaigns.values())) == 3 * 8 * 3
+    for n_runs, made in campaigns.items():
+        assert made.runs.time.shape == (len(made), n_runs, MOST_POINTS)
+        assert set(np.isfinite(made.logarithms).sum(1)) == {4, 5, 6}
+    tested = Supply(5, 2, (1, 1), design=TEST).pool(0)[PUBLISHED].runs
     assert tested.time.shape[-1] == 7
 
 
@@ -241,14 +252,52 @@ def test_the_seed_and_the_number_decide_a_pool(few):
     pool, again = SUPPLY.pool(1), SUPPLY.pool(1, threads=None)
     assert pool.keys() == again.keys()
     for kind in pool:
-        assert same(pool[kind][0], again[kind][0])
-        assert np.array_equal(pool[kind][1], again[kind][1])
+        assert same(pool[kind].runs, again[kind].runs)
+        assert np.array_equal(pool[kind].labels, again[kind].labels)
+
+
+def test_a_share_of_a_pool_comes_from_a_family_of_priors(few):
+    mixed = Supply(5, sets_per_mechanism=8, samples_per_set=(2, 3), family_share=0.5).pool(0)
+    design = mixed[PUBLISHED].runs
+    assert len(design) == 3 * 8 * 2
+    # A quarter of the samples of four runs has another design: it starts with other substrate.
+    published = np.isclose(design.substrate_0 + design.product_0, 1).all(1)
+    assert (~published).sum() == 3 * 4
+    whole = SUPPLY.pool(0)[PUBLISHED].runs
+    assert np.isclose(whole.substrate_0 + whole.product_0, 1).all()
+
+
+def test_what_is_learned_beside_the_class_is_scaled_and_of_its_own_class():
+    recipe = SETS.model_copy(update={"beside": (1.0, 10.0)})
+    for inputs, targets in shown(RunBatches(pools(12), recipe, epoch=0))[:6]:
+        assert targets["living"].shape == inputs["points"].shape[:3]
+        own = targets["constants"][np.arange(10), targets["head"]]
+        assert np.isfinite(targets["constants"]).sum() == np.isfinite(own).sum() == 20
+        assert np.array_equal(own[:, 0], own[:, 1])
+    sample = laboratory(5, 3, 8)
+    scale = features.time_scale(sample)
+    length = np.nanmax(sample.time, -1)
+    assert scale == pytest.approx(np.log(length).mean(1), abs=1e-5)
+
+
+def test_noise_has_a_background_where_the_recipe_has_one():
+    quiet = SETS.model_copy(update={"published_share": 1.0})
+    noisy = quiet.model_copy(update={"background": 0.02})
+    channel = features.POINT_CHANNELS.index("substrate")
+    changes = []
+    batches = (shown(RunBatches(pools(), recipe, 0))[2:] for recipe in (quiet, noisy))
+    for plain, other in zip(*batches, strict=True):
+        difference = (other[0]["points"] - plain[0]["points"])[..., channel]
+        assert not difference[:, :, 0].any(), "what was weighed in is known"
+        changes.append(difference[:, :, 1:].std((1, 2)))
+    changes = np.concatenate(changes)
+    assert 0.3 < (changes > 0).mean() < 0.5 and 0.01 < changes.max() < 0.03
 
 
 def test_no_two_pools_share_a_sample(few):
     reseeded = Supply(6, sets_per_mechanism=8, samples_per_set=(2, 3))
     made = [SUPPLY.pool(0), SUPPLY.pool(1), SUPPLY.pool(release.VALIDATION), reseeded.pool(0)]
-    curves_of = [row.tobytes() for pool in made for row in pool[PUBLISHED][0].substrate]
+    curves_of = [row.tobytes() for pool in made for row in pool[PUBLISHED].runs.substrate]
     assert len(set(curves_of)) == len(curves_of) == 4 * 48
 
 

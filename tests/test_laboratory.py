@@ -178,3 +178,24 @@ def test_a_sample_begins_at_zero_or_not_as_a_whole():
 def test_campaigns_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         Campaign(**wrong)
+
+
+def test_some_are_watched_after_their_end(sets):
+    on, _ = drawn(sets, campaign=CAMPAIGN.model_copy(update={"going_on": 1.0}))
+    off, _ = drawn(sets, campaign=CAMPAIGN.model_copy(update={"stopped": (0.99, 0.99)}))
+    longer = np.nanmax(on.time, -1) / np.nanmax(off.time, -1)
+    assert np.median(longer) > 1.5
+
+
+def test_the_living_share_is_that_of_the_catalyst():
+    dying = accepted_sets(mechanisms.get("M9"), 6, TRAIN, default_rng(3))
+    runs, _ = drawn({"M9": dying}, "M9")
+    living = runs.living[np.isfinite(runs.time)]
+    assert np.isfinite(living).all() and living.min() < 0.9 and living.max() <= 1 + 1e-6
+    assert np.nanmax(np.diff(runs.living, axis=-1)) <= 1e-5, "the dead do not come back"
+
+
+def test_catalysts_that_do_not_die_live(sets):
+    for name in ("M1", "M2", "M6"):
+        runs, _ = drawn(sets, name)
+        assert np.nanmax(np.abs(runs.living - 1)) < 1e-4

@@ -232,7 +232,8 @@ def test_what_is_measured_matters(model):
         parts.append(replace(some, **{name: changed}))
     first, *others = np.split(answers(model, together(parts)), len(parts))
     for name, other in zip(vars(some), others, strict=True):
-        assert not close(other, first), name
+        # How much of the catalyst lives is told in training only.
+        assert close(other, first) == (name == "living"), name
 
 
 def test_the_last_hidden_layer_comes_with_the_answers(model):

@@ -179,3 +179,23 @@ def test_an_impurity_is_one_value_a_sample():
     assert not np.allclose(
         samples.runs.substrate[0, 0, -1], samples.runs.substrate[1, 0, -1], atol=1e-9
     )
+
+
+def test_a_family_of_priors_differs_from_set_to_set():
+    family = sample.Family()
+    drawn = np.log10(sample.propose(mechanisms.get("M8"), 4000, family, default_rng(1)))
+    assert drawn.min() >= -5.01 and drawn.max() <= 5.01
+    spans = np.ptp(drawn, axis=1)
+    assert np.quantile(spans, 0.05) < 2.5 and np.quantile(spans, 0.95) > 5.5
+
+
+@pytest.mark.parametrize("name", ["M2", "M6", "M9", "M13", "M16", "M20"])
+def test_less_strict_rules_accept_more_and_no_ratio_refuses_what_they_accept(name):
+    mechanism, family = mechanisms.get(name), sample.Family()
+    drawn = sample.propose(mechanism, 1500, family, default_rng(2))
+    runs = sample.reference_runs(mechanism, drawn, sample.reference_times(family))
+    strict, loose = mechanism.accepts(runs), mechanism.accepts(runs, 0.3)
+    assert not np.any(strict & ~loose) and loose.sum() > strict.sum() > 0
+    assert not np.any(loose & ~mechanism.may_accept(drawn, 0.3))
+    one_each = np.where(np.arange(1500) % 2, 0.3, 1.0)
+    assert np.array_equal(mechanism.accepts(runs, one_each), np.where(one_each < 1, loose, strict))

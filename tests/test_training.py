@@ -1,6 +1,7 @@
 """Training: it learns, goes on where it was interrupted, and does what its recipe says."""
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -8,9 +9,21 @@ import pytest
 from fusion_samples import CLASSES, RECIPE, curves, in_place_of_networks, laboratory, same
 
 from kinetlib import fusion
-from kinetlib.fusion import Batches, Recipe, RunBatches, checkpoint, features, training
+from kinetlib.fusion import (
+    Batches,
+    Recipe,
+    RunBatches,
+    checkpoint,
+    features,
+    networks,
+    training,
+)
+from kinetlib.fusion.batches import MOST_CONSTANTS, Taught
+from kinetlib.fusion.evaluated import Evaluated
 from kinetlib.fusion.optimizers import RISE, WARM_UP, rate_of
-from kinetlib.fusion.training import SmoothedCrossEntropy
+from kinetlib.fusion.runset import classifying
+from kinetlib.fusion.training import SmoothedCrossEntropy, WhereKnown
+from kinetlib.kinetics import mechanisms
 from kinetlib.runs import runs
 from kinetlib.runs.runs import Runs
 
@@ -320,8 +333,29 @@ def test_the_hadamard_network_learns(tmp_path, precision):
     assert alike(checkpointed(tmp_path), model)
 
 
+def test_what_is_not_known_costs_nothing():
+    truth = np.array([[1.0, np.nan, 3.0], [np.nan] * 3], np.float32)
+    said = np.array([[2.0, 5.0, 3.0], [1.0] * 3], np.float32)
+    found = WhereKnown(10.0).call(truth, keras.ops.convert_to_tensor(said))
+    assert np.allclose(found, [10 * 0.5, 0])
+
+
+def test_what_was_learned_beside_the_class_is_left_behind(tmp_path):
+    model = networks.build("runset", 20, 1, seen="rates", n_constants=4)
+    card = {"classes": list(mechanisms.catalogue()), "recipe": RECIPE.model_dump(mode="json")}
+    fusion.save(model, tmp_path / "a.keras", card)
+    saved, _ = fusion.load(tmp_path / "a.keras")
+    some = features.run_inputs(laboratory(3, 2))
+    assert np.allclose(saved(some), model(some)["head"], atol=1e-6)
+    asked, _ = Evaluated.load(tmp_path / "a.weights.npz").read(laboratory(3, 2))
+    assert np.allclose(saved(some), asked, atol=1e-5)
+    assert saved.count_params() < model.count_params() - 20 * 4 * 128
+
+
 @pytest.mark.slow
-def test_the_network_of_sets_of_runs_learns(tmp_path):
+@pytest.mark.parametrize("beside", [(0.0, 0.0), (0.1, 1.0)])
+def test_the_network_of_sets_of_runs_learns(tmp_path, beside):
+    classes = CLASSES if not any(beside) else list(mechanisms.catalogue())
     recipe = Recipe(
         fusion="runset",
         seed=1,
@@ -330,20 +364,22 @@ def test_the_network_of_sets_of_runs_learns(tmp_path):
         learning_rate=2e-3,
         lengths=(4, 5),
         noise=(0.0,),
+        beside=beside,
     )
     design, labels = curves(256)
-    lone = design
-    pools = {0: (lone, labels)}
+    lone = replace(design, living=np.ones_like(design.time))
+    constants = np.zeros((256, MOST_CONSTANTS), np.float32)
+    pools = {0: Taught(lone, labels, constants)}
     for n_runs in (2, 3):
         some = Runs(*(value[:, :n_runs] for value in vars(lone).values()))
-        pools[n_runs] = (some, labels)
+        pools[n_runs] = Taught(some, labels, constants)
     shown = runs.thinned(lone[:128], 5, np.random.default_rng(1), keep_start=True)
     validation = features.run_inputs(shown), labels[:128]
 
     model, history = fusion.train(
-        lambda epoch: RunBatches(pools, recipe, epoch), validation, recipe, CLASSES, tmp_path
+        lambda epoch: RunBatches(pools, recipe, epoch), validation, recipe, classes, tmp_path
     )
     assert len(history) == 4 and history[-1]["val_accuracy"] > 0.9
     assert history[-1]["val_loss"] < 0.6 * history[0]["val_loss"]
-    assert fusion.predict(model, laboratory(3, 8)).shape == (3, 2)
-    assert same(lone, design), "the samples are left as they were"
+    assert fusion.predict(classifying(model), laboratory(3, 8)).shape == (3, len(classes))
+    assert same(replace(lone, living=design.living), design), "the samples are left as they were"

@@ -88,6 +88,20 @@ SPREAD = np.float32(0.002)  # of a run's length: earlier times are as good as ze
 _HALF = np.float32(0.5)
 
 
+def time_scale(runs: Runs) -> NDArray[np.float32]:
+    """Return the logarithm of the geometric mean of the lengths of each sample's runs, (n,)."""
+    there = np.isfinite(runs.time)
+    return _mean_length(there, np.where(there, runs.time, 0).max(-1))[1][:, 0]
+
+
+def _mean_length(there: NDArray[np.bool_], length: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the logarithms of lengths of runs (n, R), and their mean (n, 1)."""
+    present = there.any(-1)
+    logarithm = np.log(np.maximum(length, np.finfo(np.float32).tiny))
+    mean = (logarithm * present).sum(1, keepdims=True) / present.sum(1, keepdims=True)
+    return logarithm, mean
+
+
 def run_inputs(runs: Runs) -> dict[str, NDArray[np.float32]]:
     """Return what the network takes.
 
@@ -104,8 +118,7 @@ def run_inputs(runs: Runs) -> dict[str, NDArray[np.float32]]:
     present = there.any(-1)
     count = there.sum(-1).astype(np.float32)
     length = np.where(there, runs.time, 0).max(-1)
-    logarithm = np.log(np.maximum(length, np.finfo(np.float32).tiny))
-    mean = (logarithm * present).sum(1, keepdims=True) / present.sum(1, keepdims=True)
+    logarithm, mean = _mean_length(there, length)
     relative = np.clip(np.where(present, logarithm - mean, 0), -8, 8).astype(np.float32)
 
     knows_s, knows_p = np.isfinite(runs.substrate) & there, np.isfinite(runs.product) & there

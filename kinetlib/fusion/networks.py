@@ -75,6 +75,7 @@ def build(
     seen: str = "scaled",
     precision: str = "float32",
     sizes: Sizes = USUAL,
+    n_constants: int = 0,
 ) -> keras.Model:
     """Build a network with reproducible initial weights.
 
@@ -94,6 +95,9 @@ def build(
         Keras' policy: ``"float32"`` or ``"mixed_bfloat16"``; probabilities are always float32.
     sizes
         Of ``"runset"``; the four fusions have those of the source.
+    n_constants
+        Rate constants of each class that ``"runset"`` is to learn beside the class; see
+        `kinetlib.fusion.runset.runset`.
 
     Returns
     -------
@@ -111,7 +115,7 @@ def build(
     keras.config.set_dtype_policy(precision)
     try:
         if fusion == RUNSET:
-            return runset(n_classes, seen, sizes)
+            return runset(n_classes, seen, sizes, n_constants)
         return _two_branches(fusion, n_classes, seen)
     finally:
         keras.config.set_dtype_policy(before)
@@ -139,7 +143,8 @@ def predict(model: keras.Model, runs: Runs, *, seen: str = "scaled") -> NDArray[
 
 def read(model: keras.Model, runs_read: Runs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what ``runset`` says of runs, (n, classes), and its last hidden layer, (n, d)."""
-    whole = keras.Model(model.inputs, [model.output, model.get_layer("hidden").output])
+    said = [model.get_layer(name).output for name in ("head", "hidden")]
+    whole = keras.Model(model.inputs, said)
     parts = [
         [ops.convert_to_numpy(part) for part in whole(features.run_inputs(chunk), training=False)]
         for chunk in (runs_read[i : i + _BATCH] for i in range(0, len(runs_read), _BATCH))

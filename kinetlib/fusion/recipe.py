@@ -87,6 +87,14 @@ class Recipe(BaseModel):
     max_points: int = Field(20, ge=2, description="most points beside t = 0")
 
     # Of the network of sets of runs only.
+    beside: tuple[Annotated[float, Ge(0)], Annotated[float, Ge(0)]] = Field(
+        (0.0, 0.0),
+        description="weights of what it learns beside the class: the rate constants, and the share "
+        "of living catalyst at each point",
+    )
+    background: float = Field(
+        0.0, ge=0, description="largest absolute noise, relative to the standard substrate"
+    )
     sizes: Sizes = USUAL
     published_share: Share = Field(0.5, description="batches of the published design")
     lengths: tuple[Annotated[int, Ge(2)], ...] = Field(
@@ -117,6 +125,8 @@ class Recipe(BaseModel):
     def _as_published(self) -> Self:
         if self.fusion in FUSIONS and self.sizes != USUAL:
             raise ValueError(f"sizes {self.sizes}: expected none, {self.fusion} is as published")
+        if self.fusion in FUSIONS and any(self.beside):
+            raise ValueError(f"beside {self.beside}: expected none, {self.fusion} is as published")
         return self
 
     @model_validator(mode="after")

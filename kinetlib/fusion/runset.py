@@ -31,7 +31,7 @@ class Rates(layers.Layer):
 
 @keras.saving.register_keras_serializable("kinetlib")
 class RunEncoder(layers.Layer):
-    """Two LSTMs, the same for every run; of their output the last point and the mean.
+    """Two LSTMs, the same for every run; of their output the last point, the mean, and all of it.
 
     Points that are not there lie behind those that are, where an LSTM's memory cannot carry them
     back, and have no weight in the pooling: nothing needs masking inside.
@@ -49,18 +49,21 @@ class RunEncoder(layers.Layer):
         self.second.build((None, None, self.width))
 
     def call(self, points, pooling):
-        """Read points (n, R, T, c) with pooling (n, R, T, 2) into (n, R, 2 width)."""
+        """Read points (n, R, T, c) with pooling (n, R, T, 2) into (n, R, 2 w) and (n, R, T, w)."""
         n, n_runs, n_points, channels = ops.shape(points)
         flat = ops.reshape(points, (n * n_runs, n_points, channels))
         weights = ops.reshape(pooling, (n * n_runs, n_points, 2))
         sequence = self.second(self.first(flat))
         weights = ops.cast(weights, sequence.dtype)
         pooled = ops.matmul(ops.transpose(weights, (0, 2, 1)), sequence)
-        return ops.reshape(pooled, (n, n_runs, 2 * self.width))
+        return (
+            ops.reshape(pooled, (n, n_runs, 2 * self.width)),
+            ops.reshape(sequence, (n, n_runs, n_points, self.width)),
+        )
 
     def compute_output_shape(self, points_shape: tuple, pooling_shape: tuple) -> tuple:
-        """Shape of what `call` returns."""
-        return (points_shape[0], points_shape[1], 2 * self.width)
+        """Shapes of what `call` returns."""
+        return (*points_shape[:2], 2 * self.width), (*points_shape[:3], self.width)
 
     def get_config(self) -> dict:
         """Return what the layer is built from."""
@@ -150,11 +153,48 @@ class RunPooling(layers.Layer):
         return (tokens_shape[0], 2 * tokens_shape[-1])
 
 
-def runset(n_classes: int, seen: str = "scaled", sizes: Sizes = USUAL) -> keras.Model:
+@keras.saving.register_keras_serializable("kinetlib")
+class Living(layers.Layer):
+    """Say what share of the catalyst lives, from a run's points and all runs together."""
+
+    def __init__(self, width: int, **options):
+        super().__init__(**options)
+        self.width = width
+        self.point, self.run = layers.Dense(width, name="point"), layers.Dense(width, name="run")
+        self.share = layers.Dense(1, activation="sigmoid", dtype="float32", name="share")
+
+    def build(self, sequence_shape: tuple, token_shape: tuple) -> None:
+        """Build the three linear maps."""
+        self.point.build((None, sequence_shape[-1]))
+        self.run.build((None, token_shape[-1]))
+        self.share.build((None, self.width))
+
+    def call(self, sequence, token):
+        """Map points (n, R, T, w) and runs (n, R, d) to shares (n, R, T)."""
+        n, n_runs, n_points, width = ops.shape(sequence)
+        flat = self.point(ops.reshape(sequence, (n * n_runs * n_points, width)))
+        both = ops.reshape(flat, (n, n_runs, n_points, self.width))
+        hidden = ops.gelu(both + self.run(token)[:, :, None])
+        return self.share(hidden)[..., 0]
+
+    def compute_output_shape(self, sequence_shape: tuple, token_shape: tuple) -> tuple:
+        """Shape of what `call` returns."""
+        return sequence_shape[:3]
+
+    def get_config(self) -> dict:
+        """Return what the layer is built from."""
+        return {**super().get_config(), "width": self.width}
+
+
+def runset(
+    n_classes: int, seen: str = "scaled", sizes: Sizes = USUAL, n_constants: int = 0
+) -> keras.Model:
     """Build the network; inputs as `kinetlib.fusion.features.run_inputs` makes them.
 
     What it sees of a point are their channels (``"scaled"``), or rates and logarithms beside them
-    (``"rates"``).
+    (``"rates"``). Where it is to learn of so many rate constants of each class, the probabilities
+    (``head``) come with these, (n, classes, constants), and with the share of living catalyst at
+    each point (``living``).
     """
     points = keras.Input((None, None, len(POINT_CHANNELS)), name="points")
     pooling = keras.Input((None, None, 2), name="pooling")
@@ -166,7 +206,7 @@ def runset(n_classes: int, seen: str = "scaled", sizes: Sizes = USUAL) -> keras.
         # Differences of concentrations need their digits, whatever the precision of the rest.
         exact = keras.config.dtype_policy().variable_dtype
         shown = Rates(name="rates", dtype=exact)(points)
-    read = RunEncoder(sizes.width, name="encoder")(shown, pooling)
+    read, sequence = RunEncoder(sizes.width, name="encoder")(shown, pooling)
     both = layers.Concatenate(name="run")([read, described])
     token = layers.Dense(sizes.token, name="token")(both)
     for block in range(1, sizes.blocks + 1):
@@ -177,7 +217,24 @@ def runset(n_classes: int, seen: str = "scaled", sizes: Sizes = USUAL) -> keras.
     probabilities = layers.Dense(n_classes, activation="softmax", dtype="float32", name="head")(
         hidden
     )
-    return keras.Model([points, pooling, described, present], probabilities, name="runset")
+    inputs = [points, pooling, described, present]
+    if not n_constants:
+        return keras.Model(inputs, probabilities, name="runset")
+    constants = layers.Dense(n_classes * n_constants, dtype="float32", name="logarithms")(hidden)
+    outputs = {
+        "head": probabilities,
+        "constants": layers.Reshape((n_classes, n_constants), name="constants")(constants),
+        "living": Living(sizes.width, name="living")(sequence, token),
+    }
+    return keras.Model(inputs, outputs, name="runset")
+
+
+def classifying(model: keras.Model) -> keras.Model:
+    """Return the part of a network that classifies, with weights of its own."""
+    bare = keras.Model(model.inputs, model.get_layer("head").output, name=model.name)
+    copy = keras.Model.from_config(bare.get_config())
+    copy.set_weights(bare.get_weights())
+    return copy
 
 
 def _attend(token, present, heads: int, name: str):

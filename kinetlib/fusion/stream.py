@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,18 +10,25 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib.fusion.batches import RunBatches
+from kinetlib.fusion.batches import Pools, RunBatches, Taught
 from kinetlib.fusion.recipe import Recipe
 from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics.mechanisms import Mechanism
 from kinetlib.runs.laboratory import Campaign, draw_runs
-from kinetlib.runs.runs import MOST_POINTS, Runs
-from kinetlib.runs.sample import TRAIN, Design, ParameterSets, accepted_sets, draw_samples
+from kinetlib.runs.runs import MOST_POINTS
+from kinetlib.runs.sample import (
+    LABORATORY,
+    TRAIN,
+    Design,
+    Family,
+    ParameterSets,
+    accepted_sets,
+    draw_samples,
+)
 
 #: Share of the campaigns with so many runs.
 RUNS = {1: 0.10, 2: 0.15, 3: 0.20, 4: 0.22, 5: 0.11, 6: 0.09, 7: 0.05, 8: 0.08}
 PUBLISHED = 0  # the pool of the published design, beside those named by their number of runs
-
-Pools = Mapping[int, tuple[Runs, NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,11 @@ class Supply:
         Samples of the published design, and laboratory campaigns, of each of them.
     epochs_per_pool
         Epochs that read the same pool, with other points, noise and losses.
+    campaign, design
+        What laboratories do, and the published design.
+    family, family_share
+        Priors that so large a part of the parameter sets comes from, and half of its samples of
+        four runs from a wider design; the rest, from the published prior.
     """
 
     seed: int
@@ -46,25 +58,49 @@ class Supply:
     epochs_per_pool: int = 2
     campaign: Campaign = Campaign()
     design: Design = TRAIN
+    family: Family = Family()
+    family_share: float = 0.0
 
     def pool(self, number: int, *, threads: int | None = 1) -> Pools:
-        """Make one pool: exact runs and classes by number of runs."""
-        parts: dict[int, list[tuple[Runs, NDArray[np.int64]]]] = {}
+        """Make one pool: exact runs, classes and rate constants by number of runs."""
+        parts: dict[int, list[Taught]] = {}
+        four = self.samples_per_set[0]
+        from_family = round(self.family_share * self.sets_per_mechanism)
+        wide = LABORATORY.model_copy(update={"n_times": self.design.n_times})
+        sources: list[tuple[Design | Family, int, dict[Design, int]]] = [
+            (self.design, self.sets_per_mechanism - from_family, {self.design: four}),
+            (self.family, from_family, {self.design: four - four // 2, wide: four // 2}),
+        ]
         for position, mechanism in enumerate(mechanisms.catalogue().values()):
             rng = default_rng(SeedSequence(self.seed, spawn_key=(number, position)))
-            sets = accepted_sets(
-                mechanism, self.sets_per_mechanism, self.design, rng, threads=threads
+            for prior, n_sets, designs in sources:
+                if n_sets:
+                    sets = accepted_sets(mechanism, n_sets, prior, rng, threads=threads)
+                    drawn = self._samples(mechanism, position, sets, designs, rng, threads)
+                    for kind, part in drawn:
+                        parts.setdefault(kind, []).append(part)
+        return {kind: Taught.joined(found) for kind, found in parts.items()}
+
+    def _samples(
+        self,
+        mechanism: Mechanism,
+        position: int,
+        sets: ParameterSets,
+        designs: Mapping[Design, int],
+        rng: Generator,
+        threads: int | None,
+    ) -> Iterator[tuple[int, Taught]]:
+        """Draw samples of four runs of each design, then campaigns by number of runs."""
+        for design, each in designs.items():
+            if each:
+                made = draw_samples(mechanism, sets, each, design, rng, threads=threads)
+                runs = made.runs.astype(np.float32)
+                yield PUBLISHED, Taught.of(runs, position, made.rate_constants)
+        for n_runs, which in _shared(sets, self.samples_per_set[1], rng).items():
+            runs = draw_runs(
+                mechanism, sets, which, n_runs, MOST_POINTS, self.campaign, rng, threads=threads
             )
-            four, several = self.samples_per_set
-            samples = draw_samples(mechanism, sets, four, self.design, rng, threads=threads)
-            made = {PUBLISHED: samples.runs.astype(np.float32)}
-            for n_runs, which in _shared(sets, several, rng).items():
-                made[n_runs] = draw_runs(
-                    mechanism, sets, which, n_runs, MOST_POINTS, self.campaign, rng, threads=threads
-                )
-            for kind, runs in made.items():
-                parts.setdefault(kind, []).append((runs, np.full(len(runs), position)))
-        return {kind: _joined(found) for kind, found in parts.items()}
+            yield n_runs, Taught.of(runs, position, sets.rate_constants[which])
 
 
 class Stream:
@@ -92,8 +128,3 @@ def _shared(sets: ParameterSets, several: int, rng: Generator) -> dict[int, NDAr
     ends = np.round(np.cumsum(list(RUNS.values())) * len(which)).astype(int)
     parts = zip(RUNS, np.split(which, ends[:-1]), strict=True)
     return {n_runs: part for n_runs, part in parts if len(part)}
-
-
-def _joined(parts: list[tuple[Runs, NDArray[np.int64]]]) -> tuple[Runs, NDArray[np.int64]]:
-    runs, labels = zip(*parts, strict=True)
-    return Runs.joined(runs), np.concatenate(labels)

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from kinetlib.fusion import checkpoint, networks, optimizers
 from kinetlib.fusion.backend import keras
-from kinetlib.fusion.batches import EpochOf
+from kinetlib.fusion.batches import MOST_CONSTANTS, EpochOf
 from kinetlib.fusion.card import read_card
 from kinetlib.fusion.evaluated import SUFFIX, Evaluated
 from kinetlib.fusion.recipe import RUNSET, Recipe
+from kinetlib.fusion.runset import classifying
 from kinetlib.records.files import replacing, write_text
 
 _BATCH = 1024
@@ -85,7 +86,9 @@ def train(
 
 
 def save(model: keras.Model, path: str | Path, card: dict[str, Any]) -> None:
-    """Save a trained network without its optimizer, and its model card beside it.
+    """Save a trained network without its optimizer and what it learned beside the class.
+
+    Its model card stands beside it.
 
     The weights of a network of sets of runs stand beside it once more, for those who ask it without
     Keras (`kinetlib.fusion.evaluated`).
@@ -101,8 +104,7 @@ def save(model: keras.Model, path: str | Path, card: dict[str, Any]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    bare = keras.Model.from_config(model.get_config())
-    bare.set_weights(model.get_weights())
+    bare = classifying(model)
     if bare.name == RUNSET:
         weights = {variable.path: keras.ops.convert_to_numpy(variable) for variable in bare.weights}
         Evaluated(weights).save(path.with_suffix(SUFFIX))
@@ -135,11 +137,17 @@ def _start(recipe: Recipe, n_classes: int) -> keras.Model:
         seen=recipe.features,
         precision=recipe.precision,
         sizes=recipe.sizes,
+        n_constants=MOST_CONSTANTS if any(recipe.beside) else 0,
     )
+    loss, metrics = SmoothedCrossEntropy(recipe.label_smoothing), ["accuracy"]
+    if any(recipe.beside):
+        weights = dict(zip(("constants", "living"), recipe.beside, strict=True))
+        beside = {name: WhereKnown(weight) for name, weight in weights.items()}
+        loss, metrics = {"head": loss, **beside}, {"head": metrics}
     model.compile(
         optimizer=optimizers.of(recipe),
-        loss=SmoothedCrossEntropy(recipe.label_smoothing),
-        metrics=["accuracy"],
+        loss=loss,
+        metrics=metrics,
         # XLA would compile once for every number of points, which costs more than it gains here.
         jit_compile=keras.backend.backend() == "jax",
     )
@@ -167,6 +175,28 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         return {**super().get_config(), "smoothing": self.smoothing}
 
 
+@keras.saving.register_keras_serializable("kinetlib")
+class WhereKnown(keras.losses.Loss):
+    """Mean squared error of what is known of a sample, NaN being what is not, times a weight."""
+
+    def __init__(self, weight: float = 1.0, name: str = "squared", **options):
+        super().__init__(name=name, **options)
+        self.weight = weight
+
+    def call(self, y_true, y_pred):
+        """Return one loss a sample, 0 where nothing is known."""
+        ops = keras.ops
+        known = ops.isfinite(y_true)
+        squared = ops.where(known, ops.square(ops.where(known, y_true, y_pred) - y_pred), 0.0)
+        axes = tuple(range(1, len(y_true.shape)))
+        count = ops.sum(ops.cast(known, y_pred.dtype), axes)
+        return self.weight * ops.sum(squared, axes) / ops.maximum(count, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the loss is built from."""
+        return {**super().get_config(), "weight": self.weight}
+
+
 def _learn(model: keras.Model, batches: keras.utils.PyDataset) -> tuple[float, float]:
     """Show a network all batches, each made while it learns from the one before.
 
@@ -182,9 +212,15 @@ def _learn(model: keras.Model, batches: keras.utils.PyDataset) -> tuple[float, f
             shown, labels = ahead.result()
             if step + 1 < len(batches):
                 ahead = maker.submit(batches.__getitem__, step + 1)
-            measured.append(model.train_on_batch(shown, labels))
+            found = model.train_on_batch(shown, labels, return_dict=True)
+            measured.append([found[name] for name in _told(found)])
     loss, accuracy = np.mean(measured, axis=0)
     return float(loss), float(accuracy)
+
+
+def _told(found: dict[str, float]) -> tuple[str, str]:
+    """Name loss and accuracy of the class, whatever else is learned."""
+    return ("head_loss", "head_accuracy") if "head_loss" in found else ("loss", "accuracy")
 
 
 @contextmanager
@@ -208,7 +244,9 @@ def _measure(model: keras.Model, shown: dict, labels: NDArray[np.int64]) -> tupl
     for start in range(0, len(labels), _BATCH):
         part = {name: values[start : start + _BATCH] for name, values in shown.items()}
         own = labels[start : start + _BATCH]
-        found = keras.ops.convert_to_numpy(model(part, training=False)).astype(float)
+        said = model(part, training=False)
+        said = said["head"] if isinstance(said, dict) else said
+        found = keras.ops.convert_to_numpy(said).astype(float)
         true = found[np.arange(len(own)), own]
         losses -= np.log(np.maximum(true, np.finfo(np.float32).tiny)).sum()
         right += int((found.argmax(1) == own).sum())

@@ -130,6 +130,12 @@ class Mechanism:
         free = {SUBSTRATE: 0, PRODUCT: 0, CATALYST: 1} | dict.fromkeys(self.others, 0)
         return self.network.law_with(free)
 
+    @cached_property
+    def living(self) -> NDArray[np.float64]:
+        """Catalyst atoms in each species that some step still uses, shape (S,); 0 of others."""
+        used = (self.network.orders > 0).any(0)
+        return np.where(used, self.catalyst_atoms, 0.0)
+
     @property
     def seen(self) -> list[int]:
         """Places of substrate and product among the species: what is measured."""
@@ -175,24 +181,32 @@ class Mechanism:
             initial[..., self.network.index(species)] = value
         return initial
 
-    def may_accept(self, rate_constants: NDArray) -> NDArray[np.bool_]:
-        """Tell which parameter sets, shape (n, R), are worth a reference run."""
+    def may_accept(self, rate_constants: NDArray, strictness: ArrayLike = 1.0) -> NDArray[np.bool_]:
+        """Tell which parameter sets, shape (n, R), are worth a reference run.
+
+        Less strict rules, see `accepts`, let up to twice as much catalyst be dead when half of the
+        final conversion is reached, so that half of a necessary ratio may do.
+        """
+        part = np.where(np.less(strictness, 1.0), 0.5, 1.0)
         worth = np.ones(len(rate_constants), dtype=bool)
         for ratio in self.necessary:
             faster, slower = (
                 rate_constants[:, self.network.constants.index(name)]
                 for name in (ratio.faster, ratio.slower)
             )
-            worth &= faster >= ratio.by * slower
+            worth &= faster >= part * ratio.by * slower
         return worth
 
-    def accepts(self, concentration: NDArray) -> NDArray[np.bool_]:
+    def accepts(self, concentration: NDArray, strictness: ArrayLike = 1.0) -> NDArray[np.bool_]:
         """Tell which reference runs carry this mechanism's fingerprint.
 
         Parameters
         ----------
         concentration
             Shape (n, T, S), from the start of the reaction to its end; NaN where a run failed.
+        strictness
+            A number or one a run (n,), in (0, 1]: bounds of shares are so far from 0 and from 1,
+            relative to those of the rules.
 
         Returns
         -------
@@ -206,37 +220,39 @@ class Mechanism:
         # Nothing can pass full conversion, but for the integrator's tolerance.
         accepted = np.flatnonzero((final >= 0.5) & np.isfinite(concentration[:, -1]).all(-1))
         progress = conversion[accepted] / final[accepted, None]
+        strict = np.broadcast_to(strictness, len(concentration))
         for rule in self.fingerprint:
             atoms = np.zeros(len(network.species))
             at = [network.index(name) for name in rule.share]
             atoms[at] = self.catalyst_atoms[at]
-            holds = self._holds(rule, progress, concentration[accepted], atoms)
+            holds = self._holds(rule, progress, concentration[accepted], atoms, strict[accepted])
             accepted, progress = accepted[holds], progress[holds]
         found = np.zeros(len(concentration), dtype=bool)
         found[accepted] = True
         return found
 
     def _holds(
-        self, rule: Fingerprint, progress: NDArray, concentration: NDArray, atoms: NDArray
+        self,
+        rule: Fingerprint,
+        progress: NDArray,
+        concentration: NDArray,
+        atoms: NDArray,
+        strictness: NDArray,
     ) -> NDArray[np.bool_]:
         # Catalyst atoms are conserved, so their total at the start is that at any time.
         total = concentration[:, 0] @ self.catalyst_atoms
         low, high = rule.range
+        low, high = low * strictness, high + (1 - high) * (1 - strictness)
         if isinstance(rule.conversion, float):
             value = at_conversion(progress, concentration, rule.conversion) @ atoms / total
             return (value >= low) & (value <= high)
         share = concentration @ atoms / total[:, None]
-        return _holds_over(rule, progress, share)
-
-
-def _holds_over(rule: Fingerprint, progress: NDArray, share: NDArray) -> NDArray[np.bool_]:
-    low, high = rule.range
-    start, stop = rule.conversion
-    inside = (progress >= start) & (progress <= stop)
-    fits = (share >= low) & (share <= high)
-    if rule.where == "somewhere":
-        return (inside & fits).any(1)
-    return (fits | ~inside).all(1)
+        start, stop = rule.conversion
+        inside = (progress >= start) & (progress <= stop)
+        fits = (share >= low[:, None]) & (share <= high[:, None])
+        if rule.where == "somewhere":
+            return (inside & fits).any(1)
+        return (fits | ~inside).all(1)
 
 
 def at_conversion(progress: NDArray, value: NDArray, level: float | NDArray) -> NDArray:

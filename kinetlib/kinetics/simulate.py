@@ -128,6 +128,36 @@ def observed(
     NDArray
         Substrate and product, shape (n, r, T, 2); NaN where a run failed.
     """
+    options = {"rtol": rtol, "atol": atol, "threads": threads}
+    return _concentrations(mechanism, rate_constants, initial, times, options)[..., mechanism.seen]
+
+
+def followed(
+    mechanism: Mechanism,
+    rate_constants: NDArray[np.float64],
+    initial: NDArray[np.float64],
+    times: NDArray[np.float64],
+    *,
+    threads: int | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Simulate what is measured, as `observed`, and how much of the catalyst still lives.
+
+    Returns
+    -------
+    tuple
+        Substrate and product, shape (n, r, T, 2); the share of catalyst atoms in species that some
+        step still uses, shape (n, r, T).
+    """
+    options = {"threads": threads}
+    whole = _concentrations(mechanism, rate_constants, initial, times, options)
+    total = initial @ mechanism.catalyst_atoms
+    return whole[..., mechanism.seen], whole @ mechanism.living / total[..., None]
+
+
+def _concentrations(
+    mechanism: Mechanism, rate_constants: NDArray, initial: NDArray, times: NDArray, options: dict
+) -> NDArray[np.float64]:
+    """Simulate all species, shape (n, r, T, S)."""
     n, r, n_species = initial.shape
     if times.ndim > 1:
         times = np.broadcast_to(times, (n, r, times.shape[-1])).reshape(n * r, -1)
@@ -136,11 +166,9 @@ def observed(
         np.repeat(rate_constants, r, axis=0),
         initial.reshape(n * r, n_species),
         times,
-        rtol=rtol,
-        atol=atol,
-        threads=threads,
+        **options,
     )
-    return solution.concentration[..., mechanism.seen].reshape(n, r, -1, 2)
+    return solution.concentration.reshape(n, r, -1, n_species)
 
 
 def _check_names(kind: str, given: Iterable[str], valid: tuple[str, ...], mechanism: str) -> None:

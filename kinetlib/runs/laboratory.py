@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinetlib.kinetics.mechanisms import CATALYST, SUBSTRATE, Mechanism, at_conversion
-from kinetlib.kinetics.simulate import observed
+from kinetlib.kinetics.simulate import followed, observed
 from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import ParameterSets, Range, initial_concentrations
 
@@ -36,6 +36,8 @@ class Campaign(BaseModel):
     standard: float = Field(0.6, ge=0, le=1, description="share of runs with substrate 1")
     with_product: float = Field(0.2, ge=0, le=1, description="share of runs with added product")
     without_start: float = Field(0.3, ge=0, le=1, description="share of samples without t = 0")
+    going_on: float = Field(0.0, ge=0, le=1, description="share of samples watched to their end")
+    beyond: Range = Field((1.0, 6.0), description="how much longer they are watched, log-uniform")
 
 
 def draw_runs(
@@ -78,14 +80,20 @@ def draw_runs(
 
     scale = sets.horizon(which, np.full(n, 0.9))
     stopped = rng.uniform(*campaign.stopped, (n, n_runs))
-    last = _ends(mechanism, constants, initial, scale, stopped, threads)[..., None]
+    longer = np.ones((n, n_runs))
+    if campaign.going_on:
+        on = rng.random((n, 1)) < campaign.going_on
+        stopped = np.where(on, campaign.stopped[1], stopped)
+        longer = np.where(on, np.exp(rng.uniform(*np.log(campaign.beyond), (n, n_runs))), 1.0)
+    last = _ends(mechanism, constants, initial, scale, stopped, threads) * longer
+    last = last[..., None]
     time, averaged = _times(n, n_runs, n_points, campaign, rng)
     time *= last
     absent = np.isnan(time)
     asked = np.where(absent, last, time)
-    seen = observed(mechanism, constants, initial, asked, threads=threads)
-    seen[absent] = np.nan
-    values = (time, seen[..., 0], seen[..., 1], loading, substrate_0, product_0, averaged)
+    seen, living = followed(mechanism, constants, initial, asked, threads=threads)
+    seen[absent], living[absent] = np.nan, np.nan
+    values = (time, seen[..., 0], seen[..., 1], loading, substrate_0, product_0, averaged, living)
     return Runs(*values).astype(np.float32)
 
 

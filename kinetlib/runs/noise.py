@@ -79,8 +79,11 @@ def noisy(
     rng: Generator,
     *,
     averaged: float | NDArray = 1.0,
+    background: float | NDArray = 0.0,
 ) -> NDArray:
-    """Add relative Gaussian noise to the concentrations of many samples.
+    """Add Gaussian noise to the concentrations of many samples.
+
+    It has a share of the value and a part that is the same whatever the value, added as squares.
 
     Parameters
     ----------
@@ -94,10 +97,17 @@ def noisy(
         Source of the noise.
     averaged
         Readings behind each point: their mean has less noise by the square root of their number.
+    background
+        Standard deviation of one reading of zero, a number or one a sample (n,).
     """
     level = np.broadcast_to(np.asarray(level, exact.dtype), len(exact))[:, None, None]
     spread = np.where(time > 0, level / np.sqrt(averaged), 0).astype(exact.dtype)
-    return exact * (1 + spread * rng.standard_normal(exact.shape, dtype=exact.dtype))
+    drawn = rng.standard_normal(exact.shape, dtype=exact.dtype)
+    if not np.any(background):
+        return exact * (1 + spread * drawn)
+    floor = np.broadcast_to(np.asarray(background, exact.dtype), len(exact))[:, None, None]
+    floor = np.where(time > 0, floor / np.sqrt(averaged), 0).astype(exact.dtype)
+    return exact + np.hypot(spread * exact, floor) * drawn
 
 
 def estimate_noise(

@@ -34,6 +34,8 @@ class Runs:
         Initial concentrations, shape (R,) or (n, R).
     averaged
         Number of readings behind a point, shape of `time`; one unless given.
+    living
+        Share of the catalyst that still lives, shape of `time`, where it is known.
     """
 
     time: NDArray
@@ -43,12 +45,14 @@ class Runs:
     substrate_0: NDArray
     product_0: NDArray
     averaged: NDArray | None = None
+    living: NDArray | None = None
 
     def __post_init__(self) -> None:
-        """Count every point as one reading where nothing else is said."""
-        if self.averaged is None:
-            one = np.ones((), dtype=np.asarray(self.time).dtype)
-            object.__setattr__(self, "averaged", np.broadcast_to(one, np.shape(self.time)))
+        """Count every point as one reading where nothing else is said, and know of no catalyst."""
+        for name, usual in (("averaged", 1.0), ("living", np.nan)):
+            if getattr(self, name) is None:
+                value = np.asarray(usual, dtype=np.asarray(self.time).dtype)
+                object.__setattr__(self, name, np.broadcast_to(value, np.shape(self.time)))
 
     @classmethod
     def joined(cls, parts: Sequence[Runs]) -> Runs:
@@ -105,7 +109,7 @@ class Runs:
 
     def points(self, chosen: NDArray[np.int64]) -> Runs:
         """Return some points of each run, by their places (n, R, m)."""
-        names = (*MEASURED, "averaged")
+        names = (*MEASURED, "averaged", "living")
         taken = {name: np.take_along_axis(getattr(self, name), chosen, -1) for name in names}
         return replace(self, **taken)
 
@@ -252,8 +256,10 @@ def thinned(runs: Runs, n_points: int, rng: Generator, *, keep_start: bool = Fal
     return runs.points(chosen)
 
 
-def measured(runs: Runs, level: NDArray | float, rng: Generator) -> Runs:
-    """Add relative Gaussian noise, see `kinetlib.runs.noise.noisy`.
+def measured(
+    runs: Runs, level: NDArray | float, rng: Generator, background: NDArray | float = 0.0
+) -> Runs:
+    """Add Gaussian noise, see `kinetlib.runs.noise.noisy`.
 
     Parameters
     ----------
@@ -263,9 +269,12 @@ def measured(runs: Runs, level: NDArray | float, rng: Generator) -> Runs:
         Standard deviation of one reading relative to its value, a number or one a sample (n,).
     rng
         Source of the noise.
+    background
+        Standard deviation of a reading of nothing, likewise.
     """
+    options = {"averaged": runs.averaged, "background": background}
     curves = {
-        name: noisy(getattr(runs, name), runs.time, level, rng, averaged=runs.averaged)
+        name: noisy(getattr(runs, name), runs.time, level, rng, **options)
         for name in ("substrate", "product")
     }
     return replace(runs, **curves)

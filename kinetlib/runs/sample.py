@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kinetlib.kinetics.integrate import integrate
 from kinetlib.kinetics.mechanisms import SUBSTRATE, Mechanism, at_conversion
-from kinetlib.kinetics.simulate import observed
+from kinetlib.kinetics.simulate import followed
 from kinetlib.runs.runs import Runs, start_and
 
 N_RUNS = 4
@@ -69,6 +69,26 @@ LABORATORY = Design(
 )
 
 
+class Family(BaseModel):
+    """Priors over rate constants, one drawn for each parameter set.
+
+    Whoever measures has another reaction than whoever drew a training set: constants that lie
+    closer together or further apart, some steps slow by nature, a catalyst of which more or less
+    dies than a rule would have it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    constants: Range = Field((1e-5, 1e5), description="no constant lies outside")
+    decades: Range = Field((2.5, 8.0), description="width of the log-uniform range of one set")
+    apart: float = Field(
+        0.6, ge=0, description="decades, standard deviation of the middle of each constant's range"
+    )
+    strictness: Range = Field(
+        (0.3, 1.0), description="of the rules of acceptance, see `Mechanism.accepts`"
+    )
+
+
 @dataclass(frozen=True)
 class ParameterSets:
     """Accepted parameter sets of one mechanism.
@@ -106,19 +126,28 @@ class Samples:
     horizon: NDArray[np.float64]
 
 
-def propose(mechanism: Mechanism, n: int, design: Design, rng: Generator) -> NDArray[np.float64]:
+def propose(
+    mechanism: Mechanism, n: int, prior: Design | Family, rng: Generator
+) -> NDArray[np.float64]:
     """Draw n parameter sets, log-uniform and rounded to three significant figures, shape (n, R)."""
-    low, high = np.log10(design.constants)
-    values = 10.0 ** rng.uniform(low, high, (n, len(mechanism.network.constants)))
+    low, high = np.log10(prior.constants)
+    shape = n, len(mechanism.network.constants)
+    if isinstance(prior, Family):
+        width = rng.uniform(*prior.decades, (n, 1))
+        middle = (low + high) / 2 + prior.apart * rng.standard_normal(shape)
+        exponents = np.clip(middle + width * rng.uniform(-0.5, 0.5, shape), low, high)
+    else:
+        exponents = rng.uniform(low, high, shape)
+    values = 10.0**exponents
     decimals = 2 - np.floor(np.log10(values))
     # Dividing by a power of ten, not multiplying by its inverse, lands on the nearest decimal.
     up, down = 10.0 ** np.maximum(decimals, 0), 10.0 ** np.maximum(-decimals, 0)
     return np.round(values * up / down) / up * down
 
 
-def reference_times(design: Design) -> NDArray[np.float64]:
+def reference_times(prior: Design | Family) -> NDArray[np.float64]:
     """Output times of the reference run, shape (T,): 0, then evenly spaced in their logarithm."""
-    smallest, largest = design.constants
+    smallest, largest = prior.constants
     first, last = _EARLIEST / largest, _LATEST / smallest
     n = int(np.ceil(_A_DECADE * np.log10(last / first))) + 1
     return np.concatenate([[0.0], np.geomspace(first, last, n)])
@@ -144,7 +173,12 @@ def reference_runs(
 
 
 def accepted_sets(
-    mechanism: Mechanism, m: int, design: Design, rng: Generator, *, threads: int | None = None
+    mechanism: Mechanism,
+    m: int,
+    prior: Design | Family,
+    rng: Generator,
+    *,
+    threads: int | None = None,
 ) -> ParameterSets:
     """Draw parameter sets until m of them carry the mechanism's fingerprint.
 
@@ -159,20 +193,24 @@ def accepted_sets(
         constants or another fingerprint.
     """
     substrate = mechanism.network.index(SUBSTRATE)
-    times = reference_times(design)
+    times = reference_times(prior)
     constants, progress = [], []
     proposed = found = 0
     while found < m:
         if proposed >= 20_000 * (found + 1):
             raise ValueError(
                 f"{mechanism.id}: {found} of {proposed} parameter sets carry its fingerprint with "
-                f"constants in {design.constants}; widen the range or loosen the fingerprint"
+                f"constants in {prior.constants}; widen the range or loosen the fingerprint"
             )
         wanted = 1.1 * (m - found) * (proposed + 2) / (found + 1)
-        batch = propose(mechanism, int(np.clip(wanted, _FEWEST, _MOST)), design, rng)
-        drawn = batch[mechanism.may_accept(batch)]
+        batch = propose(mechanism, int(np.clip(wanted, _FEWEST, _MOST)), prior, rng)
+        strictness = np.ones(len(batch))
+        if isinstance(prior, Family):
+            strictness = rng.uniform(*prior.strictness, len(batch))
+        worth = mechanism.may_accept(batch, strictness)
+        drawn = batch[worth]
         runs = reference_runs(mechanism, drawn, times, threads=threads)
-        kept = np.flatnonzero(mechanism.accepts(runs))
+        kept = np.flatnonzero(mechanism.accepts(runs, strictness[worth]))
         conversion = 1.0 - runs[kept, :, substrate]
         constants.append(drawn[kept])
         progress.append(conversion / conversion[:, -1:])
@@ -205,8 +243,9 @@ def draw_samples(
     time = _output_times(n, design, rng) * span[..., None]
     initial = initial_concentrations(mechanism, loading, substrate_0, product_0, rng)
     constants = sets.rate_constants[which]
-    seen = observed(mechanism, constants, initial, time, threads=threads)
-    runs = Runs(time, seen[..., 0], seen[..., 1], loading, substrate_0, product_0)
+    seen, living = followed(mechanism, constants, initial, time, threads=threads)
+    starts = (loading, substrate_0, product_0)
+    runs = Runs(time, seen[..., 0], seen[..., 1], *starts, living=living)
     return Samples(runs, constants, horizon)
 
 

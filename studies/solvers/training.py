@@ -19,6 +19,7 @@ from rich.table import Table
 
 from kinetlib import fusion
 from kinetlib.fusion import Batches, Recipe, RunBatches, training
+from kinetlib.fusion.batches import MOST_CONSTANTS, Taught
 from kinetlib.kinetics.integrate import available_processors
 from kinetlib.runs.runs import Runs
 
@@ -63,7 +64,11 @@ def batches_of(network: str, recipe: Recipe) -> Callable[[int], Batches | RunBat
     if network != fusion.RUNSET:
         return lambda epoch: Batches(design, labels, recipe, epoch)
     fewer = Runs(*(value[:, :LABORATORY] for value in vars(design).values()))
-    pools = {PUBLISHED: (design, labels), LABORATORY: (fewer, labels)}
+    unknown = np.full((SAMPLES, MOST_CONSTANTS), np.nan, np.float32)
+    pools = {
+        kind: Taught(runs, labels, unknown)
+        for kind, runs in ((PUBLISHED, design), (LABORATORY, fewer))
+    }
     return lambda epoch: RunBatches(pools, recipe, epoch)
 
 
