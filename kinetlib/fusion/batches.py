@@ -140,7 +140,7 @@ class RunBatches(keras.utils.PyDataset):
         pool, n_points = self._pools[kind], int(self._lengths[step])
         runs = runs_of.thinned(pool.runs[which], n_points, rng, keep_start=kind == 0)
         levels = _levels(len(which), recipe, rng)
-        runs = runs_of.measured(runs, levels, rng, _backgrounds(len(which), recipe, rng))
+        runs = runs_of.measured(runs, levels, rng, backgrounds(len(which), recipe, rng))
         if kind:
             lost = rng.random(len(which))
             product, substrate = recipe.unmeasured
@@ -168,7 +168,7 @@ def _levels(n: int, recipe: Recipe, rng: Generator) -> NDArray[np.float64]:
     return np.where(rng.random(n) < 0.25, 0.0, levels)
 
 
-def _backgrounds(n: int, recipe: Recipe, rng: Generator) -> NDArray[np.float64] | float:
+def backgrounds(n: int, recipe: Recipe, rng: Generator) -> NDArray[np.float64] | float:
     """Draw absolute noise for some samples, small ones more often."""
     if not recipe.background:
         return 0.0

@@ -7,6 +7,7 @@ the same steps. The last checkpoint before the fall is kept for it.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from kinetlib.fusion.backend import keras
@@ -58,6 +59,15 @@ def resume(folder: Path, recipe: Recipe, classes: list[str]) -> tuple[keras.Mode
     model = _loaded(folder / steady)
     model.optimizer.learning_rate = rate_of(recipe)
     return model, state["history"][:epochs]
+
+
+def copied(source: Path, folder: Path) -> None:
+    """Begin a folder of checkpoints with the last one of another, and the last of a steady rate."""
+    state = _state(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in {state["model"], state["steady"]} - {None}:
+        shutil.copyfile(source / name, folder / name)
+    write_text(folder / "state.json", json.dumps(state))
 
 
 def _state(folder: Path) -> dict | None:
