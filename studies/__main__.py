@@ -28,7 +28,8 @@ from kinetlib.records.pieces import Piece, Refused, chosen, compute, done
 STUDIES = {
     "limit": ("how often any method can be right", "two hours"),
     "recipes": ("what limits the four fusions", "two hours"),
-    "release": ("the network in data/models", "two hours"),
+    "fusions": ("the four fusions by sample passes", "four hours"),
+    "release": ("the network in data/models", "a day"),
     "training_design": ("which simulated samples to train on", "two hours"),
     "experiment_design": ("which experiments tell mechanisms apart", "an hour, then evidences"),
     "estimation_design": ("which experiments pin rate constants", "seven minutes"),
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=positive, default=1, help="pieces made side by side")
     parser.add_argument("--first", type=int, default=0, help="first seed, round or pool")
     parser.add_argument("--most", type=positive, help="how many, more than usual in some studies")
+    parser.add_argument("--minutes", type=float, help="what can be had in so much time (release)")
     parser.add_argument("--record", action="store_true", help=f"{SUMMARY}: into {PLACE}")
     return parser
 
@@ -112,7 +114,12 @@ def _summarise(given: argparse.Namespace) -> None:
 
 
 def _compute(given: argparse.Namespace) -> None:
-    _, folder, work = _opened(given)
+    module, folder, work = _opened(given)
+    if given.minutes is not None:
+        if not hasattr(module, "within"):
+            raise Refused(f"{given.study} cannot be had by --minutes, only release can")
+        print(json.dumps(module.within(folder, given.minutes) | {"history": "measured.json"}))
+        return
     work = chosen(work, given.parts, given.first, given.most)
     with Progress() as bar:
         plain = {"show_time": False, "show_level": False, "show_path": False}

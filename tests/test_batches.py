@@ -7,12 +7,12 @@ from pydantic import ValidationError
 
 from kinetlib import fusion
 from kinetlib.fusion import Batches, Recipe, RunBatches, features
-from kinetlib.fusion.batches import MOST_CONSTANTS, Taught
+from kinetlib.fusion.batches import MOST_CONSTANTS, Padded, Taught
 from kinetlib.fusion.stream import PUBLISHED, RUNS, Stream, Supply
 from kinetlib.kinetics import mechanisms
 from kinetlib.runs.runs import MOST_POINTS
 from kinetlib.runs.sample import TEST
-from studies import release
+from studies.release import study, training
 
 FEW = ("M1", "M2", "M6")
 
@@ -280,6 +280,23 @@ def test_what_is_learned_beside_the_class_is_scaled_and_of_its_own_class():
     assert scale == pytest.approx(np.log(length).mean(1), abs=1e-5)
 
 
+def test_batches_filled_up_have_few_shapes_and_the_same_content():
+    recipe = SETS.model_copy(update={"beside": (1.0, 10.0)})
+    plain = RunBatches(pools(12), recipe, epoch=0)
+    filled = Padded(plain)
+    shapes = set()
+    for step in range(len(filled)):
+        (own, targets), (more, others) = plain[step], filled[step]
+        n, n_runs, n_points, _ = own["points"].shape
+        shapes.add(more["points"].shape[1:3])
+        assert np.array_equal(more["points"][:, :n_runs, :n_points], own["points"])
+        assert np.array_equal(more["present"].sum(1), own["present"].sum(1))
+        assert np.array_equal(more["pooling"].sum((1, 2)), own["pooling"].sum((1, 2)))
+        assert more["runs"].shape[1] == more["points"].shape[1] == others["living"].shape[1]
+        assert np.isfinite(others["living"]).sum() == np.isfinite(targets["living"]).sum()
+    assert shapes <= {(runs, points) for runs in (2, 4, 8) for points in (8, 16, 24)}
+
+
 def test_noise_has_a_background_where_the_recipe_has_one():
     quiet = SETS.model_copy(update={"published_share": 1.0})
     noisy = quiet.model_copy(update={"background": 0.02})
@@ -296,14 +313,14 @@ def test_noise_has_a_background_where_the_recipe_has_one():
 
 def test_no_two_pools_share_a_sample(few):
     reseeded = Supply(6, sets_per_mechanism=8, samples_per_set=(2, 3))
-    made = [SUPPLY.pool(0), SUPPLY.pool(1), SUPPLY.pool(release.VALIDATION), reseeded.pool(0)]
+    made = [SUPPLY.pool(0), SUPPLY.pool(1), SUPPLY.pool(training.VALIDATION), reseeded.pool(0)]
     curves_of = [row.tobytes() for pool in made for row in pool[PUBLISHED].runs.substrate]
     assert len(set(curves_of)) == len(curves_of) == 4 * 48
 
 
 def test_training_never_reaches_the_pools_that_judge_it():
-    last = (release.RECIPE.epochs - 1) // release.SUPPLY.epochs_per_pool + 1  # one ahead is made
-    judges = {release.VALIDATION, release.CALIBRATION, release.TEST}
+    last = (training.RECIPE.epochs - 1) // training.SUPPLY.epochs_per_pool + 1  # one ahead is made
+    judges = {training.VALIDATION, study.CALIBRATION, study.TEST}
     assert len(judges) == 3 and last < min(judges)
 
 

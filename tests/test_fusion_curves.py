@@ -63,7 +63,11 @@ def test_features_do_not_depend_on_the_unit_of_time(unit):
 
 def test_features_have_the_shape_the_networks_expect():
     full, _ = curves(8, points=5)
-    for seen, made in (("scaled", features.inputs(full)), ("raw", features.raw(full))):
+    for seen, made in (
+        ("scaled", features.inputs(full)),
+        ("few", features.few(full)),
+        ("raw", features.raw(full)),
+    ):
         assert made["static"].shape == (8, features.N_STATIC)
         assert made["dynamic"].shape == (8, 5, features.N_DYNAMIC[seen])
         assert made["dynamic"].dtype == np.float32

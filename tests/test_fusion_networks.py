@@ -51,6 +51,7 @@ PARAMETERS = {
     ("gate", "raw"): 79_252,
     ("gate", "scaled"): 82_324,
     ("hadamard", "raw"): 70_996,
+    ("hadamard", "few"): 70_996,
     ("hadamard", "scaled"): 74_068,
 }
 
@@ -58,7 +59,7 @@ PARAMETERS = {
 @pytest.mark.parametrize(("name", "seen"), PARAMETERS)
 def test_networks_have_the_layers_of_the_source(name, seen):
     model = fusion.build(name, 20, seed=1, seen=seen)
-    channels = {"raw": 4 * 3, "scaled": 4 * 6}[seen]
+    channels = {"raw": 4 * 3, "few": 4 * 3, "scaled": 4 * 6}[seen]
     branches = dense(4, WIDTH) + lstm(channels, WIDTH) + lstm(WIDTH, WIDTH)
     assert model.count_params() == branches + BEHIND_THE_BRANCHES[name] == PARAMETERS[name, seen]
     assert [tuple(tensor.shape) for tensor in model.inputs] == [(None, 4), (None, None, channels)]
@@ -96,7 +97,7 @@ def test_initial_weights_follow_the_seed(name):
 def test_unknown_network_is_named():
     with pytest.raises(ValueError, match="'hadamar'.*average, attention, gate, hadamard, runset"):
         fusion.build("hadamar", 20, seed=1)
-    with pytest.raises(ValueError, match="gate cannot see 'rates': expected scaled or raw"):
+    with pytest.raises(ValueError, match="gate cannot see 'rates': expected scaled or few or raw"):
         fusion.build("gate", 20, seed=1, seen="rates")
     with pytest.raises(ValueError, match="runset cannot see 'raw': expected scaled or rates"):
         fusion.build("runset", 20, seed=1, seen="raw")

@@ -232,9 +232,13 @@ class FusionTraining(Parameters):
 
     seed: Seed = Field(6, description="root of all random numbers")
     network: Network = Field("hadamard", description="average, attention, gate, hadamard or runset")
-    sample_passes: Count = Field(1_000_000, description="training samples seen, repeats counted")
+    sample_passes: Count = Field(400_000, description="training samples seen, repeats counted")
     batch_size: Count = Field(512, description="samples per gradient step")
-    learning_rate: Positive = Field(3.0e-3, description="peak of the learning-rate schedule")
+    optimizer: Literal["muon", "adam"] = Field("muon", description="muon or adam")
+    learning_rate: Positive = Field(2.0e-2, description="peak of the learning-rate schedule")
+    adam_ratio: Annotated[Positive, Le(1)] = Field(
+        0.15, description="of Muon: Adam's rate for what is no matrix, relative to its own"
+    )
     noise: ListOf[Fraction] = Field(
         [0.0, 0.005, 0.012], description="standard deviations of the noise trained with"
     )
@@ -306,7 +310,7 @@ class HigherOrder(Parameters):
 # Smaller steps for the largest network, as for the released one.
 _EACH_NETWORK: dict[str, dict[str, Any]] = {
     network: {"network": network} for network in get_args(Network)
-} | {"runset": {"network": "runset", "learning_rate": 2e-3}}
+} | {"runset": {"network": "runset", "learning_rate": 1.5e-2}}
 
 
 class FusionTrainingVariants(BaseModel):

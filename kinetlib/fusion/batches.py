@@ -16,13 +16,14 @@ from kinetlib.fusion.networks import inputs_of
 from kinetlib.fusion.recipe import Recipe
 from kinetlib.kinetics.mechanisms import catalogue
 from kinetlib.runs import runs as runs_of
-from kinetlib.runs.runs import Runs
+from kinetlib.runs.runs import MOST_POINTS, MOST_RUNS, Runs
 from kinetlib.runs.sample import N_RUNS
 
 N_CLASSES = len(catalogue())
 #: Most rate constants of a mechanism of the catalogue.
 MOST_CONSTANTS = max(len(mechanism.network.constants) for mechanism in catalogue().values())
 SPREAD = 3.0  # about the standard deviation of the logarithm of a scaled rate constant
+PADDED_RUNS, PADDED_POINTS = (2, 4, MOST_RUNS), (8, 16, MOST_POINTS)
 WITH_BACKGROUND = 0.4  # share of samples with absolute noise, where a recipe has any
 
 
@@ -153,6 +154,44 @@ class RunBatches(keras.utils.PyDataset):
             "constants": _own(labels, pool.logarithms[which], time_scale(runs)),
             "living": runs.living,
         }
+
+
+class Padded(keras.utils.PyDataset):
+    """Batches filled up with runs and points that are not there, so that there are few shapes.
+
+    Where every shape is compiled anew, that saves more than it costs; what is not there weighs
+    nothing (`kinetlib.fusion.runset`).
+    """
+
+    def __init__(self, batches: RunBatches):
+        super().__init__()
+        self._batches = batches
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self._batches)
+
+    def __getitem__(self, step: int) -> tuple[dict[str, NDArray], Targets]:
+        """Make one batch, and fill it up."""
+        shown, targets = self._batches[step]
+        n_runs, n_points = shown["points"].shape[1:3]
+        more = [
+            (0, next(size for size in sizes if size >= n) - n)
+            for sizes, n in ((PADDED_RUNS, n_runs), (PADDED_POINTS, n_points))
+        ]
+        filled = {
+            name: np.pad(
+                value,
+                [(0, 0), *more, (0, 0)][: value.ndim]
+                if name != "runs"
+                else [(0, 0), more[0], (0, 0)],
+            )
+            for name, value in shown.items()
+        }
+        if isinstance(targets, dict):
+            living = np.pad(targets["living"], [(0, 0), *more], constant_values=np.nan)
+            targets = targets | {"living": living}
+        return filled, targets
 
 
 def _differ(kinds: NDArray, campaigns: list[int], lengths: NDArray, known: tuple) -> None:

@@ -16,6 +16,7 @@ from kinetlib.fusion.recipe import Recipe
 from kinetlib.records.files import write_text
 
 Records = list[dict[str, float]]
+STATE = "state.json"
 
 
 def leave(
@@ -36,7 +37,7 @@ def leave(
         "steady": steady,
         "history": history,
     }
-    write_text(folder / "state.json", json.dumps(state))
+    write_text(folder / STATE, json.dumps(state))
     for old in folder.glob("epoch-*.keras"):
         if old.name not in (name, steady):
             old.unlink()
@@ -67,11 +68,23 @@ def copied(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in {state["model"], state["steady"]} - {None}:
         shutil.copyfile(source / name, folder / name)
-    write_text(folder / "state.json", json.dumps(state))
+    write_text(folder / STATE, json.dumps(state))
+
+
+def history(folder: Path) -> Records:
+    """Return the records of the training whose checkpoints are there, none where there are none."""
+    state = _state(folder)
+    return state["history"] if state else []
+
+
+def recipe(folder: Path) -> Recipe | None:
+    """Return the recipe of the training whose checkpoints are there."""
+    state = _state(folder)
+    return Recipe.model_validate(state["recipe"]) if state else None
 
 
 def _state(folder: Path) -> dict | None:
-    path = folder / "state.json"
+    path = folder / STATE
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 

@@ -9,7 +9,7 @@ from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import N_RUNS
 
 CHANNELS = ("time", "substrate", "product", "residual", "bound catalyst", "catalyst time")
-N_DYNAMIC = {"scaled": N_RUNS * len(CHANNELS), "raw": N_RUNS * 3}
+N_DYNAMIC = {"scaled": N_RUNS * len(CHANNELS), "few": N_RUNS * 3, "raw": N_RUNS * 3}
 N_STATIC = N_RUNS
 
 # Middle and half width of the training set's log-uniform-like loadings, 1 to 10 %.
@@ -45,6 +45,17 @@ def dynamic(curves: Runs) -> NDArray[np.float32]:
     stacked = np.stack(channels, axis=-1).astype(np.float32)
     n, runs, points, width = stacked.shape
     return stacked.transpose(0, 2, 1, 3).reshape(n, points, runs * width)
+
+
+def few(curves: Runs) -> dict[str, NDArray[np.float32]]:
+    """Both inputs by name, of each run as many channels as published: time, substrate, residual.
+
+    They are the first, second and fourth of `dynamic`, so that a network has the published number
+    of parameters.
+    """
+    shown = dynamic(curves).reshape(*curves.time.shape[::2], N_RUNS, len(CHANNELS))
+    chosen = shown[..., [CHANNELS.index(name) for name in ("time", "substrate", "residual")]]
+    return {"static": static(curves), "dynamic": chosen.reshape(*shown.shape[:2], -1)}
 
 
 def raw(curves: Runs) -> dict[str, NDArray[np.float32]]:

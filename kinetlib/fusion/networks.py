@@ -88,7 +88,7 @@ def build(
     seed
         Seed of the initial weights.
     seen
-        What the network sees: ``"scaled"``; ``"raw"``, of the four fusions only (see
+        What the network sees: ``"scaled"``; ``"few"`` or ``"raw"``, of the four fusions only (see
         `kinetlib.fusion.features`); or ``"rates"``, of ``"runset"`` only (see
         `kinetlib.fusion.rates`).
     precision
@@ -125,7 +125,7 @@ def inputs_of(fusion: str, seen: str) -> Callable[[Runs], dict[str, NDArray[np.f
     """Return what makes a network's inputs of runs: of any, or of four without gaps."""
     if fusion == RUNSET:
         return features.run_inputs
-    return {"scaled": features.inputs, "raw": features.raw}[seen]
+    return {"scaled": features.inputs, "few": features.few, "raw": features.raw}[seen]
 
 
 def predict(model: keras.Model, runs: Runs, *, seen: str = "scaled") -> NDArray[np.float64]:

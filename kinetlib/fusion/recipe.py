@@ -12,7 +12,7 @@ FUSIONS = ("average", "attention", "gate", "hadamard")
 RUNSET = "runset"
 NETWORKS = (*FUSIONS, RUNSET)
 #: What each of them can be made to see.
-SEEN = dict.fromkeys(FUSIONS, ("scaled", "raw")) | {RUNSET: ("scaled", "rates")}
+SEEN = dict.fromkeys(FUSIONS, ("scaled", "few", "raw")) | {RUNSET: ("scaled", "rates")}
 
 EPOCH = 100_000  # sample passes between two checkpoints
 FEWEST_EPOCHS = 4  # so that even a short training shows a course
@@ -70,10 +70,10 @@ class Recipe(BaseModel):
     clip_norm: float | None = Field(
         1.0, gt=0, description="largest norm of all gradients; None: any"
     )
-    features: Literal["scaled", "raw", "rates"] = Field(
+    features: Literal["scaled", "few", "raw", "rates"] = Field(
         "scaled",
-        description="what the network sees: raw is for the four fusions, rates for runset; see "
-        "kinetlib.fusion.features and kinetlib.fusion.rates",
+        description="what the network sees: few and raw are of the four fusions, rates of runset; "
+        "see kinetlib.fusion.features and kinetlib.fusion.rates",
     )
     label_smoothing: Share = Field(0.0, description="part of each label spread over all classes")
     weight_average: float = Field(

@@ -231,7 +231,8 @@ def runset(
 
 def classifying(model: keras.Model) -> keras.Model:
     """Return the part of a network that classifies, with weights of its own."""
-    bare = keras.Model(model.inputs, model.get_layer("head").output, name=model.name)
+    said = model.output["head"] if isinstance(model.output, dict) else model.output
+    bare = keras.Model(model.inputs, said, name=model.name)
     copy = keras.Model.from_config(bare.get_config())
     copy.set_weights(bare.get_weights())
     return copy

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from kinetlib.fusion.batches import Pools, RunBatches, Taught
-from kinetlib.fusion.recipe import Recipe
+from kinetlib.fusion.batches import Batches, Pools, RunBatches, Taught
+from kinetlib.fusion.recipe import RUNSET, Recipe
 from kinetlib.kinetics import mechanisms
 from kinetlib.kinetics.mechanisms import Mechanism
 from kinetlib.runs.laboratory import Campaign, draw_runs
@@ -111,15 +111,19 @@ class Stream:
         self._maker = ThreadPoolExecutor(1)
         self._made: dict[int, Future[Pools]] = {}
 
-    def epoch(self, number: int) -> RunBatches:
-        """Return the batches of an epoch."""
+    def epoch(self, number: int) -> RunBatches | Batches:
+        """Return the batches of an epoch; the four fusions see the published design only."""
         wanted = number // self._supply.epochs_per_pool
         for ahead in (wanted, wanted + 1):
             if ahead not in self._made:
                 self._made[ahead] = self._maker.submit(self._supply.pool, ahead)
         for old in [key for key in self._made if key < wanted]:
             del self._made[old]
-        return RunBatches(self._made[wanted].result(), self._recipe, number)
+        pools = self._made[wanted].result()
+        if self._recipe.fusion == RUNSET:
+            return RunBatches(pools, self._recipe, number)
+        design = pools[PUBLISHED]
+        return Batches(design.runs, design.labels, self._recipe, number)
 
 
 def _shared(sets: ParameterSets, several: int, rng: Generator) -> dict[int, NDArray[np.int64]]:

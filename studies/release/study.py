@@ -2,10 +2,9 @@
 
 A network over sets of runs, trained on data simulated while it learns: half of it follows the
 published design, half is drawn as laboratories work. It goes on where it was interrupted, on
-another machine from the last checkpoint that was committed (`KEPT`). The rate stays the same until
-it falls, so that a release can be made before the whole training is over: its rate falls from where
-the training stands (``interim``). What is left in ``models`` is copied to ``data/models`` by hand,
-after a look at its card.
+another machine from the last checkpoint that was committed. ``--minutes 9`` makes a network of what
+there is in so much time, on an accelerator or a processor (`studies.release.training`). What is
+left in ``models`` is copied to ``data/models`` by hand, after a look at its card.
 """
 
 from __future__ import annotations
@@ -25,10 +24,8 @@ from pydantic import BaseModel
 from kinetlib import evaluate, fusion
 from kinetlib.evaluate import calibration
 from kinetlib.fusion import Recipe, batches, checkpoint
-from kinetlib.fusion.features import run_inputs
-from kinetlib.fusion.recipe import Sizes
 from kinetlib.fusion.runset import classifying
-from kinetlib.fusion.stream import PUBLISHED, Stream, Supply
+from kinetlib.fusion.stream import PUBLISHED, Supply
 from kinetlib.fusion.trust import Answer, Trust
 from kinetlib.kinetics import mechanisms
 from kinetlib.records import provenance
@@ -36,45 +33,13 @@ from kinetlib.records.files import write_text
 from kinetlib.records.pieces import Piece
 from kinetlib.runs import runs as runs_of
 from kinetlib.runs import sample
-from kinetlib.runs.laboratory import Campaign
 from kinetlib.runs.runs import Runs
-from studies import priors
 from studies.goals import share
+from studies.release import priors
+from studies.release.training import RECIPE, SEED, SUPPLY, TIMED, WHOLE, trained, within
 
-SEED = 2026
-# Half of the parameter sets come from the published prior, half from a family of others; some
-# laboratories watch a reaction long after it has ended.
-SUPPLY = Supply(
-    SEED,
-    sets_per_mechanism=500,
-    samples_per_set=(4, 4),
-    campaign=Campaign(going_on=0.15),
-    family_share=0.5,
-)
-RECIPE = Recipe(
-    fusion="runset",
-    seed=SEED,
-    sample_passes=60_000_000,
-    batch_size=256,
-    optimizer="muon",
-    learning_rate=1.5e-2,
-    adam_ratio=0.13,
-    schedule="linear",
-    features="rates",
-    beside=(1.0, 10.0),
-    sizes=Sizes(width=96, token=128),
-    noise=(0.0, 0.05),
-    background=0.02,
-)
-#: Releases by name: the training as a whole, and one on the way.
-RECIPES = {
-    "interim": RECIPE.model_copy(update={"sample_passes": 10_000_000}),
-    "whole": RECIPE,
-}
-KEPT = Path(__file__).parent / "checkpoints" / "release"
 # Pools that training never reaches: their numbers decide their random numbers.
-VALIDATION, CALIBRATION, TEST = 1_000_000, 1_000_001, 1_000_003
-SHOWN = 5_000  # validation samples an epoch is measured on
+CALIBRATION, TEST = 1_000_001, 1_000_003
 # One sample of each design a parameter set: what calibrates must be independent.
 CALIBRATING = Supply(
     SEED,
@@ -96,17 +61,26 @@ CALIBRATED_NOISE = 0.06
 
 log = logging.getLogger(__name__)
 
+__all__ = ["pieces", "within"]
+
 
 def pieces(folder: Path, upto: int | None = None) -> Iterator[Piece]:
-    """Name each network's card; the network lies beside it."""
-    for name, recipe in RECIPES.items():
+    """Name each network's card; the network lies beside it.
+
+    That of a training in so many minutes is there once it has left something, see `within`.
+    """
+    recipes = {WHOLE: RECIPE}
+    left = checkpoint.recipe(folder / "checkpoints" / TIMED)
+    if left is not None:
+        recipes[TIMED] = left
+    for name, recipe in recipes.items():
         settings = {
             "recipe": recipe.model_dump(mode="json"),
             "training": _told(SUPPLY),
             "calibrating": _told(CALIBRATING) | {"points": POINTS, "noise": CALIBRATED_NOISE},
             "tested": _told(TESTED) | {"noise": NOISE},
         }
-        yield Piece(("card", name), settings, partial(made, folder, name), alone=True)
+        yield Piece(("card", name), settings, partial(made, folder, name, recipe), alone=True)
 
 
 def _told(supply: Supply) -> dict[str, Any]:
@@ -117,10 +91,10 @@ def _told(supply: Supply) -> dict[str, Any]:
     }
 
 
-def made(folder: Path, name: str) -> dict[str, Any]:
+def made(folder: Path, name: str, recipe: Recipe) -> dict[str, Any]:
     """Train, calibrate, test once, and leave the network with its card in a folder."""
-    made_with, recipe = provenance.attributes(), RECIPES[name]
-    model, history = trained(folder, name)
+    made_with = provenance.attributes()
+    model, history = trained(folder, recipe, name)
     model = classifying(model)
     classes = list(mechanisms.catalogue())
     log.info("calibrating")
@@ -147,28 +121,6 @@ def made(folder: Path, name: str) -> dict[str, Any]:
     fusion.save(model, path, card)
     write_text(path.with_suffix(".md"), described(card))
     return card
-
-
-def trained(folder: Path, name: str) -> tuple[keras.Model, list[dict[str, float]]]:
-    """Train the network, or go on with it; samples of the published design validate."""
-    pool = SUPPLY.pool(VALIDATION, threads=None)[PUBLISHED]
-    recipe, checkpoints = RECIPES[name], folder / "checkpoints" / name
-    if not (checkpoints / "state.json").exists():
-        begun = folder / "checkpoints" / "whole"
-        begun = begun if (begun / "state.json").exists() else KEPT
-        if (begun / "state.json").exists():
-            checkpoint.copied(begun, checkpoints)
-    rng = default_rng(SEED)
-    which = rng.choice(len(pool), SHOWN, replace=False)
-    validation = runs_of.thinned(pool.runs[which], 7, rng, keep_start=True)
-    return fusion.train(
-        Stream(SUPPLY, recipe).epoch,
-        (run_inputs(validation), pool.labels[which]),
-        recipe,
-        list(mechanisms.catalogue()),
-        checkpoints,
-        progress=lambda record: log.info({name: round(v, 4) for name, v in record.items()}),
-    )
 
 
 def calibrated(model: keras.Model, classes: list[str]) -> Trust:

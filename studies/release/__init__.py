@@ -1,0 +1,1 @@
+"""The released network: its training, and what is measured of it."""
