@@ -44,7 +44,8 @@ class Effort:
 class Fits(Protocol):
     """Fits that share their coordinates: of one reaction, of many samples, of many networks.
 
-    ``difference`` is that of a coordinate, from which slopes are taken.
+    ``difference`` is that of a coordinate, from which slopes are taken, unless there is a method
+    ``slopes(x, residuals, which)`` that returns those of the residuals, (m, V, D).
     """
 
     difference: float
@@ -65,7 +66,12 @@ def cost(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
 def slopes(
     fits: Fits, x: NDArray[np.float64], residuals: NDArray[np.float64], which: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Differentiate residuals (m, V) at coordinates (m, D) by forward differences: (m, V, D)."""
+    """Differentiate residuals (m, V) at coordinates (m, D): (m, V, D).
+
+    By the fits' own ``slopes``, where they have them, else by forward differences.
+    """
+    if hasattr(fits, "slopes"):
+        return fits.slopes(x, residuals, which)
     m, dimensions = x.shape
     moved = x[:, None] + fits.difference * np.eye(dimensions)
     there = fits.residuals(moved.reshape(-1, dimensions), np.repeat(which, dimensions))
