@@ -18,10 +18,11 @@ A room may import from the rooms above it in this list, never the other way:
 - `kinetlib.cli`: the command ``kinetlib``.
 """
 
+from kinetlib.kinetics.reading import mechanism
 from kinetlib.kinetics.simulate import simulate
 
 __version__ = "0.1.0"
-__all__ = ["classify", "simulate"]
+__all__ = ["classify", "mechanism", "simulate"]
 
 
 def __getattr__(name: str):
