@@ -1,8 +1,8 @@
-"""What a fit may vary, and in which range: free, fixed and tied constants, starts, factors, a shift.
+"""What a fit may vary, and in which range: constants, free or tied, starts, factors, a shift.
 
 Coordinates count time in the longest run T and concentrations in the largest start C. Constants
-enter as ln(k T C^(n-1)), n being the order of their reaction: flat over thirteen decades, from where
-nothing happens in T to where all is over at once. Starts and factors enter as logarithms, too.
+enter as ln(k T C^(n-1)), n being the order of their reaction: flat over thirteen decades, from
+where nothing happens in T to where all is over at once. Starts and factors are logarithms, too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Wishes:
     fix
         Constants that are known, by name; 0 takes a step away.
     tie
-        Constants that are equal to, or a multiple of, another: ``{"k3": "k4"}``, ``{"k3": "2*k4"}``.
+        Constants that are another, or a multiple of it: ``{"k3": "k4"}``, ``{"k3": "2*k4"}``.
     bounds
         Lowest and highest value of constants.
     start_error
@@ -46,7 +46,7 @@ class Wishes:
     scale
         Columns that are a signal: concentration times a factor, which is fitted.
     shift
-        Whether the clock may have started too late or too early, by up to a tenth of the longest run.
+        Whether the clock may be too late or too early, by up to a tenth of the longest run.
     """
 
     fix: Mapping[str, float] = field(default_factory=dict)
@@ -264,7 +264,7 @@ def _constants(
         constant[at] = layout.add(name, FLAT, low, high)
     for name in wishes.bounds:
         if name in wishes.fix or name in wishes.tie:
-            raise ValueError(f"bounds {name}: it is fixed or tied already; leave one of the two out")
+            raise ValueError(f"bounds {name}: it is fixed or tied already; leave one out")
         known(name, names, "bounds", "constant")
     for name, to in wishes.tie.items():
         _tie(name, to, names, orders, wishes, constant, offset)
@@ -295,8 +295,8 @@ def _tie(
         )
     if orders[at] != orders[other]:
         raise ValueError(
-            f"tie {name}={to}: reactions of order {orders[at]} and {orders[other]}, whose constants "
-            "have different units; tie constants of one order"
+            f"tie {name}={to}: reactions of order {orders[at]} and {orders[other]} have constants "
+            "of different units; tie constants of one order"
         )
     if not (np.isfinite(factor) and factor > 0):
         raise ValueError(f"tie {name}={to}: expected a factor above 0, got {factor:g}")
@@ -344,7 +344,7 @@ def _starts(
     for name, error in errors.items():
         species = known(name, network.species, "start error", "species")
         if not 0 < error < 1:
-            raise ValueError(f"start error {name}: expected a share above 0 and below 1, such as 0.02")
+            raise ValueError(f"start error {name}: expected a share from 0 to 1, such as 0.02")
         for run in np.flatnonzero(initial[:, species] > 0):
             at = layout.add(f"{name} at start, {data.runs[run]}", NORMAL, 0.0, error)
             found.append(Start(species, np.array([run]), at, relative=True))

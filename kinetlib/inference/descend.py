@@ -80,11 +80,17 @@ def slopes(
 
 
 def descended(
-    fits: Fits, x: NDArray[np.float64], steps: int, which: NDArray[np.int64] | None = None
+    fits: Fits,
+    x: NDArray[np.float64],
+    steps: int,
+    which: NDArray[np.int64] | None = None,
+    *,
+    halved: bool = True,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Move all starts downhill side by side, by the steps of Levenberg and Marquardt.
 
-    After a quarter and a half of the steps the worse half of each fit's starts is left behind.
+    After a quarter and a half of the steps the worse half of each fit's starts is left behind,
+    unless all are wanted.
 
     Parameters
     ----------
@@ -96,6 +102,8 @@ def descended(
         Most steps of each.
     which
         Which fit each start belongs to, shape (n,); one for all by default.
+    halved
+        Whether the worse half is left behind; else all go on to the end.
 
     Returns
     -------
@@ -107,7 +115,7 @@ def descended(
     residuals = fits.residuals(x, which)
     ends = _Ends(x.copy(), residuals, cost(residuals), which, np.full(len(x), 0.01))
     for step in range(steps):
-        if step in (steps // 4, steps // 2):
+        if halved and step in (steps // 4, steps // 2):
             ends = ends.better_half()
         going = np.flatnonzero(np.isfinite(ends.damping))
         if len(going):

@@ -46,6 +46,11 @@ class Marginal:
         Measured, readings behind each and their sum of squares about it, shape (V,).
     column
         Which column each value stands in, shape (V,).
+
+    Attributes
+    ----------
+    largest
+        Largest value of each column, shape (C,).
     """
 
     def __init__(
@@ -58,7 +63,7 @@ class Marginal:
         """Sort values by column."""
         self._values, self._readings, self._scatter = values, readings, scatter
         self._columns = [np.flatnonzero(column == c) for c in range(column.max() + 1)]
-        self._largest = [np.abs(values[at]).max() or 1.0 for at in self._columns]
+        self.largest = np.array([np.abs(values[at]).max() or 1.0 for at in self._columns])
         self._counts = [readings[at].sum() for at in self._columns]
 
     def log_likelihood(self, simulated: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -77,7 +82,7 @@ class Marginal:
             best = self._by_shape(squares, logs, c).argmax(0)
             s = np.sqrt(np.take_along_axis(squares, best[None], 0)[0] / count)
             relative.append(s)
-            absolute.append(s * _SHAPES[best] * self._largest[c])
+            absolute.append(s * _SHAPES[best] * self.largest[c])
         return Level(np.stack(relative, -1), np.stack(absolute, -1))
 
     def drawn(self, simulated: NDArray[np.float64], rng: Generator) -> Level:
@@ -92,7 +97,7 @@ class Marginal:
             half = np.take_along_axis(squares, chosen[None], 0)[0] / 2
             s = np.sqrt(half / rng.gamma(count / 2, size=len(half)))
             relative.append(s)
-            absolute.append(s * _SHAPES[chosen] * self._largest[c])
+            absolute.append(s * _SHAPES[chosen] * self.largest[c])
         return Level(np.stack(relative, -1), np.stack(absolute, -1))
 
     def _sums(
@@ -105,7 +110,7 @@ class Marginal:
         off = readings * (self._values[at] - exact) ** 2 + self._scatter[at]
         squares = np.empty((len(_SHAPES), len(simulated)))
         logs = np.empty_like(squares)
-        for i, a in enumerate(_SHAPES * self._largest[c]):
+        for i, a in enumerate(_SHAPES * self.largest[c]):
             variance = square + a * a
             squares[i] = (off / variance).sum(1)
             logs[i] = np.log(variance) @ readings

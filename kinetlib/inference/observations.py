@@ -108,8 +108,12 @@ def from_runs(runs: xr.Dataset | Runs) -> Observations:
                 f"expected the runs of one reaction, got {runs.sizes['sample']} samples; take one "
                 "with runs.isel(sample=[0])"
             )
-        one = Runs(*(np.atleast_2d(np.squeeze(part, 0)) if "sample" in runs.dims else part
-                     for part in columns(runs, np.float64)))
+        one = Runs(
+            *(
+                np.atleast_2d(np.squeeze(part, 0)) if "sample" in runs.dims else part
+                for part in columns(runs, np.float64)
+            )
+        )
         attributes = runs.attrs | {"unit": runs["time"].attrs.get("units", "")}
         names = [str(name) for name in runs["run"].values] if "run" in runs.coords else None
     scale = float(attributes.get("standard_substrate_0", 1.0))

@@ -67,9 +67,8 @@ class Problem:
                 self._shows[network.index(name), c] = weight
         smallest = layout.initial[layout.initial > 0].min(initial=1.0)
         self._tolerance = {"rtol": _RTOL, "atol": min(_ATOL, _BELOW_START * smallest)}
-        largest = np.array([np.abs(self.values[self.column == c]).max() or 1.0
-                            for c in range(len(data.columns))])
         relative, absolute = _FIRST_NOISE
+        largest = self.marginal.largest
         self.noise = Level(np.full(len(largest), relative), absolute * largest)
 
     @property
@@ -91,8 +90,9 @@ class Problem:
         Shape (n, D) to (n, V + D): the last D are 0 but for coordinates with a normal prior.
         """
         relative, absolute = self._by_value()
-        stabilised = [np.arcsinh(relative / absolute * v) / relative
-                      for v in (self.curves(x), self.values)]
+        stabilised = [
+            np.arcsinh(relative / absolute * v) / relative for v in (self.curves(x), self.values)
+        ]
         off = (stabilised[0] - stabilised[1]) * np.sqrt(self.readings)
         return np.concatenate([off, x * self._pull()], axis=1)
 
@@ -140,8 +140,12 @@ class Problem:
     def _pull(self) -> NDArray[np.float64]:
         """Return the inverse deviations of normal priors, 0 for others, shape (D,)."""
         layout = self.layout
-        return np.array([1 / high if kind == "normal" else 0.0
-                         for kind, high in zip(layout.kinds, layout.high, strict=True)])
+        return np.array(
+            [
+                1 / high if kind == "normal" else 0.0
+                for kind, high in zip(layout.kinds, layout.high, strict=True)
+            ]
+        )
 
     def _in_blocks(self, simulate, x: NDArray[np.float64]) -> NDArray[np.float64]:
         runs, times = self.data.time.shape
