@@ -149,10 +149,15 @@ class Coordinates:
                 x[:, at] = np.log(rng.uniform(np.exp(self.low[at]), np.exp(self.high[at]), n))
         return x
 
+    def box(self, at: int) -> tuple[float, float]:
+        """Return the range in which a coordinate may lie; normal ones, five deviations far."""
+        if self.kinds[at] == NORMAL:
+            return -5 * float(self.high[at]), 5 * float(self.high[at])
+        return float(self.low[at]), float(self.high[at])
+
     def clipped(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the nearest coordinates in the box; normal ones may go five deviations far."""
-        normal = np.array([kind == NORMAL for kind in self.kinds])
-        low, high = np.where(normal, -5 * self.high, self.low), np.where(normal, 5, 1) * self.high
+        """Return the nearest coordinates in the box, (n, D)."""
+        low, high = np.transpose([self.box(at) for at in range(len(self.names))])
         return np.clip(x, low, high)
 
 

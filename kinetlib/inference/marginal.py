@@ -74,6 +74,15 @@ class Marginal:
             total += logsumexp(self._by_shape(squares, logs, c), axis=0)
         return np.where(np.isfinite(total), total, -np.inf)
 
+    def largest_likelihood(self, simulated: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return ln p(y | m) with the noise that makes it largest, shape (n, V) to (n,)."""
+        total = np.zeros(len(simulated))
+        for c, count in enumerate(self._counts):
+            squares, logs = self._sums(simulated, c)
+            by_shape = -count / 2 * (np.log(2 * np.pi * squares / count) + 1) - logs / 2
+            total += by_shape.max(0)
+        return total
+
     def level(self, simulated: NDArray[np.float64]) -> Level:
         """Return the most probable noise about simulated values, (n, V) to (n, C)."""
         relative, absolute = [], []

@@ -209,7 +209,7 @@ class Problem:
         for start in layout.starts:
             change = found.initial[..., start.species] * initial[:, None, None, start.species]
             change = (change @ self._shows).reshape(shape) * factors
-            slope[:, start.runs, ..., start.at] += change[:, start.runs]
+            slope[..., start.at][:, start.runs] += change[:, start.runs]
         for column, at in layout.scales.items():
             slope[..., column, at] += seen[..., column]
         if layout.shift is not None:
