@@ -22,7 +22,7 @@ from kinetlib.kinetics.network import Network
 BOX = (float(np.log(1e-5)), float(np.log(1e8)))
 _FACTORS = (1e-3, 1e3)  # of columns, relative to what makes their largest value the largest start
 _LONGEST_SHIFT = 0.1  # of the longest run
-_TIE = re.compile(r"(?:([0-9.eE+-]+)\s*\*\s*)?(\S+)")
+_TIE = re.compile(r"(?:(.+?)\s*\*\s*)?([^\s*]+)")
 FLAT, NORMAL, UNIFORM = "flat", "normal", "uniform"
 
 
@@ -290,7 +290,9 @@ def _tie(
     try:
         factor = float(match[1] or 1.0)
     except (TypeError, ValueError):
-        raise ValueError(f"tie {name}={to}: expected a constant, or 2*k4 or the like") from None
+        raise ValueError(
+            f"tie {name}={to}: expected another constant, or 2*k4 or the like"
+        ) from None
     at = known(name, names, "tie", "constant")
     other = known(match[2], names, "tie", "constant")
     if name in wishes.fix or match[2] in wishes.tie or at == other:

@@ -22,6 +22,9 @@ from kinetlib.kinetics.mechanisms import PRODUCT, SUBSTRATE
 
 _RARE = 0.01  # probability of a look below which the mechanism does not explain the runs
 _REPLICAS = 300
+# Noise below this share of the value is none: such runs were simulated, and what is left is what
+# the integrators of both sides and the digits of the file leave.
+_SIMULATED = 1e-4
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ def misfit(
     rng
         Source of the replicas.
     """
+    noise = problem.noise
+    if (noise.relative + noise.absolute / problem.marginal.largest).max() < _SIMULATED:
+        return Misfit(1.0, 1.0, 1.0, 1.0)
     residuals = _laid_out(problem, problem.curves(best[None]), problem.values)[0]
     free = len(best)
     chi_squared, size = _size(problem, residuals, free)

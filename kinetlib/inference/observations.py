@@ -14,6 +14,7 @@ from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE
 from kinetlib.runs.runs import INITIAL, Runs, columns
 
 MOST_POINTS = 60  # points of a run that are simulated; of more, neighbours are averaged
+_SAME = 1e-6  # of the largest change, within which two columns change alike
 _UNIT = re.compile(r"[/\[(,]\s*([^\[\](),]+?)\s*[\])]?\s*$")
 _CONCENTRATIONS = {"M", "mM", "uM", "nM"}
 
@@ -108,12 +109,8 @@ def from_runs(runs: xr.Dataset | Runs) -> Observations:
                 f"expected the runs of one reaction, got {runs.sizes['sample']} samples; take one "
                 "with runs.isel(sample=[0])"
             )
-        one = Runs(
-            *(
-                np.atleast_2d(np.squeeze(part, 0)) if "sample" in runs.dims else part
-                for part in columns(runs, np.float64)
-            )
-        )
+        parts = columns(runs, np.float64)
+        one = Runs(*(part[0] if "sample" in runs.dims else part for part in parts))
         attributes = runs.attrs | {"unit": runs["time"].attrs.get("units", "")}
         names = [str(name) for name in runs["run"].values] if "run" in runs.coords else None
     scale = float(attributes.get("standard_substrate_0", 1.0))
@@ -137,7 +134,8 @@ def from_runs(runs: xr.Dataset | Runs) -> Observations:
 def from_species(runs: xr.Dataset) -> Observations:
     """Take curves as `kinetlib.lab.read_species` reads them: each column is the species it names.
 
-    The first row of each run counts as weighed in.
+    The first row of each run counts as weighed in, and so does a column that never changes within a
+    run, such as the catalyst's.
 
     Raises
     ------
@@ -167,6 +165,13 @@ def from_species(runs: xr.Dataset) -> Observations:
         if row[at] != 0
     ]
     time = time - time[np.arange(len(time)), first][:, None]
+    still = _still(values, starts)
+    remarks += [
+        f"column {title} does not change within a run: it counts as weighed in, not as measured"
+        for title, same in zip(titles, still, strict=True)
+        if same
+    ]
+    values[..., still] = np.nan
     return table(
         time,
         values,
@@ -178,6 +183,12 @@ def from_species(runs: xr.Dataset) -> Observations:
         concentration_unit=concentration_unit(titles),
         remarks=tuple(remarks),
     )
+
+
+def _still(values: NDArray[np.float64], starts: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which columns are measured after the start and never differ from it, shape (C,)."""
+    same = np.isnan(values) | (values == starts[:, None])
+    return same.all((0, 1)) & np.isfinite(values).any((0, 1))
 
 
 def table(
@@ -198,6 +209,16 @@ def table(
     never measured are left out, and so is what stands at time 0.
     """
     there = np.isfinite(values) & (time > 0)[..., None]
+    repeated = _repeated(values, there, shows, starts)
+    remarks = (
+        *remarks,
+        *(
+            f"column {columns[at]} is what {columns[other]} lost or gained, to the last digit: it "
+            "was calculated, not measured, and counts once"
+            for at, other in repeated.items()
+        ),
+    )
+    there[..., list(repeated)] = False
     kept = there.any((0, 1))
     if not kept.any():
         raise ValueError("the runs have no value after time 0, expected at least one")
@@ -220,6 +241,35 @@ def table(
         concentration_unit,
         remarks=remarks,
     )
+
+
+def _repeated(
+    values: NDArray[np.float64],
+    there: NDArray[np.bool_],
+    shows: tuple[Mapping[str, float], ...],
+    starts: Mapping[str, NDArray[np.float64]],
+) -> dict[int, int]:
+    """Find columns that change just as an earlier one does, or just against it: which, and which.
+
+    Such a column was calculated from the other, so that its noise is no other noise.
+    """
+    change = np.full(values.shape, np.nan)
+    for at, terms in enumerate(shows):
+        if all(name in starts for name in terms):
+            start = sum(weight * np.asarray(starts[name]) for name, weight in terms.items())
+            change[..., at] = np.where(there[..., at], values[..., at] - start[:, None], np.nan)
+    found: dict[int, int] = {}
+    for at in range(len(shows)):
+        for other in range(at):
+            both = np.isfinite(change[..., at]) & np.isfinite(change[..., other])
+            one, two = change[both, at], change[both, other]
+            if other in found or both.sum() < 3 or both.sum() < there[..., at].sum():
+                continue
+            exact = _SAME * max(np.abs(one).max(), np.abs(two).max())
+            if exact > 0 and min(np.abs(one - two).max(), np.abs(one + two).max()) < exact:
+                found[at] = other
+                break
+    return found
 
 
 def concentration_unit(titles: list[str]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -84,23 +87,36 @@ class Problem:
         """Simulate all columns at all times, (n, D) to (n, R, T, C), in natural units."""
         return self._in_blocks(self._series, x)
 
-    def residuals(self, x: NDArray[np.float64], which: object = None) -> NDArray[np.float64]:
+    def residuals(
+        self, x: NDArray[np.float64], which: object = None, noise: Level | None = None
+    ) -> NDArray[np.float64]:
         """Return simulated minus measured, on a scale on which the noise is one, and the prior's.
 
-        Shape (n, D) to (n, V + D): the last D are 0 but for coordinates with a normal prior.
+        Shape (n, D) to (n, V + D): the last D are 0 but for coordinates with a normal prior. The
+        noise is that of the problem, or one for each of the n, of shape (n, C).
         """
-        relative, absolute = self._by_value()
-        stabilised = [
+        relative, absolute = self._by_value(noise)
+        simulated, measured = (
             np.arcsinh(relative / absolute * v) / relative for v in (self.curves(x), self.values)
-        ]
-        off = (stabilised[0] - stabilised[1]) * np.sqrt(self.readings)
+        )
+        off = (simulated - measured) * np.sqrt(self.readings)
         return np.concatenate([off, x * self._pull()], axis=1)
 
     def slopes(
-        self, x: NDArray[np.float64], residuals: object = None, which: object = None
+        self,
+        x: NDArray[np.float64],
+        residuals: object = None,
+        which: object = None,
+        noise: Level | None = None,
     ) -> NDArray[np.float64]:
         """Differentiate `residuals` by the coordinates, (n, D) to (n, V + D, D), by tangents."""
-        return np.nan_to_num(self._in_blocks(self._slopes, x))
+        seen, slope = self._in_blocks(self._tangents, x)
+        relative, absolute = self._by_value(noise)
+        weight = np.sqrt(self.readings / ((relative * seen) ** 2 + absolute**2))
+        slope *= weight[..., None]
+        free = len(self.layout.names)
+        pull = np.broadcast_to(np.diag(self._pull()), (len(x), free, free))
+        return np.nan_to_num(np.concatenate([slope, pull], axis=1))
 
     def within(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the nearest coordinates (n, D) in the box."""
@@ -124,18 +140,22 @@ class Problem:
             likelihood[inside] = self.log_likelihood(x[inside])
         return likelihood, np.where(likelihood > above, prior, -np.inf)
 
+    def noise_about(self, x: NDArray[np.float64]) -> Level:
+        """Return the most probable noise about coordinates, (n, D) to (n, C)."""
+        level = self.marginal.level(self.curves(x))
+        floor = 1e-6 * np.maximum(level.absolute.max(-1, keepdims=True), 1e-9)
+        return Level(np.maximum(level.relative, 1e-5), np.maximum(level.absolute, floor))
+
     def tighten(self, x: NDArray[np.float64]) -> None:
         """Count residuals in the noise about coordinates (D,), and integrate well below it."""
-        level = self.marginal.level(self.curves(x[None]))
-        floor = 1e-6 * np.maximum(level.absolute[0].max(), 1e-9)
-        self.noise = Level(
-            np.maximum(level.relative[0], 1e-5), np.maximum(level.absolute[0], floor)
-        )
+        level = self.noise_about(x[None])
+        self.noise = Level(level.relative[0], level.absolute[0])
         least = float(self.noise.relative.min())
         self._tolerance["rtol"] = float(np.clip(1e-2 * least, 1e-8, _RTOL))
 
-    def _by_value(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self.noise.relative[self.column], self.noise.absolute[self.column]
+    def _by_value(self, noise: Level | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        noise = noise or self.noise
+        return noise.relative[..., self.column], noise.absolute[..., self.column]
 
     def _pull(self) -> NDArray[np.float64]:
         """Return the inverse deviations of normal priors, 0 for others, shape (D,)."""
@@ -147,14 +167,18 @@ class Problem:
             ]
         )
 
-    def _in_blocks(self, simulate, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _in_blocks(self, simulate: Callable, x: NDArray[np.float64]) -> Any:
+        """Simulate so many coordinates at a time that the trajectories fit into memory."""
         runs, times = self.data.time.shape
-        tangents = 1 + len(self.layout.names) if simulate == self._slopes else 1
+        tangents = 1 + len(self.layout.names) if simulate == self._tangents else 1
         size = max(1, _AT_ONCE // (runs * times * len(self.network.species) * tangents))
         self.evaluations += len(x)
         if len(x) <= size:
             return simulate(x)
-        return np.concatenate([simulate(x[i : i + size]) for i in range(0, len(x), size)])
+        parts = [simulate(x[i : i + size]) for i in range(0, len(x), size)]
+        if isinstance(parts[0], tuple):
+            return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+        return np.concatenate(parts)
 
     def _asked(self, x: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray]:
         """Return constants (n R, K), starts (n R, S) and times of all trajectories."""
@@ -184,7 +208,8 @@ class Problem:
     def _curves(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._series(x)[:, self._there]
 
-    def _slopes(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _tangents(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Simulate the measured values (n, V), and their derivatives (n, V, D)."""
         layout, n = self.layout, len(x)
         constants, initial, time = self._asked(x)
         found = sensitivities(
@@ -216,8 +241,4 @@ class Problem:
             speed = self.network.rhs(found.concentration, constants[:, None]) @ self._shows
             moving = (time > 0).reshape(*shape[:3], 1)
             slope[..., layout.shift] += speed.reshape(shape) * factors * moving
-        relative, absolute = self._by_value()
-        exact = seen[:, self._there]
-        weight = np.sqrt(self.readings / ((relative * exact) ** 2 + absolute**2))
-        pull = np.broadcast_to(np.diag(self._pull()), (n, len(layout.names), len(layout.names)))
-        return np.concatenate([slope[:, self._there] * weight[..., None], pull], axis=1)
+        return seen[:, self._there], slope[:, self._there]

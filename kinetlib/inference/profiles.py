@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from kinetlib.inference.descend import descended
+from kinetlib.inference.marginal import Level
 from kinetlib.inference.problem import Problem
 
 _FIRST, _GROWTH, _LONGEST = 0.7, 1.6, 1.0  # steps: in deviations, factor of each, most in nat
-_STEPS = 6  # of a descent from the neighbour
+_STEPS = (5, 3)  # of a descent from the neighbour, and again with the noise that is left there
 _DROP = 8.0  # ln p(y | x) below the best at which a profile ends
 _HALVINGS = 6  # of the last step, where an interval ends
 
@@ -40,6 +41,17 @@ class Profile:
         high = np.inf if last == len(self.at) - 1 else self._crossing(last + 1, last, drop)
         return low, high
 
+    def widened(
+        self, drop: float, values: NDArray[np.float64], log_likelihood: NDArray[np.float64]
+    ) -> tuple[float, float]:
+        """Return the interval with all other fits (n,) in it that are as good.
+
+        A profile follows one valley; draws and other ends of descents know of others.
+        """
+        low, high = self.interval(drop)
+        good = values[log_likelihood >= self.log_likelihood.max() - drop]
+        return min(low, good.min(initial=np.inf)), max(high, good.max(initial=-np.inf))
+
     def _crossing(self, outside: int, inside: int, drop: float) -> float:
         level = self.log_likelihood.max() - drop
         out, within = self.log_likelihood[[outside, inside]]
@@ -58,13 +70,25 @@ def threshold(n_values: float, n_free: int, level: float = 0.95) -> float:
 
 
 class _Held:
-    """Fits of a problem, each with one coordinate held."""
+    """Fits of a problem, each with one coordinate held, and the noise that it leaves."""
 
     difference = 0.002
 
     def __init__(self, problem: Problem, held: NDArray[np.int64]) -> None:
         self._problem, self._held = problem, held
         self.values = np.zeros(len(held))
+        self._relative, self._absolute = (
+            np.repeat(part[None], len(held), axis=0)
+            for part in (problem.noise.relative, problem.noise.absolute)
+        )
+
+    def reweigh(self, x: NDArray[np.float64], which: NDArray[np.int64]) -> None:
+        """Count residuals in the noise about coordinates (m, D) from now on."""
+        level = self._problem.noise_about(x)
+        self._relative[which], self._absolute[which] = level.relative, level.absolute
+
+    def _noise(self, which: NDArray[np.int64]) -> Level:
+        return Level(self._relative[which], self._absolute[which])
 
     def put(self, x: NDArray[np.float64], which: NDArray[np.int64]) -> NDArray[np.float64]:
         x = x.copy()
@@ -72,10 +96,10 @@ class _Held:
         return x
 
     def residuals(self, x: NDArray, which: NDArray[np.int64]) -> NDArray[np.float64]:
-        return self._problem.residuals(self.put(x, which))
+        return self._problem.residuals(self.put(x, which), noise=self._noise(which))
 
     def slopes(self, x: NDArray, residuals: object, which: NDArray[np.int64]) -> NDArray:
-        slope = self._problem.slopes(self.put(x, which))
+        slope = self._problem.slopes(self.put(x, which), noise=self._noise(which))
         slope[np.arange(len(x)), :, self._held[which]] = 0.0
         return slope
 
@@ -143,8 +167,11 @@ class _Walk:
     def to(self, chosen: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Hold coordinates at values and descend from where they were; return ln p(y | x)."""
         self.at[chosen] = self._fits.values[chosen] = values
-        x, _, which = descended(self._fits, self._now[chosen], _STEPS, chosen)
-        x = self._fits.put(x, which)
+        x, which = self._now[chosen], chosen
+        for steps in _STEPS:
+            x, _, which = descended(self._fits, x, steps, which)
+            x = self._fits.put(x, which)
+            self._fits.reweigh(x, which)
         found = self._problem.log_likelihood(x)
         for row, value, there in zip(which, found, x, strict=True):
             self.points[row].append((float(there[self.coordinate[row]]), float(value), there))

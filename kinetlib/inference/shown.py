@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kinetlib.inference.coordinates import known
 from kinetlib.inference.observations import Observations
@@ -30,7 +31,8 @@ def shown(
     mechanism
         Whose species they show.
     show
-        Sums of species by column, such as ``"A + 2 B"``, for columns that are not a species.
+        Sums of species by column, such as ``"A + 2 B"``, for columns that are not a species; a
+        single species also takes what was weighed in under the column's name.
     start
         Initial concentrations of species that the runs do not give; ranges are left to the fit.
 
@@ -45,10 +47,16 @@ def shown(
         Columns or species that are not there, or no column that shows anything.
     """
     network, remarks = mechanism.network, []
-    sums = dict(enumerate(data.shows))
+    sums, starts = dict(enumerate(data.shows)), dict(data.starts)
     for column, text in show.items():
-        at = known(column, data.columns, "show", "column")
-        sums[at] = _sum(text, mechanism)
+        terms = _sum(text, mechanism)
+        titled = dict(zip(data.columns, data.shows, strict=True)).get(column, {column: 1.0})
+        bare = next(iter(titled))
+        if len(terms) == 1 and bare in starts:
+            starts[next(iter(terms))] = starts.pop(bare)
+            if column not in data.columns:
+                continue
+        sums[known(column, data.columns, "show", "column")] = terms
     kept = [at for at, terms in sums.items() if all(name in network.species for name in terms)]
     if not kept:
         raise ValueError(
@@ -61,12 +69,12 @@ def shown(
         for at in sums
         if at not in kept
     ]
-    starts = {name: value for name, value in data.starts.items() if name in network.species}
     remarks += [
         f"{name}, there at the start, is no species of {mechanism.id} and was left out"
-        for name, value in data.starts.items()
+        for name, value in starts.items()
         if name not in network.species and np.any(value > 0)
     ]
+    starts = {name: value for name, value in starts.items() if name in network.species}
     given = {name: value for name, value in start.items() if np.isscalar(value)}
     for name, value in given.items():
         known(name, network.species, "start", "species")
@@ -79,6 +87,7 @@ def shown(
     absent = [name for name in network.species if name not in starts and name not in start]
     if absent and mechanism.start is not None:
         remarks.append(f"{', '.join(absent)}: no start is given, 0 was assumed")
+    _refuse_idle(mechanism, starts, start)
     if mechanism.rate_constants:
         listed = ", ".join(f"{name}={value:g}" for name, value in mechanism.rate_constants.items())
         remarks.append(
@@ -96,6 +105,35 @@ def shown(
         ),
         remarks,
     )
+
+
+def _refuse_idle(
+    mechanism: Mechanism,
+    starts: Mapping[str, NDArray[np.float64]],
+    fitted: Mapping[str, object],
+) -> None:
+    """Refuse a mechanism with a reaction that cannot happen in any run.
+
+    Raises
+    ------
+    ValueError
+        Naming the reaction, and the species that is never there.
+    """
+    there = {name for name, value in starts.items() if np.any(value > 0)}
+    there |= set(fitted) | set(mechanism.drawn)
+    reactions, grown = mechanism.network.reactions, True
+    while grown:
+        made = {name for one in reactions if there >= set(one.reactants) for name in one.products}
+        grown = not made <= there
+        there |= made
+    for one in reactions:
+        missing = sorted(set(one.reactants) - there)
+        if missing:
+            raise ValueError(
+                f"{one.equation} ({one.constant}) cannot happen: {', '.join(missing)} is not there "
+                f"at the start and nothing makes it; give its start, such as {missing[0]}=0.01, or "
+                f"say which column it is, such as COLUMN={missing[0]}"
+            )
 
 
 def _sum(text: str, mechanism: Mechanism) -> dict[str, float]:
