@@ -18,16 +18,21 @@ A room may import from the rooms above it in this list, never the other way:
 - `kinetlib.cli`: the command ``kinetlib``.
 """
 
+from kinetlib.kinetics.reading import mechanism
 from kinetlib.kinetics.simulate import simulate
 
 __version__ = "0.1.0"
-__all__ = ["classify", "simulate"]
+__all__ = ["classify", "fit", "mechanism", "simulate"]
 
 
 def __getattr__(name: str):
-    # Classification pulls in Keras and its backend, which take seconds to import.
+    # What takes long to import is imported when it is asked for.
     if name == "classify":
         from kinetlib.fusion.classify import classify
 
         return classify
+    if name == "fit":
+        from kinetlib.inference.fitting import fit
+
+        return fit
     raise AttributeError(f"module 'kinetlib' has no attribute {name!r}")

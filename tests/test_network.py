@@ -91,10 +91,8 @@ def test_spaces_and_repetition_mean_nothing(text):
     ("text", "line", "column", "message"),
     [
         ("A B", 1, 1, "exactly one arrow"),
-        ("A = B", 1, 1, "exactly one arrow"),
         ("  A -> B -> C", 1, 3, "exactly one arrow"),
         ("A <=> B -> C", 1, 1, "exactly one arrow"),
-        ("A <-> B", 1, 3, "found 'A <'"),
         ("A + -> B", 1, 5, "found nothing"),
         ("-> B", 1, 1, "found nothing"),
         ("A -> B C", 1, 8, "found 'B C'"),
@@ -103,14 +101,13 @@ def test_spaces_and_repetition_mean_nothing(text):
         ("100 A -> B", 1, 1, "from 1 to 99"),
         ("A -> A", 1, 3, "nothing would happen"),
         ("A -> B (k1", 1, 8, "found 'B (k1'"),
-        ("A -> B (q)", 1, 8, "'q' is no name of a constant"),
         ("A -> B ()", 1, 8, "'' is no name of a constant"),
         ("A -> B (k1, k2)", 1, 8, "one constant, here are 2"),
         ("A <=> B (k1)", 1, 9, "two constants, here are 1"),
         ("A <=> B (k1, k1)", 1, 9, "'k1' already belongs to step 1"),
         ("A -> B (k2); C -> D", 1, 14, "'k2' already belongs to step 1"),
         ("A -> B\n\n  B -> C (k1)", 3, 10, "'k1' already belongs to step 1"),
-        ("A -> B; B -> C;  C => D", 1, 18, "exactly one arrow"),
+        ("A -> B; B -> C;  C > D", 1, 18, "exactly one arrow"),
     ],
 )
 def test_malformed_text_is_pointed_at(text, line, column, message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,34 +16,23 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@_options.runs
+@_options.reaction()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def classify(
-    file: str,
-    substrate: str,
-    product: str | None,
-    catalyst: str,
-    standard: str | None,
-    model: str,
-    as_json: bool,
-) -> None:
+def classify(read: Callable[[], xr.Dataset], model: str, as_json: bool) -> None:
     """Tell which mechanisms fit the runs in FILE.
 
-    FILE is a workbook with one sheet a run, or a CSV: first column time, then one column a species.
+    FILE is a workbook or a text file with the times and concentrations of one run or several.
     Beside each mechanism stands its probability, and whether it belongs to the set that holds the
     true one with 95 %.
     """
-    from kinetlib import lab
-
-    runs = lab.read(file, substrate, product, catalyst, standard=standard)
+    runs = read()
+    asked = _asked(runs, model)
     answer = {
-        **_asked(runs, model),
+        **asked,
         "model": model,
         "runs": [str(name) for name in runs["run"].values],
-        "warnings": [line for line in runs.attrs.get("warnings", "").splitlines() if line],
+        "warnings": _options.told(runs.attrs.get("warnings", "")),
     }
-    for warning in answer["warnings"]:
-        click.echo(f"warning: {warning}", err=True)
     if as_json:
         click.echo(json.dumps(answer))
     else:

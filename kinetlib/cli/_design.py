@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ import click
 from kinetlib.cli import _options
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from kinetlib.experiments.next_run import Advice
 
 _SHOWN = 8  # rows of the table of candidates
@@ -23,9 +26,10 @@ def design() -> None:
 
 
 @design.command("next")
-@_options.runs
+@_options.reaction("--loading-done")
 @click.option(
     "--loading",
+    "loadings",
     type=(float, float),
     metavar="LOW HIGH",
     help="Loadings that are possible, relative to the standard run's substrate "
@@ -45,11 +49,7 @@ def design() -> None:
 @click.option("--figure", type=click.Path(dir_okay=False), help="Write a picture: .svg, .png, .pdf")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def following(
-    file: str,
-    substrate: str,
-    product: str | None,
-    catalyst: str,
-    standard: str | None,
+    read: Callable[[], xr.Dataset],
     model: str,
     figure: str | None,
     as_json: bool,
@@ -64,16 +64,12 @@ def following(
     worth what it is expected to tell about the mechanism. Loadings and concentrations are relative
     to the initial substrate of the standard run.
     """
-    from kinetlib import lab
-
     if figure and Path(figure).suffix not in (".svg", ".png", ".pdf"):
         raise ValueError(f"--figure {figure}: expected a name that ends in .svg, .png or .pdf")
     if noise is not None and not 0 < noise < 1:
         raise ValueError(f"--noise {noise:g}: expected a share above 0 and below 1, such as 0.02")
-    runs = lab.read(file, substrate, product, catalyst, standard=standard)
-    warnings = [line for line in runs.attrs.get("warnings", "").splitlines() if line]
-    for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
+    runs = read()
+    warnings = _options.told(runs.attrs.get("warnings", ""))
     advice, remarks = _advised(runs, model, noise, seed, wishes)
     answer = _answer(advice, runs.attrs | {"unit": runs["time"].attrs.get("units", "")})
     answer |= {"limits": remarks, "warnings": warnings, "model": model}
@@ -103,7 +99,7 @@ def _advised(
     ask = reader(model)
     found = ask(runs).isel(sample=0)
     wanted = next_run.Wanted.like(runs)
-    names = {"loading": "loading", "initial_substrate": "substrate"}
+    names = {"loadings": "loading", "initial_substrate": "substrate"}
     names |= {"duration": "duration", "points": "points"}
     given = {names[key]: value for key, value in wishes.items() if key in names and value}
     wanted = replace(wanted, **given)

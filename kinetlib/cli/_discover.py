@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
+from kinetlib.cli import _options
+
 if TYPE_CHECKING:
+    import xarray as xr
+
     from kinetlib.crnn import Discovery
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@_options.curves
 @click.option("--reactions", default=6, show_default=True, help="Most reactions to look for.")
 @click.option(
     "--max-order", default=2, show_default=True, help="Most molecules that react at once."
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--no-catalysts", is_flag=True, help="Whatever reacts is used up.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def discover(
-    file: str,
+    read: Callable[[], xr.Dataset],
     reactions: int,
     max_order: int,
     noise: float | None,
@@ -32,13 +37,14 @@ def discover(
 ) -> None:
     """Find reactions of mass action that explain the curves in FILE.
 
-    FILE is a workbook with one sheet a run, or a CSV: first column time, then one column a species,
-    in one unit of concentration. A column named temperature, in kelvin, makes the constants follow
+    FILE is a workbook or a text file with the times and the concentrations of all species, of one
+    run or several. A column named temperature, in kelvin, makes the constants follow
     Arrhenius' law.
     """
-    from kinetlib import crnn, lab
+    from kinetlib import crnn
 
-    runs = lab.read_species(file)
+    runs = read()
+    warnings = _options.told(runs.attrs["remarks"])
     if hidden is not None:
         runs = crnn.with_hidden(runs, hidden)
     found = crnn.discover(
@@ -65,6 +71,7 @@ def discover(
                     "agreeing": found.agreeing,
                     "alternatives": list(found.alternatives),
                     **_arrhenius(found),
+                    "warnings": warnings,
                 }
             )
         )

@@ -44,7 +44,8 @@ class Effort:
 class Fits(Protocol):
     """Fits that share their coordinates: of one reaction, of many samples, of many networks.
 
-    ``difference`` is that of a coordinate, from which slopes are taken.
+    ``difference`` is that of a coordinate, from which slopes are taken, unless there is a method
+    ``slopes(x, residuals, which)`` that returns those of the residuals, (m, V, D).
     """
 
     difference: float
@@ -65,7 +66,12 @@ def cost(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
 def slopes(
     fits: Fits, x: NDArray[np.float64], residuals: NDArray[np.float64], which: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Differentiate residuals (m, V) at coordinates (m, D) by forward differences: (m, V, D)."""
+    """Differentiate residuals (m, V) at coordinates (m, D): (m, V, D).
+
+    By the fits' own ``slopes``, where they have them, else by forward differences.
+    """
+    if hasattr(fits, "slopes"):
+        return fits.slopes(x, residuals, which)
     m, dimensions = x.shape
     moved = x[:, None] + fits.difference * np.eye(dimensions)
     there = fits.residuals(moved.reshape(-1, dimensions), np.repeat(which, dimensions))
@@ -74,11 +80,17 @@ def slopes(
 
 
 def descended(
-    fits: Fits, x: NDArray[np.float64], steps: int, which: NDArray[np.int64] | None = None
+    fits: Fits,
+    x: NDArray[np.float64],
+    steps: int,
+    which: NDArray[np.int64] | None = None,
+    *,
+    halved: bool = True,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Move all starts downhill side by side, by the steps of Levenberg and Marquardt.
 
-    After a quarter and a half of the steps the worse half of each fit's starts is left behind.
+    After a quarter and a half of the steps the worse half of each fit's starts is left behind,
+    unless all are wanted.
 
     Parameters
     ----------
@@ -90,6 +102,8 @@ def descended(
         Most steps of each.
     which
         Which fit each start belongs to, shape (n,); one for all by default.
+    halved
+        Whether the worse half is left behind; else all go on to the end.
 
     Returns
     -------
@@ -101,7 +115,7 @@ def descended(
     residuals = fits.residuals(x, which)
     ends = _Ends(x.copy(), residuals, cost(residuals), which, np.full(len(x), 0.01))
     for step in range(steps):
-        if step in (steps // 4, steps // 2):
+        if halved and step in (steps // 4, steps // 2):
             ends = ends.better_half()
         going = np.flatnonzero(np.isfinite(ends.damping))
         if len(going):

@@ -91,7 +91,7 @@ def tempered(
         log_prior = target.prior.log_density(x) if log_prior is None else log_prior[kept]
         share, moves = 0.0, 0
         while share < accepted and moves < most:
-            share += _moved(target, x, log_likelihood, log_prior, power, rng)
+            share += moved(target, x, log_likelihood, log_prior, power, rng)
             moves += 1
         bound = max(best, log_likelihood.max() + (_SHORT + x.shape[1] / 2) / power)
         if bound < at_least:
@@ -116,7 +116,7 @@ def _next(log_likelihood: NDArray, longest: float, size: float) -> float:
     return low
 
 
-def _moved(
+def moved(
     target: Target,
     x: NDArray,
     log_likelihood: NDArray,
@@ -285,7 +285,7 @@ class Pool:
         x, likelihood, prior = (np.concatenate(parts) for parts in zip(*last, strict=True))
         mixtures = self._mixtures[-_REMEMBERED:]
         proposals = np.stack([mixture.log_density(x) for mixture in mixtures])
-        return x[_spread(likelihood + prior - logsumexp(proposals, axis=0), m, rng)]
+        return x[spread(likelihood + prior - logsumexp(proposals, axis=0), m, rng)]
 
     def _valued(self, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Evaluate draws, and keep those that have a weight."""
@@ -311,7 +311,7 @@ def size_of(log_weights: NDArray[np.float64]) -> float:
     return float(np.exp(2 * logsumexp(log_weights) - logsumexp(2 * log_weights)))
 
 
-def _spread(log_weights: NDArray[np.float64], m: int, rng: Generator) -> NDArray[np.int64]:
+def spread(log_weights: NDArray[np.float64], m: int, rng: Generator) -> NDArray[np.int64]:
     """Choose m different draws by weight, tempered until none would be chosen twice."""
     relative = log_weights - log_weights.max()
     power = 1.0

@@ -3,6 +3,7 @@
 from kinetlib.kinetics.integrate import Solution, Status, integrate
 from kinetlib.kinetics.mechanisms import Mechanism, catalogue, get, load
 from kinetlib.kinetics.network import Network, Reaction, parse
+from kinetlib.kinetics.reading import mechanism
 from kinetlib.kinetics.sensitivity import Sensitivities, sensitivities
 from kinetlib.kinetics.simulate import simulate
 
@@ -17,6 +18,7 @@ __all__ = [
     "get",
     "integrate",
     "load",
+    "mechanism",
     "parse",
     "sensitivities",
     "simulate",

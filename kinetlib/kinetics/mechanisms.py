@@ -1,7 +1,7 @@
-"""The catalogue of catalytic mechanisms, declared as data, and the rules that accept parameters.
+"""Mechanisms: reactions with a name; the catalogue of catalytic ones, declared as data.
 
-M1 to M20 stand in ``catalogue.toml`` beside this file. A mechanism of your own is written the same
-way in a file of your own; `load` reads it.
+M1 to M20 stand in ``catalogue.toml`` beside this file. Others of substrate, product and catalyst
+are written the same way in a file of your own, which `load` reads; `kinetlib.mechanism` reads any.
 """
 
 from __future__ import annotations
@@ -9,70 +9,28 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from kinetlib.kinetics import notation
+from kinetlib.kinetics.fingerprint import Fingerprint, Necessary, at_conversion, holds_over
 from kinetlib.kinetics.network import Network, parse
+from kinetlib.kinetics.network import from_written as network_of
 
 SUBSTRATE, PRODUCT, CATALYST = "S", "P", "cat"
 FAMILIES = ("core", "bicatalytic", "activation", "deactivation")
 
 
-def _rising(pair: tuple[float, float]) -> tuple[float, float]:
-    if not 0 <= pair[0] <= pair[1] <= 1:
-        raise ValueError(f"expected a pair that rises within [0, 1], got {list(pair)}")
-    return pair
-
-
-_RisingShares = Annotated[tuple[float, float], AfterValidator(_rising)]
-
-
-class Fingerprint(BaseModel):
-    """A bound on the share of some species among all catalyst atoms, at or over a conversion."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    share: tuple[str, ...] = Field(min_length=1)
-    conversion: Annotated[float, Field(gt=0, le=1)] | _RisingShares
-    range: _RisingShares
-    where: Literal["somewhere", "throughout"] = "throughout"
-
-    def in_words(self) -> str:
-        """Put the rule in words."""
-        low, high = (f"{100 * bound:.0f} %" for bound in self.range)
-        bound = f"over {low}" if self.range[1] >= 1 else f"{low} to {high}"
-        species = " + ".join(self.share)
-        if isinstance(self.conversion, float):
-            return f"{species}: {bound} of the catalyst at {100 * self.conversion:.0f} % conversion"
-        start, stop = (f"{100 * level:.0f}" for level in self.conversion)
-        return (
-            f"{species}: {bound} of the catalyst {self.where} from {start} to {stop} % conversion"
-        )
-
-
-class Necessary(BaseModel):
-    """A ratio of two rate constants without which no reference run shows the fingerprint.
-
-    It saves the runs of parameter sets that would be refused anyway, and changes nothing else.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    faster: str
-    slower: str
-    by: float = Field(gt=0)
-
-
 class _Entry(BaseModel):
-    """One table of a catalogue file."""
+    """One table of a catalogue file: a reaction of S, P and cat."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -97,9 +55,25 @@ class _Entry(BaseModel):
         return others
 
 
+_NotNegative = Annotated[float, Field(ge=0)]
+
+
+class _OwnEntry(BaseModel):
+    """One table of a file of mechanisms of one's own."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    name: str = ""
+    family: str = "own"
+    reactions: list[str] = Field(min_length=1)
+    rate_constants: dict[str, _NotNegative] = {}
+    initial: dict[str, _NotNegative] = {}
+    constant: list[str] = []
+
+
 @dataclass(frozen=True)
 class Mechanism:
-    """A catalytic mechanism that turns S into P.
+    """Reactions with a name; one of the catalogue turns S into P by a catalyst.
 
     Attributes
     ----------
@@ -114,6 +88,13 @@ class Mechanism:
         What a parameter set must show in the reference run to be accepted.
     necessary
         Ratios of constants that the fingerprint is known to need.
+    rate_constants
+        Values that were written with the mechanism, by constant.
+    start
+        Initial concentrations that were written with it, those of all other species being 0; None
+        for a reaction of S, P and cat, which starts as the reference run does.
+    remarks
+        What was decided in reading it, a sentence each.
     """
 
     id: str
@@ -123,6 +104,9 @@ class Mechanism:
     others: dict[str, float | tuple[float, float]]
     fingerprint: tuple[Fingerprint, ...]
     necessary: tuple[Necessary, ...] = ()
+    rate_constants: dict[str, float] = field(default_factory=dict)
+    start: dict[str, float] | None = None
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def catalyst_atoms(self) -> NDArray[np.float64]:
@@ -148,7 +132,9 @@ class Mechanism:
 
     @property
     def default_initial(self) -> dict[str, float]:
-        """Initial concentrations of the reference run: S = 1, cat = 0.05, the middle of ranges."""
+        """Initial concentrations: as written, or S = 1, cat = 0.05, the middle of ranges."""
+        if self.start is not None:
+            return dict(self.start)
         initial = {name: float(np.mean(value)) for name, value in self.others.items()}
         return {SUBSTRATE: 1.0, CATALYST: 0.05} | initial
 
@@ -247,39 +233,7 @@ class Mechanism:
             value = at_conversion(progress, concentration, rule.conversion) @ atoms / total
             return (value >= low) & (value <= high)
         share = concentration @ atoms / total[:, None]
-        start, stop = rule.conversion
-        inside = (progress >= start) & (progress <= stop)
-        fits = (share >= low[:, None]) & (share <= high[:, None])
-        if rule.where == "somewhere":
-            return (inside & fits).any(1)
-        return (fits | ~inside).all(1)
-
-
-def at_conversion(progress: NDArray, value: NDArray, level: float | NDArray) -> NDArray:
-    """Interpolate a quantity at the moment when the conversion first passes a level.
-
-    Parameters
-    ----------
-    progress
-        Conversion relative to the final one, shape (n, T).
-    value
-        Shape (T,), (n, T) or (n, T, ...).
-    level
-        A level in (0, 1), or one a run, shape (n,).
-
-    Returns
-    -------
-    NDArray
-        Shape (n,) or (n, ...).
-    """
-    level = np.broadcast_to(level, len(progress))
-    after = np.maximum((progress >= level[:, None]).argmax(1), 1)
-    rows = np.arange(len(progress))
-    if value.ndim == 1:
-        value = np.broadcast_to(value, progress.shape)
-    left, right = progress[rows, after - 1], progress[rows, after]
-    weight = ((level - left) / (right - left)).reshape(-1, *[1] * (value.ndim - 2))
-    return (1 - weight) * value[rows, after - 1] + weight * value[rows, after]
+        return holds_over(rule, progress, share, low, high)
 
 
 @cache
@@ -309,7 +263,7 @@ def get(mechanism: str | Mechanism) -> Mechanism:
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise ValueError(
             f"unknown mechanism {mechanism!r}{hint}: the catalogue holds {', '.join(catalogue())}; "
-            "kinetlib.kinetics.mechanisms.load(FILE) reads your own"
+            "kinetlib.mechanism(TEXT_OR_FILE) reads your own"
         )
     return catalogue()[mechanism]
 
@@ -357,10 +311,82 @@ def load(path: str | Path | Traversable) -> dict[str, Mechanism]:
         raise ValueError(f"{source}: not a TOML file: {error}") from None
     if not tables:
         raise ValueError(f"{source}: no mechanism; write a table such as [M21] for each")
-    return {name: _mechanism(name, table, str(source)) for name, table in tables.items()}
+    return {name: _catalytic(name, table, str(source)) for name, table in tables.items()}
 
 
-def _mechanism(name: str, table: object, source: str) -> Mechanism:
+def from_written(
+    identifier: str,
+    written: notation.Written,
+    *,
+    name: str = "",
+    family: str = "own",
+) -> Mechanism:
+    """Make a mechanism of what a text says; its numbers are rate constants and concentrations.
+
+    Raises
+    ------
+    ValueError
+        A number for a name that is no constant and no species, or that is both.
+    """
+    network = network_of(written)
+    values = written.values
+    for given in values:
+        known = (given in network.constants) + (given in network.species)
+        if known != 1:
+            what = "both a constant and a species" if known else "no constant and no species"
+            raise ValueError(
+                f"{given} = {values[given]!r}: {given!r} is {what}; the constants are "
+                f"{', '.join(network.constants)}, the species {', '.join(network.species)}"
+            )
+    return Mechanism(
+        identifier,
+        name or identifier,
+        family,
+        network,
+        others={},
+        fingerprint=(),
+        rate_constants={k: values[k] for k in network.constants if k in values},
+        start={s: values[s] for s in network.species if s in values},
+        remarks=tuple(written.remarks),
+    )
+
+
+def from_table(identifier: str, table: Mapping[str, object], source: str) -> Mechanism:
+    """Read a mechanism of one's own from a table of a file.
+
+    Parameters
+    ----------
+    identifier
+        Its id.
+    table
+        ``reactions`` and, where wanted, ``name``, ``family``, ``rate_constants`` and ``initial``
+        (values by name) and ``constant`` (species that are held). A table laid out as in the
+        catalogue, with ``others``, ``fingerprint`` or ``necessary``, is read as one.
+    source
+        Where it stands, for messages.
+    """
+    if isinstance(table, Mapping) and set(table) - set(_OwnEntry.model_fields):
+        if set(table) & {"others", "fingerprint", "necessary"}:
+            return _catalytic(identifier, table, source)
+    try:
+        entry = _OwnEntry.model_validate(table)
+        written = notation.read("\n".join(entry.reactions))
+        written.held += entry.constant
+        for values in (entry.rate_constants, entry.initial):
+            for given, value in values.items():
+                if written.values.setdefault(given, value) != value:
+                    raise ValueError(
+                        f"{given} has two values, {written.values[given]!r} and {value!r}"
+                    )
+        return from_written(identifier, written, name=entry.name, family=entry.family)
+    except ValidationError as error:
+        problem = _first_problem(error, _OwnEntry)
+        raise ValueError(f"{source}: mechanism {identifier!r}{problem}") from None
+    except ValueError as error:
+        raise ValueError(f"{source}: mechanism {identifier!r}: {error}") from None
+
+
+def _catalytic(name: str, table: object, source: str) -> Mechanism:
     try:
         entry = _Entry.model_validate(table)
         network = parse("\n".join(entry.reactions))
@@ -394,13 +420,13 @@ def _mechanism(name: str, table: object, source: str) -> Mechanism:
     return mechanism
 
 
-def _first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError, entry: type[BaseModel] = _Entry) -> str:
     """Say where and what, with the valid names where a name is not one."""
     first = error.errors()[0]
     place = "".join(f", {part}" for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         rules = {"fingerprint": Fingerprint, "necessary": Necessary}
-        model = rules.get(str(first["loc"][0]) if len(first["loc"]) > 1 else "", _Entry)
+        model = rules.get(str(first["loc"][0]) if len(first["loc"]) > 1 else "", entry)
         message = f"not known; expected {', '.join(model.model_fields)}"
     return f"{place}: {message}"

@@ -1,7 +1,8 @@
 """Mass-action reaction networks: from text to stoichiometry, rate law and conservation laws.
 
 One elementary step a line (or separated by ``;``), ``<=>`` reversible, ``->`` irreversible,
-constants in parentheses at the end, ``#`` starts a comment, ``0`` stands for nothing::
+constants in parentheses at the end, ``#`` starts a comment, ``0`` stands for nothing; what else may
+be written says `kinetlib.kinetics.notation`::
 
     S + cat <=> catS (k1, k-1)
     catS -> P + cat (k2)
@@ -13,21 +14,18 @@ then loses ``A`` at ``2 k [A]^2``.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetlib.kinetics import notation
 from kinetlib.kinetics.conservation import conservation_laws
 
-_SPECIES = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[*'][A-Za-z0-9_]*)*")
-_TERM = re.compile(rf"(?:([0-9]+)\s*)?({_SPECIES.pattern})")
-_LARGEST_COEFFICIENT = 99  # a slip of the keyboard beyond it, and memory for nothing
-_CONSTANTS = re.compile(r"\(([^()]*)\)\s*$")
-_CONSTANT = re.compile(r"k-?[A-Za-z0-9_]+")
+_DIGITS = re.compile(r"(\d+)")
+# What LaTeX would take for a command within text.
+_LATEX = {c: "\\" + c for c in "_#$%&{}"} | {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"}
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,12 @@ class Network:
     ----------
     steps
         The elementary steps as written, each one reaction or a reversible pair.
+    held
+        Species of constant concentration: they count in rates, and nothing changes them.
     """
 
     steps: tuple[tuple[Reaction, ...], ...]
+    held: frozenset[str] = frozenset()
 
     @cached_property
     def reactions(self) -> tuple[Reaction, ...]:
@@ -89,8 +90,12 @@ class Network:
 
     @cached_property
     def stoichiometry(self) -> NDArray[np.int64]:
-        """Net stoichiometry, shape (R, S): molecules of a species that a reaction makes."""
+        """Net stoichiometry, shape (R, S): molecules of a species that a reaction makes.
+
+        Columns of species that are held are 0.
+        """
         net = self._matrix([r.products for r in self.reactions]) - self.orders
+        net[:, [name in self.held for name in self.species]] = 0
         net.flags.writeable = False
         return net
 
@@ -226,18 +231,23 @@ class Network:
             forward = step[0]
             sides = f"{_side(forward.reactants)} {arrow} {_side(forward.products)}"
             lines.append(f"{sides} ({constants})")
+        if self.held:
+            names = (notation.quoted(name) for name in self.species if name in self.held)
+            lines.append(f"constant: {', '.join(names)}")
         return "\n".join(lines)
 
 
 def parse(text: str) -> Network:
-    """Read a reaction network from text.
+    """Read a reaction network from text that says nothing else.
 
     Constants that are not given are named by the step's number: ``k1``, ``k-1``, ``k2``, ...
+    Text with numbers in it, of which a network would keep nothing, reads `kinetlib.mechanism`.
 
     Raises
     ------
     ValueError
-        Malformed text; the message quotes the line and marks the place.
+        Malformed text; the message quotes the line and marks the place. Text that holds values, or
+        that must be interpreted.
 
     Examples
     --------
@@ -247,118 +257,41 @@ def parse(text: str) -> Network:
     >>> network.constants
     ('k1', 'k-1', 'k2')
     """
-    steps: list[tuple[Reaction, ...]] = []
-    used: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        code = line.split("#", 1)[0]
-        start = 0
-        for piece in code.split(";"):
-            if piece.strip():
-                place = _Place(line, number, start)
-                step = _parse_step(piece, place, default=len(steps) + 1)
-                for reaction in step:
-                    if reaction.constant in used:
-                        named = "(" in piece
-                        place.fail(
-                            piece.index("(") if named else _indent(piece),
-                            f"the constant {reaction.constant!r} already belongs to step "
-                            f"{used[reaction.constant]}; give every direction its own",
-                        )
-                    used[reaction.constant] = len(steps) + 1
-                steps.append(step)
-            start += len(piece) + 1
-    if not steps:
-        raise ValueError("no reaction in the text: write at least one step such as 'A -> B (k1)'")
-    return Network(tuple(steps))
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a piece of text stands, so that an error can point at it."""
-
-    line: str
-    number: int
-    start: int
-
-    def fail(self, offset: int, message: str) -> NoReturn:
-        column = self.start + offset
+    written = notation.read(text)
+    for lost in (*written.values, *written.remarks):
         raise ValueError(
-            f"line {self.number}, column {column + 1}: {message}\n"
-            f"    {self.line}\n    {' ' * column}^"
+            f"the text says more than a network holds, {lost!r}: kinetlib.mechanism(TEXT) keeps it"
         )
+    return from_written(written)
 
 
-def _parse_step(piece: str, place: _Place, default: int) -> tuple[Reaction, ...]:
-    named = _CONSTANTS.search(piece)
-    body = piece[: named.start()] if named else piece
-    reversible = "<=>" in body
-    arrow = "<=>" if reversible else "->"
-    if body.count(arrow) != 1 or (reversible and "->" in body):
-        place.fail(
-            _indent(body),
-            "expected exactly one arrow, '->' or '<=>', between reactants and products",
+def from_written(written: notation.Written) -> Network:
+    """Make a network of steps that were read.
+
+    Raises
+    ------
+    ValueError
+        A species that is held and takes part in no step.
+    """
+    steps = []
+    for step in written.steps:
+        sides = (step.reactants, step.products)
+        directions = (sides, sides[::-1])
+        steps.append(
+            tuple(
+                Reaction(*side, name)
+                for side, name in zip(directions, step.constants, strict=False)
+            )
         )
-    left, right = body.split(arrow)
-    reactants = _parse_side(left, place, 0)
-    products = _parse_side(right, place, len(left) + len(arrow))
-    if reactants == products:
-        place.fail(len(left), "reactants and products are the same: nothing would happen")
-    names = _parse_constants(named, place, reversible, default)
-    forward = Reaction(reactants, products, names[0])
-    if not reversible:
-        return (forward,)
-    return (forward, Reaction(products, reactants, names[1]))
-
-
-def _parse_constants(
-    named: re.Match[str] | None, place: _Place, reversible: bool, default: int
-) -> list[str]:
-    wanted = 2 if reversible else 1
-    if named is None:
-        return [f"k{default}", f"k-{default}"][:wanted]
-    names = [name.strip() for name in named.group(1).split(",")]
-    if len(names) != wanted:
-        kind = "a reversible step has two constants" if reversible else "'->' has one constant"
-        place.fail(named.start(), f"{kind}, here are {len(names)}")
-    for name in names:
-        if not _CONSTANT.fullmatch(name):
-            place.fail(
-                named.start(),
-                f"{name!r} is no name of a constant: write k1, k-1, k_cat or the like",
-            )
-    return names
-
-
-def _parse_side(side: str, place: _Place, start: int) -> dict[str, int]:
-    count: Counter[str] = Counter()
-    if side.strip() == "0":
-        return {}
-    offset = start
-    for term in side.split("+"):
-        at = offset + _indent(term)
-        found = term.strip()
-        match = _TERM.match(found)
-        fits = match.end() if match else 0
-        if match is None or fits < len(found):
-            place.fail(
-                at + fits + _indent(found[fits:]),
-                "expected a species such as 'cat' or '2 cat', found "
-                + (repr(found) if found else "nothing"),
-            )
-        number = int(match.group(1) or 1)
-        if not 1 <= number <= _LARGEST_COEFFICIENT:
-            place.fail(at, f"expected a number of molecules from 1 to {_LARGEST_COEFFICIENT}")
-        count[match.group(2)] += number
-        offset += len(term) + 1
-    return dict(count)
-
-
-def _indent(text: str) -> int:
-    return len(text) - len(text.lstrip())
+    network = Network(tuple(steps), frozenset(written.held))
+    for name in written.held:
+        network.index(name)
+    return network
 
 
 def _side(side: dict[str, int]) -> str:
-    return " + ".join(s if n == 1 else f"{n} {s}" for s, n in side.items()) or "0"
+    names = ((notation.quoted(name), n) for name, n in side.items())
+    return " + ".join(name if n == 1 else f"{n} {name}" for name, n in names) or "0"
 
 
 def _latex_side(side: dict[str, int]) -> str:
@@ -368,10 +301,17 @@ def _latex_side(side: dict[str, int]) -> str:
 
 def latex_species(name: str) -> str:
     """Write a species in LaTeX: upright, digits as subscripts, stars and primes raised."""
-    text = re.sub(r"(\d+)", r"$_{\1}$", name.replace("_", r"\_"))
-    text = text.replace("*", "$^{*}$").replace("'", "$'$")
-    return rf"\text{{{text}}}"
+    marks = {**_LATEX, "*": "$^{*}$", "'": "$'$"}
+    parts = (p if p.isdigit() else "".join(marks.get(c, c) for c in p) for p in _DIGITS.split(name))
+    return r"\text{" + "".join(f"$_{{{p}}}$" if p.isdigit() else p for p in parts) + "}"
 
 
 def _latex_constant(name: str) -> str:
-    return rf"k_{{{name[1:].lstrip('_')}}}"
+    """Write ``k-1`` as k with an index, any other name upright."""
+    if name.startswith("k"):
+        return rf"k_{{{_escaped(name[1:].lstrip('_'))}}}"
+    return rf"\mathrm{{{_escaped(name)}}}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

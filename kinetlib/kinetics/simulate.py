@@ -31,15 +31,15 @@ def simulate(
     Parameters
     ----------
     mechanism
-        An id of the catalogue, ``"M1"`` to ``"M20"``, or a
-        `kinetlib.kinetics.mechanisms.Mechanism`.
+        An id of the catalogue, ``"M1"`` to ``"M20"``, or what `kinetlib.mechanism` returns.
     rate_constants
         Every constant of the mechanism, ``"k1"``, ``"k-1"``, ...: a number, or one a sample (n,).
-        First order 1/time, second order 1/(concentration time).
+        First order 1/time, second order 1/(concentration time). Those that were written with the
+        mechanism may be left out.
     initial
         Concentrations at time 0 by species: a number, or one a sample (n,). Species that are not
-        named start as in the catalogue: S = 1, cat = 0.05, an impurity at the middle of its range,
-        all else 0.
+        named start as written with the mechanism, or else at 0; those of the catalogue at S = 1,
+        cat = 0.05, an impurity at the middle of its range, all else 0.
     times
         Output times, shape (t,), or (n, t) with own times a sample; not negative, not falling.
     rtol, atol
@@ -69,6 +69,7 @@ def simulate(
     network = chosen.network
     _check_names("rate constant", rate_constants, network.constants, chosen.id)
     _check_names("species", initial, network.species, chosen.id)
+    rate_constants = chosen.rate_constants | dict(rate_constants)
     missing = [name for name in network.constants if name not in rate_constants]
     if missing:
         raise ValueError(

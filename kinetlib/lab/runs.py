@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kinetlib.lab.tables import RUN_COLUMN, Table
+from kinetlib.lab import units
+from kinetlib.lab.amounts import Amount
+from kinetlib.lab.columns import Roles, is_conversion, is_yield
+from kinetlib.lab.reader import timed
+from kinetlib.lab.remarks import Remark
+from kinetlib.lab.tables import Table
 
 MIN_POINTS = 3
 """Fewest rows with a time and a concentration that make a run."""
 
-_CONCENTRATION_UNITS = {
-    "M": "M", "mol/L": "M", "mol/l": "M", "mol L-1": "M", "mol/dm3": "M",
-    "mM": "mM", "mmol/L": "mM", "mmol/l": "mM", "mmol L-1": "mM", "mmol/dm3": "mM",
-    "\u00b5M": "uM", "\u03bcM": "uM", "uM": "uM", "nM": "nM",
-    "%": "%", "mol%": "%", "mol %": "%",
-}  # fmt: skip
-_UNIT = re.compile(r"[/\[(,]\s*([^\[\](),]+?)\s*[\])]?\s*$")
-_TIME_UNITS = {
-    "s": "s", "sec": "s", "secs": "s", "second": "s", "seconds": "s",
-    "min": "min", "mins": "min", "minute": "min", "minutes": "min",
-    "h": "h", "hr": "h", "hrs": "h", "hour": "h", "hours": "h",
-    "d": "d", "day": "d", "days": "d", "ms": "ms",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Names under which a workbook keeps the three species; `product` None: not measured."""
-
-    substrate: str
-    product: str | None
-    catalyst: str
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -42,31 +26,76 @@ class Run:
 
     Attributes
     ----------
-    name : str
-        Name of the run.
+    table : Table
+        Where it stands.
     time : numpy.ndarray, shape (points,)
-        Times as written, in `unit`; strictly rising, from zero on.
+        Times in `unit`, from the start on; rising, equal for replicates.
     unit : str
-        Unit of time in the column's name ("s", "min", ...), "" where it names none.
-    substrate, product : numpy.ndarray, shape (points,)
-        Concentrations as written, NaN where one of the two was not measured; both known at the
-        first point. `product` is None where the table has no such column.
-    catalyst : float
-        The first value of the catalyst column, in the unit of the concentrations.
-    others : dict of str to float
-        First values of all other columns that hold numbers.
+        Unit of time, "" where none is told.
+    base : units.Unit
+        Unit of substrate and product.
+    substrate, product : numpy.ndarray, shape (points,), or None
+        Concentrations in `base`, NaN where one was not measured; None where the run has no such
+        column.
+    substrate_0, product_0 : float
+        What the run starts with.
+    others : dict of str to numpy.ndarray
+        All other columns of numbers, by name as written, in `base` where their unit converts.
     """
 
-    name: str
-    time: np.ndarray
+    table: Table
+    time: Array
     unit: str
-    substrate: np.ndarray
-    product: np.ndarray | None
-    catalyst: float
-    others: dict[str, float] = field(default_factory=dict)
+    base: units.Unit
+    substrate: Array | None
+    product: Array | None
+    substrate_0: float
+    product_0: float
+    others: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.table.name
 
 
-def read_run(table: Table, columns: Columns) -> Run:
+@dataclass(frozen=True)
+class Known:
+    """What is known of one run beside its table."""
+
+    substrate_0: Amount | None = None
+    product_0: Amount | None = None
+    start: float = 0.0
+
+
+def positions(table: Table, roles: Roles) -> dict[str, int]:
+    """Find the position of each column in the table, by its role; roles without one are left out.
+
+    Raises
+    ------
+    ValueError
+        Where a column is missing, or given for two roles.
+    """
+    found = {"time": table.time}
+    for role in ("conversion", "substrate", "product", "catalyst", "internal_standard"):
+        name = getattr(roles, role)
+        if name is None:
+            continue
+        position = table.column(name, role.replace("_", " "))
+        for other, taken in found.items():
+            if position == taken:
+                raise ValueError(
+                    f"{table.label}: the column {table.titles[position].text!r} is given as "
+                    f"{role.replace('_', ' ')} and is already the {other}; each needs a column "
+                    "of its own."
+                )
+        found[role] = position
+    return found
+
+
+def read_run(
+    table: Table, roles: Roles, names: list[str], known: Known
+) -> tuple[Run, list[Remark]]:
     """Check one table and take the run out of it.
 
     Rows without a concentration are passed over, with or without a time.
@@ -75,155 +104,208 @@ def read_run(table: Table, columns: Columns) -> Run:
     ----------
     table : Table
         The cells.
-    columns : Columns
-        Names of the columns.
+    roles : Roles
+        Names of the columns; those that the table lacks are None.
+    names : list of str
+        Columns beyond the roles that are kept.
+    known : Known
+        What the user states.
 
     Returns
     -------
-    Run
-        In the units of the table.
+    run : Run
+        In the unit of its substrate, or else of its product.
+    remarks : list of Remark
+        What was decided.
 
     Raises
     ------
     ValueError
-        Naming file, run and cell, where a column is missing, a cell holds no number, a time is
-        missing, negative, repeated or falls, the first row is incomplete, fewer than three rows
-        are left, or the catalyst is missing or not above zero.
+        Naming file, run and cell, where a cell holds no number, a time is missing, the first row
+        is incomplete, units do not convert, or fewer than three rows are left.
     """
-    positions = _positions(table, columns)
-    titles = [table.header[position] for role, position in positions.items() if role != "time"]
-    refuse_different_units(table.label, titles)
-    time = np.array(table.numbers(positions["time"]))
-    substrate = np.array(table.numbers(positions["substrate"]))
-    measured = ~np.isnan(substrate)
-    product = None
-    if columns.product is not None:
-        product = np.array(table.numbers(positions["product"]))
-        measured |= ~np.isnan(product)
-    rows = np.array([row for row, _ in table.rows])[measured] if table.rows else np.array([])
+    at = positions(table, roles)
+    remarks: list[Remark] = []
+    if "substrate" in at and is_conversion(table, at["substrate"]):
+        at["conversion"] = at.pop("substrate")
+        remarks.append(
+            Remark(
+                f"Column {table.titles[at['conversion']].text!r} rises, and is read as conversion.",
+                f"--conversion '{table.titles[at['conversion']].text}'",
+            )
+        )
+    # Of the catalyst the first number counts; what stands below it may be anything.
+    read = {role: i for role, i in at.items() if role not in ("time", "catalyst")}
+    values = {role: np.array(table.numbers(i)) for role, i in read.items()}
+    measured = np.zeros(len(table.rows), dtype=bool)
+    for role in ("conversion", "substrate", "product"):
+        if role in values:
+            measured |= np.isfinite(values[role])
+    strict = {table.called(name)[0] for name in roles.further if table.called(name)}
+    others = {}
+    for name in names:
+        for i in table.called(name)[:1]:
+            others[name] = np.array(table.numbers(i) if i in strict else table.seen(i))
+    if not {"conversion", "substrate", "product"} & set(values):
+        for column in others.values():
+            measured |= np.isfinite(column)
+    if measured.sum() < MIN_POINTS:
+        raise ValueError(
+            f"{table.label}: {measured.sum()} rows with a concentration, expected at least "
+            f"{MIN_POINTS}. Remove the sheet if it is no run."
+        )
+    times, told = timed(table, measured, known.start)
+    remarks += told
+    rows = times.rows
     if len(rows) < MIN_POINTS:
         raise ValueError(
-            f"{table.label}: {len(rows)} rows with a concentration, expected at least "
-            f"{MIN_POINTS}. Remove the sheet if it is no run; formulas that no spreadsheet "
-            "program has calculated yet read as empty."
+            f"{table.label}: {len(rows)} rows with a concentration from the start on, expected at "
+            f"least {MIN_POINTS}; give the time of the start by --start."
         )
-    time, substrate = time[measured], substrate[measured]
-    product = None if product is None else product[measured]
-    _check_time(table, positions["time"], rows, time)
-    for role, values in (("substrate", substrate), ("product", product)):
-        if values is not None and np.isnan(values[0]):
-            raise ValueError(
-                f"{table.address(rows[0], positions[role])}: empty, expected the initial "
-                f"{role}; the first row of a run must be complete."
+    values = {role: column[rows] for role, column in values.items()}
+    others = {name: column[rows] for name, column in others.items()}
+    if "internal_standard" in values:
+        factor = _by_standard(table, at["internal_standard"], rows, values["internal_standard"])
+        for role in ("substrate", "product"):
+            if role in values:
+                values[role] = values[role] * factor
+        others = {name: column * factor for name, column in others.items()}
+        name = table.titles[at["internal_standard"]].text
+        remarks.append(Remark(f"Concentrations are related to {name!r}, the internal standard."))
+    run, told = _in_base(table, at, values, times.time, known)
+    for name, column in others.items():
+        unit = units.concentration(table.titles[table.called(name)[0]].unit)
+        converts = unit.kind == run.base.kind == units.MOLAR
+        run.others[name] = column * (unit.factor / run.base.factor) if converts else column
+    object.__setattr__(run, "unit", times.unit)
+    return run, remarks + told
+
+
+def _by_standard(table: Table, column: int, rows: NDArray, standard: Array) -> Array:
+    """Return what brings an internal standard to its mean."""
+    wrong = ~(standard > 0)
+    if wrong.any():
+        row = table.rows[rows[wrong.argmax()]][0]
+        raise ValueError(
+            f"{table.address(row, column)}: the internal standard is "
+            f"{standard[wrong.argmax()]:g}, expected more than zero in every row."
+        )
+    return standard.mean() / standard
+
+
+def _in_base(
+    table: Table, at: dict[str, int], values: dict[str, Array], time: Array, known: Known
+) -> tuple[Run, list[Remark]]:
+    """Bring substrate and product to one unit, and find what the run starts with."""
+    remarks: list[Remark] = []
+    title = {role: table.titles[i] for role, i in at.items()}
+    unit = {role: units.concentration(one.unit) for role, one in title.items()}
+    stated = known.substrate_0
+    if "substrate" in values:
+        base = unit["substrate"]
+        if not base.text and unit.get("product", base).text:
+            base = unit["product"]
+    elif stated is not None and stated.unit.text:
+        base = stated.unit
+    elif "conversion" in values or stated is None:
+        base = units.Unit("%", units.SHARE, 0.01)
+    else:
+        base = unit["product"]
+    first = time == time[0]
+
+    def start(role: str) -> float:
+        with np.errstate(invalid="ignore"):
+            return (
+                float(np.nanmean(values[role][first]))
+                if np.isfinite(values[role][first]).any()
+                else np.nan
             )
-    return Run(
-        name=table.name,
-        time=time,
-        unit=_time_unit(table.header[positions["time"]]),
-        substrate=substrate,
-        product=product,
-        catalyst=_catalyst(table, positions["catalyst"]),
-        others=_others(table, set(positions.values())),
-    )
+
+    substrate = values.get("substrate")
+    if stated is not None:
+        substrate_0 = _converted(table, stated.value, stated.unit, base, "--substrate-0")
+    elif substrate is not None:
+        substrate_0 = start("substrate")
+        if np.isnan(substrate_0):
+            row = table.rows[0][0]
+            raise ValueError(
+                f"{table.address(row, at['substrate'])}: empty, expected the initial substrate; "
+                "the first row of a run must be complete, or --substrate-0 tell it."
+            )
+    elif "conversion" in values:
+        substrate_0 = 1.0 / base.factor if base.kind == units.SHARE else 1.0
+    else:
+        substrate_0 = np.nan
+    if "conversion" in values:
+        share = _share(unit["conversion"], values["conversion"])
+        substrate = substrate_0 * (1 - share * values["conversion"])
+    product = values.get("product")
+    if product is not None:
+        of_start = unit["product"].kind == units.SHARE and (
+            base.kind != units.SHARE or "substrate" not in values
+        )
+        named_yield = is_yield(table, at["product"]) and "conversion" in values
+        if (of_start or named_yield) and np.isfinite(substrate_0):
+            product = product * _share(unit["product"], product) * substrate_0
+        else:
+            product = product * _factor(table, unit["product"], base, title["product"].text)
+    product_0, told = _product_0(table, at, product, first, time, known, base)
+    remarks += told
+    run = Run(table, time, "", base, substrate, product, substrate_0, product_0)
+    return run, remarks
 
 
-def _positions(table: Table, columns: Columns) -> dict[str, int]:
-    """Find the position of each column in the table, by its role."""
-    is_run = [title.casefold() == RUN_COLUMN for title in table.header]
-    positions = {"time": is_run.index(False) if False in is_run else 0}
-    for role in ("substrate", "product", "catalyst"):
-        name = getattr(columns, role)
-        if name is None:
-            continue
-        position = table.column(name, role)
-        for other, taken in positions.items():
-            if position == taken:
-                raise ValueError(
-                    f"{table.label}: the column {table.header[position]!r} is given as {role} "
-                    f"and is already the {other}; each needs a column of its own, and the first "
-                    "column is the time."
-                )
-        positions[role] = position
-    return positions
+def _product_0(
+    table: Table,
+    at: dict[str, int],
+    product: Array | None,
+    first: NDArray[np.bool_],
+    time: Array,
+    known: Known,
+    base: units.Unit,
+) -> tuple[float, list[Remark]]:
+    """Find the initial product: as stated, as measured in the first row, or none."""
+    stated = known.product_0
+    if stated is not None:
+        return _converted(table, stated.value, stated.unit, base, "--product-0"), []
+    if product is None:
+        return 0.0, []
+    if np.isfinite(product[first]).any():
+        return float(np.nanmean(product[first])), []
+    if time[0] > 0 and known.substrate_0 is None:
+        raise ValueError(
+            f"{table.address(table.rows[0][0], at['product'])}: empty, expected the initial "
+            "product; the first row of a run must be complete, or --product-0 tell it."
+        )
+    return 0.0, [
+        Remark("Product empty at the start is taken as none.", "--product-0", (table.name,))
+    ]
 
 
-def refuse_different_units(label: str, titles: list[str]) -> None:
-    """Refuse columns whose names tell of different units, say M and mM.
+def _share(unit: units.Unit, values: Array) -> float:
+    """Return what a column of shares is multiplied by: its unit, or percent where it passes 1.5."""
+    if unit.kind == units.SHARE:
+        return unit.factor
+    return 0.01 if np.nanmax(values, initial=0.0) > 1.5 else 1.0
+
+
+def _converted(table: Table, value: float, unit: units.Unit, base: units.Unit, what: str) -> float:
+    return value * _factor(table, unit, base, what) if unit.text else value
+
+
+def _factor(table: Table, unit: units.Unit, base: units.Unit, what: str) -> float:
+    """Return what brings values in a unit to the base; a unit that is not told is the base.
 
     Raises
     ------
     ValueError
-        Naming the table by its `label`, and the columns.
+        Where the units do not convert.
     """
-    units = {_CONCENTRATION_UNITS.get(_unit(title)) for title in titles} - {None}
-    if len(units) > 1:
-        raise ValueError(
-            f"{label}: the columns {', '.join(map(repr, titles))} are in different units; "
-            "bring them to one unit of concentration."
-        )
-
-
-def _check_time(table: Table, column: int, rows: np.ndarray, time: np.ndarray) -> None:
-    """Refuse times that are missing, negative, repeated or falling."""
-    for row in rows[np.isnan(time)]:
-        raise ValueError(f"{table.address(row, column)}: empty, expected the time of this row.")
-    for row, value in zip(rows[time < 0], time[time < 0], strict=True):
-        raise ValueError(
-            f"{table.address(row, column)}: the time {value:g} is negative; count from the start."
-        )
-    for i in np.flatnonzero(np.diff(time) <= 0):
-        change = "repeats the time" if time[i + 1] == time[i] else "falls below the time"
-        raise ValueError(
-            f"{table.address(rows[i + 1], column)}: {time[i + 1]:g} {change} of row {rows[i]} "
-            f"({time[i]:g}); expected times that rise. Sort the rows, or average repeated ones."
-        )
-
-
-def _catalyst(table: Table, column: int) -> float:
-    """Take the first value of the catalyst column; what stands below it does not matter."""
-    for row, cells in table.rows:
-        if cells[column] is None:
-            continue
-        first = Table(table.file, table.name, table.header, ((row, cells),))
-        value = first.numbers(column)[0]
-        if np.isnan(value):
-            continue
-        if value <= 0:
-            raise ValueError(
-                f"{table.address(row, column)}: the catalyst is {value:g}, expected more than "
-                "zero; a blank run without catalyst carries no mechanism, so leave it out."
-            )
-        return value
+    if not unit.text or not base.text:
+        return 1.0
+    if unit.converts(base):
+        return unit.factor / base.factor if unit.kind != units.OTHER else 1.0
     raise ValueError(
-        f"{table.label}: the column {table.header[column]!r} is empty; expected the catalyst's "
-        "concentration in its first row, in the unit of the substrate."
+        f"{table.label}: {what!r} is in {unit.text}, and the concentrations are in {base.text}: "
+        "different units that do not convert; bring them to one, or tell them by --unit."
     )
-
-
-def _others(table: Table, used: set[int]) -> dict[str, float]:
-    """Take the first number of each column that no role was given to."""
-    found = {}
-    for column, title in enumerate(table.header):
-        if column in used or not title or title.casefold() == RUN_COLUMN:
-            continue
-        cells = (cells[column] for _, cells in table.rows)
-        number = next((cell for cell in cells if isinstance(cell, (int, float))), None)
-        if number is not None:
-            found[title] = float(number)
-    return found
-
-
-def _time_unit(title: str) -> str:
-    """Find the unit in a column's name.
-
-    >>> _time_unit("Time / s"), _time_unit("time [minutes]"), _time_unit("t")
-    ('s', 'min', '')
-    """
-    unit = _unit(title)
-    return _TIME_UNITS.get(unit.casefold(), unit)
-
-
-def _unit(title: str) -> str:
-    """Take what follows the first slash, or stands in the last brackets, of a column's name."""
-    match = _UNIT.search(title)
-    return match[1] if match else ""

@@ -2,114 +2,157 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from kinetlib.lab.runs import refuse_different_units
-from kinetlib.lab.tables import RUN_COLUMN, Table, read_tables
+from kinetlib.lab import units as units_of
+from kinetlib.lab.columns import others
+from kinetlib.lab.notes import temperatures
+from kinetlib.lab.reader import How, in_one_unit, read_tables, timed
+from kinetlib.lab.remarks import Remark, gathered
+from kinetlib.lab.tables import Table
 
-TEMPERATURE = "temperature"
 
-
-def read_species(path: str | Path) -> xr.Dataset:
+def read_species(
+    path: str | Path,
+    *,
+    ignore: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
+    layout: str | None = None,
+    header: int | None = None,
+    time: str | None = None,
+    units: Mapping[str, str] | None = None,
+    start: float = 0.0,
+) -> xr.Dataset:
     """Read the concentrations of all species of one or more runs.
 
-    A workbook (.xlsx) holds one run a sheet: the first column is the time, then comes one column a
-    species, the same in every sheet. A CSV file holds one run, or several told apart by a column
-    named ``run``. A column named ``temperature`` gives that of its run, in kelvin.
+    The file is read as by `kinetlib.lab.read`; each column of numbers beside the time is a species,
+    the same in every run, but for internal standards and numbers of samples. A column named
+    ``temperature`` gives that of its run, in kelvin.
 
     Parameters
     ----------
     path
         The file. Nothing in it is executed.
+    ignore, leave_out, layout, header, time, units, start
+        See `kinetlib.lab.How`.
 
     Returns
     -------
     xarray.Dataset
-        ``concentration`` (run, time, species) and ``time`` (run, time), NaN where a cell is empty
-        and after a run's last row; ``temperature`` (run,) where there is such a column; ``run`` and
-        ``species`` as coordinates.
+        ``concentration`` (run, time, species), in one unit, and ``time`` (run, time), in that of
+        ``attrs["units"]``; NaN where a cell is empty and after a run's last row; ``temperature``
+        (run,) where there is such a column; ``run`` and ``species`` as coordinates, as written but
+        for units. ``attrs["remarks"]`` holds one sentence a line on what was decided,
+        ``attrs["concentration_unit"]`` the unit, "" where none is told.
 
     Raises
     ------
     ValueError
         Where the file or its values are not as described, naming file, run and cell.
     """
-    tables = read_tables(path)
-    names = _names(tables[0])
-    if len(names) < 2:
+    file = Path(path).name
+    how = How(layout, header, time, units, ignore, start, leave_out)
+    tables, remarks = read_tables(path, how)
+    used = [{i for i, t in enumerate(table.titles) if t.is_run} for table in tables]
+    names, told = others(tables, used, (), ignore)
+    remarks += told
+    if not names:
+        present = ", ".join(repr(title.text) for title in tables[0].titles if title.text)
         raise ValueError(
             f"{tables[0].label}: expected a column of times and then one a species, got "
-            f"{', '.join(map(repr, names)) or 'no column with a name'}"
+            f"{present or 'no column with a name'}"
         )
-    refuse_different_units(tables[0].label, names[1:])
     runs = []
     for table in tables:
-        _refuse_others(table, names)
-        columns = [table.column(name, "time" if name == names[0] else "species") for name in names]
+        _refuse_unnamed(table, names)
+        columns = [table.column(name, "species") for name in names]
         numbers = np.array([table.numbers(column) for column in columns])
-        there = np.isfinite(numbers[0])
-        lost = ~there & np.isfinite(numbers[1:]).any(0)
-        if lost.any():
-            row = table.rows[int(lost.argmax())][0]
-            raise ValueError(f"{table.address(row, columns[0])}: values without a time; give it")
-        runs.append(numbers[:, there])
-    longest = max(numbers.shape[1] for numbers in runs)
-    filled = np.full((len(runs), len(names), longest), np.nan)
-    for row, numbers in zip(filled, runs, strict=True):
-        row[:, : numbers.shape[1]] = numbers
-    return xr.Dataset(
-        {
-            "time": (("run", "time"), filled[:, 0]),
-            "concentration": (("run", "time", "species"), filled[:, 1:].transpose(0, 2, 1)),
-            **_temperatures(tables),
-        },
-        coords={"run": [table.name for table in tables], "species": names[1:]},
-        attrs={"source": Path(path).name},
+        when = np.array([cells[table.time] is not None for _, cells in table.rows], dtype=bool)
+        times, told = timed(table, np.isfinite(numbers).any(0) | when, start)
+        remarks += told
+        factors, told = _factors(table, columns)
+        remarks += told
+        runs.append((times, numbers[:, times.rows] * factors[:, None]))
+    unit, factors, told = in_one_unit(
+        file, [(table.name, times.unit) for table, (times, _) in zip(tables, runs, strict=True)]
     )
+    remarks += told
+    longest = max(len(times.time) for times, _ in runs)
+    filled = np.full((len(runs), len(names) + 1, longest), np.nan)
+    for row, table, (times, numbers) in zip(filled, tables, runs, strict=True):
+        row[0, : len(times.time)] = times.time * factors[table.name]
+        row[1:, : len(times.time)] = numbers
+    titles = [tables[0].titles[tables[0].column(name, "species")] for name in names]
+    bare = [title.name for title in titles]
+    shown = [
+        one if bare.count(one) == 1 else title.text for one, title in zip(bare, titles, strict=True)
+    ]
+    dataset = xr.Dataset(
+        {
+            "time": (("run", "time"), filled[:, 0], {"units": unit}),
+            "concentration": (("run", "time", "species"), filled[:, 1:].transpose(0, 2, 1)),
+        },
+        coords={"run": [table.name for table in tables], "species": shown},
+        attrs={
+            "source": file,
+            "concentration_unit": _base(tables[0], names).text,
+            "remarks": "\n".join(str(remark) for remark in gathered(remarks)),
+        },
+    )
+    kelvin = temperatures(tables, [table.name for table in tables])
+    if kelvin:
+        dataset["temperature"] = ("run", list(kelvin.values()), {"units": "K"})
+    return dataset
 
 
-def _refuse_others(table: Table, names: list[str]) -> None:
+def _refuse_unnamed(table: Table, names: list[str]) -> None:
     """Refuse columns of numbers that would be left out: without a name, or not in all runs.
 
     A first column without a name counts the rows.
     """
-    known = {name.casefold() for name in (*names, RUN_COLUMN, TEMPERATURE)}
-    for column, title in enumerate(table.header):
-        if title.casefold() in known or (not title and column == 0):
+    for column, title in enumerate(table.titles):
+        if title.text or column == 0:
             continue
-        cells = ((row, cells[column]) for row, cells in table.rows)
-        row = next((row for row, cell in cells if isinstance(cell, (int, float))), None)
+        row = next((row for row, cells in table.rows if isinstance(cells[column], float)), None)
         if row is not None:
             raise ValueError(
-                f"{table.address(row, column)}: a number in a column that has "
-                f"{'no name in the first run' if title else 'no name'}; every run has the same "
-                "columns, each with a name"
+                f"{table.address(row, column)}: a number in a column that has no name; every run "
+                "has the same columns, each with a name"
             )
 
 
-def _temperatures(tables: list[Table]) -> dict[str, tuple]:
-    """Read the temperature of each run, if there is such a column."""
-    found = []
-    for table in tables:
-        columns = [name for name in table.header if name and name.casefold() == TEMPERATURE]
-        if not columns:
-            return {}
-        numbers = np.array(table.numbers(table.column(columns[0], TEMPERATURE)))
-        numbers = np.unique(numbers[np.isfinite(numbers)])
-        if len(numbers) != 1:
+def _base(table: Table, names: list[str]) -> units_of.Unit:
+    """Return the unit of the first species that has one."""
+    titles = [table.titles[table.column(name, "species")] for name in names]
+    found = [units_of.concentration(title.unit) for title in titles if title.unit]
+    return next((unit for unit in found if unit.text), units_of.Unit(""))
+
+
+def _factors(table: Table, columns: list[int]) -> tuple[np.ndarray, list[Remark]]:
+    """Return what brings each column to the unit of the first that has one.
+
+    Raises
+    ------
+    ValueError
+        Where units do not convert.
+    """
+    titles = [table.titles[column] for column in columns]
+    found = [units_of.concentration(title.unit) for title in titles]
+    base = next((unit for unit in found if unit.text), units_of.Unit(""))
+    factors, remarks = np.ones(len(columns)), []
+    for i, (title, unit) in enumerate(zip(titles, found, strict=True)):
+        if not unit.text or unit.text == base.text:
+            continue
+        if not unit.converts(base):
             raise ValueError(
-                f"{table.label}: expected one temperature in kelvin, got {len(numbers)} of them; "
-                "a run has one"
+                f"{table.label}: the columns {titles[found.index(base)].text!r} and {title.text!r} "
+                "are in different units that do not convert; bring them to one."
             )
-        found.append(float(numbers[0]))
-    return {TEMPERATURE: ("run", found, {"units": "K"})}
-
-
-def _names(table: Table) -> list[str]:
-    """Names of the columns of numbers, the time first."""
-    return [
-        name for name in table.header if name and name.casefold() not in (RUN_COLUMN, TEMPERATURE)
-    ]
+        factors[i] = unit.factor / base.factor if unit.kind != units_of.OTHER else 1.0
+        if factors[i] != 1:
+            remarks.append(Remark(f"Column {title.text!r} is converted to {base.text}.", "--unit"))
+    return factors, remarks

@@ -1,0 +1,366 @@
+"""Measured runs as a fit takes them: any columns, each a sum of species, in the file's units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE
+from kinetlib.runs.runs import INITIAL, Runs, columns
+
+MOST_POINTS = 60  # points of a run that are simulated; of more, neighbours are averaged
+_SAME = 1e-6  # of the largest change, within which two columns change alike
+_UNIT = re.compile(r"[/\[(,]\s*([^\[\](),]+?)\s*[\])]?\s*$")
+_CONCENTRATIONS = {"M", "mM", "uM", "nM"}
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Runs of one reaction: what was weighed in, and what was measured.
+
+    Attributes
+    ----------
+    time
+        Shape (R, T), rising from 0 on; behind a run's last point that time is repeated.
+    values
+        Measured, shape (R, T, C), NaN where nothing was. What stands at time 0 was weighed in: it
+        is not among them.
+    shows
+        What each column shows, length C: species and the weight of each.
+    starts
+        Initial concentrations by species, shape (R,) each; species without one start at 0.
+    columns, runs
+        Names, lengths C and R.
+    time_unit, concentration_unit
+        As the file names them, "" where it does not.
+    readings
+        Readings behind each value, shape (R, T, C).
+    scatter
+        Sum of squares of the readings about their mean, shape (R, T, C).
+    remarks
+        What was assumed or left out.
+    """
+
+    time: NDArray[np.float64]
+    values: NDArray[np.float64]
+    shows: tuple[Mapping[str, float], ...]
+    starts: Mapping[str, NDArray[np.float64]]
+    columns: tuple[str, ...]
+    runs: tuple[str, ...]
+    time_unit: str = ""
+    concentration_unit: str = ""
+    readings: NDArray[np.float64] | None = None
+    scatter: NDArray[np.float64] | None = None
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check, and count every value as one reading where nothing else is said."""
+        _check(self)
+        if self.readings is None:
+            object.__setattr__(self, "readings", np.isfinite(self.values).astype(np.float64))
+        if self.scatter is None:
+            object.__setattr__(self, "scatter", np.zeros(self.values.shape))
+
+    @property
+    def longest(self) -> float:
+        """Time of the last measured point."""
+        return float(self.time[np.isfinite(self.values).any(-1)].max())
+
+    @property
+    def scale(self) -> float:
+        """Largest initial concentration."""
+        return float(max(np.max(start) for start in self.starts.values()))
+
+    def in_units(self, time: float, concentration: float) -> Observations:
+        """Return the same runs with times and concentrations in multiples of those given."""
+        return replace(
+            self,
+            time=self.time / time,
+            values=self.values / concentration,
+            starts={name: start / concentration for name, start in self.starts.items()},
+            scatter=self.scatter / concentration**2,
+        )
+
+
+def from_runs(runs: xr.Dataset | Runs) -> Observations:
+    """Take runs of the schema of `kinetlib.lab.read`: substrate S, product P, catalyst cat.
+
+    Parameters
+    ----------
+    runs
+        One reaction. Concentrations of a Dataset that names ``standard_substrate_0`` are put back
+        into the file's unit.
+
+    Raises
+    ------
+    ValueError
+        Runs of more than one sample, without a value after time 0, or without known starts.
+    """
+    if isinstance(runs, Runs):
+        one, attributes, names = runs, {}, None
+    else:
+        if runs.sizes.get("sample", 1) != 1:
+            raise ValueError(
+                f"expected the runs of one reaction, got {runs.sizes['sample']} samples; take one "
+                "with runs.isel(sample=[0])"
+            )
+        parts = columns(runs, np.float64)
+        one = Runs(*(part[0] if "sample" in runs.dims else part for part in parts))
+        attributes = runs.attrs | {"unit": runs["time"].attrs.get("units", "")}
+        names = [str(name) for name in runs["run"].values] if "run" in runs.coords else None
+    scale = float(attributes.get("standard_substrate_0", 1.0))
+    values = np.stack([one.substrate, one.product], -1, dtype=np.float64) * scale
+    roles = ("substrate_column", "product_column")
+    titles = [attributes.get(role) or role.split("_")[0] for role in roles]
+    starts = [np.asarray(getattr(one, name), dtype=np.float64) * scale for name in INITIAL]
+    return table(
+        np.asarray(one.time, dtype=np.float64),
+        values,
+        ({SUBSTRATE: 1.0}, {PRODUCT: 1.0}),
+        dict(zip((CATALYST, SUBSTRATE, PRODUCT), starts, strict=True)),
+        columns=titles,
+        runs=names,
+        time_unit=str(attributes.get("unit", "")),
+        concentration_unit=concentration_unit(titles),
+        remarks=tuple(filter(None, attributes.get("warnings", "").splitlines())),
+    )
+
+
+def from_species(runs: xr.Dataset) -> Observations:
+    """Take curves as `kinetlib.lab.read_species` reads them: each column is the species it names.
+
+    The first row of each run counts as weighed in, and so does a column that never changes within a
+    run, such as the catalyst's.
+
+    Raises
+    ------
+    ValueError
+        If a run's first row lacks a species.
+    """
+    time = np.atleast_2d(runs["time"].values).astype(np.float64)
+    values = runs["concentration"].transpose("run", "time", "species").values
+    titles = [str(name) for name in runs["species"].values]
+    names = [str(name) for name in runs["run"].values]
+    bare = [_UNIT.sub("", title).strip() for title in titles]
+    first = np.nanargmin(np.where(np.isfinite(time), time, np.inf), axis=1)
+    starts = values[np.arange(len(values)), first]
+    for name, row in zip(names, starts, strict=True):
+        if not np.isfinite(row).all():
+            missing = [title for title, value in zip(titles, row, strict=True) if np.isnan(value)]
+            raise ValueError(
+                f"run {name!r}: {', '.join(missing)} has no value in the first row, expected what "
+                "was weighed in; give it, 0 for a species that is not there"
+            )
+    values = values.copy()
+    values[np.arange(len(values)), first] = np.nan
+    remarks = [
+        f"run {name!r} begins at time {row[at]:g}; its first row counts as the start at that time, "
+        "and times are counted from there"
+        for name, row, at in zip(names, time, first, strict=True)
+        if row[at] != 0
+    ]
+    time = time - time[np.arange(len(time)), first][:, None]
+    still = _still(values, starts)
+    remarks += [
+        f"column {title} does not change within a run: it counts as weighed in, not as measured"
+        for title, same in zip(titles, still, strict=True)
+        if same
+    ]
+    values[..., still] = np.nan
+    return table(
+        time,
+        values,
+        tuple({name: 1.0} for name in bare),
+        {name: np.maximum(column, 0.0) for name, column in zip(bare, starts.T, strict=True)},
+        columns=titles,
+        runs=names,
+        time_unit=_named_unit(str(runs.attrs.get("time_column", ""))),
+        concentration_unit=concentration_unit(titles),
+        remarks=tuple(remarks),
+    )
+
+
+def _still(values: NDArray[np.float64], starts: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which columns are measured after the start and never differ from it, shape (C,)."""
+    same = np.isnan(values) | (values == starts[:, None])
+    return same.all((0, 1)) & np.isfinite(values).any((0, 1))
+
+
+def table(
+    time: NDArray[np.float64],
+    values: NDArray[np.float64],
+    shows: tuple[Mapping[str, float], ...],
+    starts: Mapping[str, NDArray[np.float64]],
+    *,
+    columns: list[str],
+    runs: list[str] | None = None,
+    time_unit: str = "",
+    concentration_unit: str = "",
+    remarks: tuple[str, ...] = (),
+) -> Observations:
+    """Put observations together from arrays with gaps anywhere.
+
+    Parameters as for `Observations`; times (R, T) may be NaN and in any order. Columns that were
+    never measured are left out, and so is what stands at time 0.
+    """
+    there = np.isfinite(values) & (time > 0)[..., None]
+    repeated = _repeated(values, there, shows, starts)
+    remarks = (
+        *remarks,
+        *(
+            f"column {columns[at]} is what {columns[other]} lost or gained, to the last digit: it "
+            "was calculated, not measured, and counts once"
+            for at, other in repeated.items()
+        ),
+    )
+    there[..., list(repeated)] = False
+    kept = there.any((0, 1))
+    if not kept.any():
+        raise ValueError("the runs have no value after time 0, expected at least one")
+    values = np.where(there, values, np.nan)[..., kept]
+    point = np.isfinite(values).any(-1)
+    order = np.argsort(np.where(point, time, np.inf), axis=1, kind="stable")
+    order = order[:, : point.sum(1).max()]
+    time = np.take_along_axis(np.where(point, time, np.nan), order, 1)
+    values = np.take_along_axis(values, order[..., None], 1)
+    # Behind the last point the integrator stands still.
+    time = np.fmax.accumulate(np.nan_to_num(time, nan=0.0), axis=1)
+    return Observations(
+        time,
+        values,
+        tuple(what for what, keep in zip(shows, kept, strict=True) if keep),
+        {name: np.broadcast_to(start, len(time)) for name, start in starts.items()},
+        tuple(name for name, keep in zip(columns, kept, strict=True) if keep),
+        tuple(runs or (f"run {number + 1}" for number in range(len(time)))),
+        time_unit,
+        concentration_unit,
+        remarks=remarks,
+    )
+
+
+def _repeated(
+    values: NDArray[np.float64],
+    there: NDArray[np.bool_],
+    shows: tuple[Mapping[str, float], ...],
+    starts: Mapping[str, NDArray[np.float64]],
+) -> dict[int, int]:
+    """Find columns that change just as an earlier one does, or just against it: which, and which.
+
+    Such a column was calculated from the other, so that its noise is no other noise.
+    """
+    change = np.full(values.shape, np.nan)
+    for at, terms in enumerate(shows):
+        if all(name in starts for name in terms):
+            start = sum(weight * np.asarray(starts[name]) for name, weight in terms.items())
+            change[..., at] = np.where(there[..., at], values[..., at] - start[:, None], np.nan)
+    found: dict[int, int] = {}
+    for at in range(len(shows)):
+        for other in range(at):
+            both = np.isfinite(change[..., at]) & np.isfinite(change[..., other])
+            one, two = change[both, at], change[both, other]
+            if other in found or both.sum() < 3 or both.sum() < there[..., at].sum():
+                continue
+            exact = _SAME * max(np.abs(one).max(), np.abs(two).max())
+            if exact > 0 and min(np.abs(one - two).max(), np.abs(one + two).max()) < exact:
+                found[at] = other
+                break
+    return found
+
+
+def concentration_unit(titles: list[str]) -> str:
+    """Return the unit that names of columns end with, "" where there is none or more than one.
+
+    >>> concentration_unit(["S / mM", "P (mM)"])
+    'mM'
+    """
+    found = {_named_unit(title) for title in titles}
+    return found.pop() if len(found) == 1 and found <= _CONCENTRATIONS else ""
+
+
+def _named_unit(title: str) -> str:
+    match = _UNIT.search(title)
+    return match[1].replace("\u00b5", "u").replace("\u03bc", "u") if match else ""
+
+
+def averaged(data: Observations, expected: NDArray[np.float64] | None = None) -> Observations:
+    """Reduce runs of more than `MOST_POINTS` points to means of neighbours.
+
+    Parameters
+    ----------
+    data
+        Runs.
+    expected
+        What a fit expects, shape (R, T, C). Then it is the deviations from it that are averaged,
+        and a mean of a bent curve is not taken for its middle.
+
+    Returns
+    -------
+    Observations
+        With as many ``readings`` behind each value, and their ``scatter``: nothing that the data
+        say of the noise is lost.
+    """
+    n_runs, n_times, n_columns = data.values.shape
+    if n_times <= MOST_POINTS:
+        return data
+    point = np.isfinite(data.values).any(-1)
+    count = point.sum(1, keepdims=True)
+    part = np.arange(n_times) * np.minimum(MOST_POINTS, count) // np.maximum(count, 1)
+    part = np.where(point, part, MOST_POINTS)
+    smooth = np.zeros_like(data.values) if expected is None else expected
+    deviation = data.values - smooth
+
+    def summed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = np.zeros((n_runs, MOST_POINTS + 1, *values.shape[2:]))
+        np.add.at(total, (np.arange(n_runs)[:, None], part), np.nan_to_num(values))
+        return total[:, :-1]
+
+    n_points = np.maximum(summed(point.astype(np.float64)), 1)
+    time = np.fmax.accumulate(summed(data.time) / n_points, axis=1)
+    readings = summed(data.readings)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = summed(data.readings * deviation) / readings
+    at = np.minimum(part, MOST_POINTS - 1)
+    inner = data.values - smooth - np.take_along_axis(mean, at[..., None], 1)
+    scatter = summed(data.scatter + data.readings * np.nan_to_num(inner) ** 2)
+    middle = np.stack(
+        [
+            [np.interp(time[r], data.time[r], smooth[r, :, c]) for c in range(n_columns)]
+            for r in range(n_runs)
+        ]
+    ).transpose(0, 2, 1)
+    return replace(
+        data,
+        time=time,
+        values=np.where(readings > 0, mean + middle, np.nan),
+        readings=readings,
+        scatter=scatter,
+    )
+
+
+def _check(data: Observations) -> None:
+    shape = data.values.shape
+    if len(shape) != 3 or data.time.shape != shape[:2]:
+        raise ValueError(
+            f"values: expected shape (runs, times, columns) beside times (runs, times), got "
+            f"{shape} and {data.time.shape}"
+        )
+    if len(data.columns) != shape[2] or len(data.shows) != shape[2]:
+        raise ValueError(
+            f"columns: expected {shape[2]} names and what each shows, got {len(data.columns)} and "
+            f"{len(data.shows)}"
+        )
+    for name, start in data.starts.items():
+        bad = ~(np.isfinite(start) & (np.asarray(start) >= 0))
+        if np.shape(start) != shape[:1] or bad.any():
+            where = data.runs[int(np.argmax(bad))] if np.shape(start) == shape[:1] else "all runs"
+            raise ValueError(
+                f"{where}: the initial concentration of {name} is "
+                f"{np.asarray(start).flat[int(np.argmax(bad))]:g}, expected 0 or more in each run"
+            )
+    if not any(np.any(np.asarray(start) > 0) for start in data.starts.values()):
+        raise ValueError("no species is there at the start of any run; give initial concentrations")

@@ -1,0 +1,110 @@
+"""Sheets of cells, as they stand in a file, whatever its format."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from openpyxl.utils import get_column_letter
+
+from kinetlib.lab.remarks import printable
+
+MAX_ROWS = 100_000
+"""Most rows of values a run may have; more is taken for a wrong file, not for kinetics."""
+
+MAX_COLUMNS = 1024
+MAX_CELLS = 2_000_000
+"""Most columns, and cells with a value, of a sheet."""
+
+_MISSING = {"", "nan", "na", "n/a", "-", "--", "\u2013", "\u2014"}
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet of a workbook, or a text file.
+
+    Attributes
+    ----------
+    file, name : str
+        Name of the file, and of the sheet; that of a text file is the file's without its ending.
+    rows : tuple of (int, tuple)
+        Number of the row in the file (the first is 1) and its cells, ``None`` where one is empty:
+        numbers as ``float``, times and dates as ``datetime`` has them, all else as text. Rows that
+        hold nothing are not there.
+    texts : str
+        Address and content of the first number that was stored as text, "" where none was.
+    """
+
+    file: str
+    name: str
+    rows: tuple[tuple[int, tuple], ...]
+    texts: str = ""
+
+    @classmethod
+    def of(
+        cls, file: str, name: str, rows: Iterable[tuple[int, Sequence[object]]], *, text: bool
+    ) -> Sheet:
+        """Take cells as a reader of files gives them; numbers written as text become numbers.
+
+        Raises
+        ------
+        ValueError
+            Where there are more rows or cells than kinetic runs have.
+        """
+        kept, first, n_cells = [], "", 0
+        for number, cells in rows:
+            row = [value_of(cell) for cell in cells]
+            while row and row[-1] is None:
+                row.pop()
+            if not row:
+                continue
+            n_cells += len(row)
+            if len(kept) > MAX_ROWS or n_cells > MAX_CELLS or len(row) > MAX_COLUMNS:
+                raise ValueError(
+                    f"{file}, sheet {name!r}: more than {MAX_ROWS:,} rows, {MAX_COLUMNS:,} columns "
+                    f"or {MAX_CELLS:,} cells of values; expected kinetic runs, so average or thin "
+                    "out the measurements first."
+                )
+            if not first and not text and kept:
+                first = next(
+                    (
+                        f"cell {get_column_letter(i + 1)}{number}, {old!r}"
+                        for i, (old, new) in enumerate(zip(cells, row, strict=False))
+                        if isinstance(old, str) and isinstance(new, float) and not math.isnan(new)
+                    ),
+                    "",
+                )
+            kept.append((number, tuple(row)))
+        return cls(file, printable(name), tuple(kept), first)
+
+
+def value_of(cell: object) -> object:
+    """Return a cell as `Sheet` keeps it."""
+    if cell is None or isinstance(cell, bool):
+        return cell
+    if isinstance(cell, (int, float)):
+        return float(cell)
+    if not isinstance(cell, str):
+        return cell
+    plain = cell.strip()
+    if plain.casefold() in _MISSING:
+        return None
+    # Python also reads "1_000", which no instrument writes.
+    if _NUMBER.fullmatch(plain):
+        return float(plain.replace(",", "."))
+    if plain.casefold().lstrip("+-") in ("inf", "infinity"):
+        return float(plain)
+    return plain
+
+
+def is_number(cell: object) -> bool:
+    """Tell whether a cell holds a number."""
+    return isinstance(cell, float)
+
+
+def is_text(cell: object) -> bool:
+    """Tell whether a cell holds text."""
+    return isinstance(cell, str)
