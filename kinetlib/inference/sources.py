@@ -43,6 +43,8 @@ def observations(runs: Observations | Runs | xr.Dataset, species: Collection[str
 
 def _of_schema(runs: Runs) -> Observations:
     """Take one reaction in the units of the schema."""
+    if np.nanmax(runs.averaged) > 1:
+        raise ValueError("points that are means of several readings: give the readings themselves")
     starts = [np.asarray(getattr(runs, name), dtype=np.float64) for name in INITIAL]
     return table(
         np.asarray(runs.time, dtype=np.float64),
