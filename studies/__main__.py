@@ -32,6 +32,7 @@ STUDIES = {
     "release": ("the network in data/models", "a day"),
     "training_design": ("which simulated samples to train on", "two hours"),
     "experiment_design": ("which experiments tell mechanisms apart", "an hour, then evidences"),
+    "inference": ("how often intervals of rate constants hold the truth", "two days; any part"),
     "estimation_design": ("which experiments pin rate constants", "seven minutes"),
     "discovery": ("how often reactions are found in curves", "hours; needs the extra crnn"),
     "higher_order": ("reactions of third order by second-order ones", "forty minutes"),

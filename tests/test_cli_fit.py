@@ -63,9 +63,9 @@ def test_the_json_has_what_was_promised_and_nothing_else(workbook):
     assert constant["unit"] == "M-1 s-1" and constant["verdict"] == "determined"
     assert constant["value"] == pytest.approx(TRUE, rel=0.02)
     assert constant["low"] < constant["value"] < constant["high"]
-    assert set(answer["noise"]) == {"A / M", "P / M"}
+    assert set(answer["noise"]) == {"A", "P"}
     assert all("\n" not in line for line in answer["remarks"])
-    assert any("cat / M does not change" in line for line in answer["remarks"])
+    assert any("column cat does not change" in line for line in answer["remarks"])
 
 
 def test_roles_name_the_columns_of_the_catalogue_s_species(workbook):
@@ -80,7 +80,7 @@ def test_roles_name_the_columns_of_the_catalogue_s_species(workbook):
 
 
 def test_a_table_shows_the_same_constants(workbook):
-    found = asked(workbook, "--mechanism", TEXT, "--fix", "k=0.9", "--start-error", "all=0.01")
+    found = asked(workbook, "--mechanism", TEXT, "--fix", "k=0.9", "--initial-error", "all=0.01")
     assert found.exit_code == 0, found.output
     assert "fixed" in found.stdout and "A at start" in found.stdout
     assert "remark:" in found.stderr
@@ -90,8 +90,8 @@ def test_a_table_shows_the_same_constants(workbook):
     ("arguments", "message"),
     [
         ((), "no mechanism: give --mechanism"),
-        (("--mechanism", "M1"), "no column shows a species of M1"),
-        (("--mechanism", "M1", "--substrate", "A / M"), "expected both --substrate and --catalyst"),
+        (("--mechanism", "M1"), "cannot happen: S is not there"),
+        (("--mechanism", "M1", "--catalyst", "cat"), "--catalyst: expected --substrate"),
         (("--mechanism", TEXT, "--fix", "k9=1"), "fix k9: unknown constant"),
         (("--mechanism", TEXT, "--fix", "k"), "expected NAME=VALUE"),
         (("--mechanism", TEXT, "--fix", "k=much"), "--fix k=much: expected a number"),

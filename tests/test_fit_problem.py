@@ -54,7 +54,7 @@ def test_exact_runs_are_met_by_the_true_constants_whatever_the_units():
 @given(st.lists(st.floats(-0.7, 0.7), min_size=10, max_size=10))
 def test_slopes_are_those_of_the_residuals(moved):
     wishes = Wishes(
-        tie={"k3": "2*k2"}, start_error={"A": 0.05}, unknown_starts={"B": (0.05, 0.5)},
+        tie={"k3": "2*k2"}, initial_error={"A": 0.05}, unknown={"B": (0.05, 0.5)},
         scale=("P",), shift=True,
     )  # fmt: skip
     found = problem(wishes)
@@ -74,7 +74,7 @@ def test_slopes_are_those_of_the_residuals(moved):
 
 
 def test_the_prior_of_each_coordinate_integrates_to_one():
-    wishes = Wishes(start_error={"A": 0.05}, unknown_starts={"B": (0.05, 0.5)})
+    wishes = Wishes(initial_error={"A": 0.05}, unknown={"B": (0.05, 0.5)})
     layout = problem(wishes).layout
     middle = layout.drawn(1, default_rng(0))[0]
     for at in range(len(layout.names)):
@@ -127,8 +127,8 @@ def test_a_fixed_step_of_zero_is_as_if_it_were_not_there():
         (Wishes(bounds={"k4": (1.0, 2.0)}), "bounds k4: unknown constant"),
         (Wishes(bounds={"k1": (1.0, 2.0)}, fix={"k1": 1.0}), "fixed or tied already"),
         (Wishes(scale=("X",)), "scale X: unknown column.*expected A, P"),
-        (Wishes(start_error={"A": 2.0}), "start error A: expected a share"),
-        (Wishes(unknown_starts={"A": (0.0, 1.0)}), "start A: expected a range"),
+        (Wishes(initial_error={"A": 2.0}), "initial error A: expected a share"),
+        (Wishes(unknown={"A": (0.0, 1.0)}), "initial A: expected a range"),
         (Wishes(fix={"k1": 1, "k-1": 1, "k2": 1, "k3": 1}), "nothing is left to fit"),
     ],
 )

@@ -79,17 +79,17 @@ def test_bounds_hold_in_the_file_s_units():
     assert (found.draws["k-2"] >= 1e-3).all() and (found.draws["k-2"] <= 0.5).all()
 
 
-def test_a_signal_and_unknown_starts_are_fitted_beside_the_constants():
+def test_a_signal_and_unknown_are_fitted_beside_the_constants():
     text = "A -> B (k1)"
     data = runs_of(text, [0.2], {"A": [1.0, 0.5]}, TIMES, ["A"], 0.01, default_rng(1))
     signal = replace(data, values=250.0 * data.values)
-    found = kinetlib.fit(signal, text, scale=["A"], start_error={"A": 0.02}, effort=SMALL)
+    found = kinetlib.fit(signal, text, scale=["A"], initial_error={"A": 0.02}, effort=SMALL)
     assert found.constants["k1"].value == pytest.approx(0.2, rel=0.03)
     factor = found.others["factor of A"]
     assert factor.low < 250 < factor.high and factor.high / factor.low < 1.2
     assert len(found.others) == 3  # the factor, and A in each of two runs
     without = replace(data, starts={"A": np.array([1.0, 1.0])}, values=data.values[:1].repeat(2, 0))
-    ranged = kinetlib.fit(without, text, start={"A": (0.1, 10.0)}, effort=SMALL)
+    ranged = kinetlib.fit(without, text, initial={"A": (0.1, 10.0)}, effort=SMALL)
     assert ranged.others["A at start"].value == pytest.approx(1.0, rel=0.05)
 
 
@@ -99,7 +99,7 @@ def test_columns_may_show_sums_of_species():
         data, values=data.values.sum(-1, keepdims=True), columns=("UV",), shows=({"UV": 1.0},),
         readings=data.readings[..., :1], scatter=data.scatter[..., :1],
     )  # fmt: skip
-    found = kinetlib.fit(total, "M1", show={"UV": "S + catS"}, effort=SMALL)
+    found = kinetlib.fit(total, "M1", observe={"UV": "S + catS"}, effort=SMALL)
     assert found.explains
     assert found.constants["k2"].value == pytest.approx(TRUE[2], rel=0.3)
 
@@ -158,8 +158,8 @@ def test_many_readings_are_averaged_and_say_so():
     [
         ("M99", {}, "M99"),
         ("M1", {"fix": {"k7": 1.0}}, "fix k7: unknown constant"),
-        ("M1", {"show": {"S": "A"}}, "show A: unknown species"),
-        ("M1", {"show": {"X": "S"}}, "show X: unknown column"),
+        ("M1", {"observe": {"S": "A"}}, "observe A: unknown species"),
+        ("M1", {"observe": {"X": "S"}}, "observe X: unknown column"),
         ("A -> B (k1)", {}, "no column shows a species"),
         ("S + X -> P (k1)", {}, "cannot happen: X is not there.*X=0.01"),
     ],

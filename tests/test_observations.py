@@ -8,7 +8,9 @@ import xarray as xr
 from numpy.random import default_rng
 
 from kinetlib.inference import observations
-from kinetlib.inference.observations import averaged, from_runs, from_species, table
+from kinetlib.inference.observations import averaged, table
+from kinetlib.inference.sources import from_species
+from kinetlib.inference.sources import observations as taken
 from kinetlib.runs.runs import Runs
 
 
@@ -47,15 +49,16 @@ def test_a_dataset_comes_back_in_the_units_of_its_file():
         },
         attrs={
             "standard_substrate_0": 40.0,
-            "substrate_column": "A / mM",
-            "product_column": "B (mM)",
-            "warnings": "One.\nTwo.",
+            "substrate_column": "A",
+            "product_column": "B",
+            "concentration_unit": "mM",
+            "remarks": "One.\nTwo.",
         },
     )
     dataset["time"].attrs["units"] = "min"
-    found = from_runs(dataset)
+    found = taken(dataset, ())
     assert (found.time_unit, found.concentration_unit) == ("min", "mM")
-    assert found.columns == ("A / mM", "B (mM)") and found.remarks == ("One.", "Two.")
+    assert found.columns == ("A", "B") and found.remarks == ("One.", "Two.")
     np.testing.assert_allclose(found.starts["S"], [40, 20])
     np.testing.assert_allclose(found.starts["cat"], [2, 2])
     np.testing.assert_allclose(found.values[..., 0], 40 * runs.substrate[:, 1:])
@@ -63,7 +66,7 @@ def test_a_dataset_comes_back_in_the_units_of_its_file():
 
 
 def test_units_change_and_change_back():
-    found = from_runs(decay())
+    found = taken(decay(), ())
     there = found.in_units(60.0, 0.5)
     back = there.in_units(1 / 60.0, 2.0)
     assert there.longest == pytest.approx(found.longest / 60)
@@ -108,7 +111,7 @@ def test_a_run_without_a_value_after_the_start_is_refused():
 @pytest.mark.parametrize("expected", [False, True])
 def test_means_keep_all_that_the_readings_say(expected):
     rng = default_rng(0)
-    found = from_runs(decay(rng, n=2001, noise=0.02))
+    found = taken(decay(rng, n=2001, noise=0.02), ())
     exact = np.stack(
         [found.starts["S"][:, None] * np.exp(-found.time), found.values[..., 1]], axis=-1
     )
@@ -128,12 +131,12 @@ def test_means_keep_all_that_the_readings_say(expected):
 
 
 def test_few_points_are_left_as_they_are():
-    found = from_runs(decay())
+    found = taken(decay(), ())
     assert averaged(found) is found
 
 
 def test_observations_say_what_is_wrong():
-    found = from_runs(decay())
+    found = taken(decay(), ())
     with pytest.raises(ValueError, match="run 2: the initial concentration of S is -1"):
         replace(found, starts={**found.starts, "S": np.array([1.0, -1.0])})
     with pytest.raises(ValueError, match="expected 2 names"):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from kinetlib.cli import _options
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from kinetlib.inference import Comparison, Fit
     from kinetlib.inference.verdicts import Constant
+
+_FOR_SPECIES = ("ignore", "leave_out", "layout", "header", "time", "units", "start")
 
 
 def _pairs(context: click.Context, option: click.Option, values: tuple[str, ...]) -> dict[str, str]:
@@ -62,8 +67,14 @@ def _starts(
     return _numbers(context, option, single) | _ranges(context, option, ranges)
 
 
+def _options_of(command: Callable) -> Callable:
+    """Give a command what says how the file is to be read."""
+    from_file = (*_options._RUNS, *_options._roles("--loading"), *_options._FILE)
+    return _options._with(from_file, command)
+
+
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@_options_of
 @click.option(
     "--mechanism",
     "mechanisms",
@@ -71,30 +82,19 @@ def _starts(
     help="M1 to M20, reactions as text, or a file of your own. Repeatable.",
 )
 @click.option("--all", "catalogue", is_flag=True, help="Fit all mechanisms of the catalogue.")
-@click.option("--substrate", help="Column of S; without it columns are the species they name.")
-@click.option("--product", help="Column of P, if it was measured.")
-@click.option("--catalyst", help="Column of cat; its first value counts.")
-@click.option("--standard", help="Sheet of the run that the others are related to.")
 @click.option(
-    "--show",
-    multiple=True,
-    callback=_pairs,
-    metavar="COLUMN=SUM",
-    help="What a column shows, such as UV='A + 2 B'. Repeatable.",
-)
-@click.option(
-    "--start",
+    "--initial",
     multiple=True,
     callback=_starts,
     metavar="SPECIES=VALUE",
     help="A start the file does not give, or LOW:HIGH to fit it. Repeatable.",
 )
 @click.option(
-    "--start-error",
+    "--initial-error",
     multiple=True,
     callback=_numbers,
     metavar="SPECIES=SHARE",
-    help="Relative error of starts, then fitted; all=0.02 for each. Repeatable.",
+    help="Relative error of starts, which are then fitted; all=0.02 for each. Repeatable.",
 )
 @click.option(
     "--fix",
@@ -127,21 +127,25 @@ def _starts(
 @click.option("--seed", default=0, show_default=True, help="Of all draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def fit(
-    file: str,
     mechanisms: tuple[str, ...],
     catalogue: bool,
-    substrate: str | None,
-    product: str | None,
-    catalyst: str | None,
-    standard: str | None,
+    fix: dict[str, float],
+    tie: dict[str, str],
+    bounds: dict[str, tuple[float, float]],
+    initial: dict[str, float | tuple[float, float]],
+    initial_error: dict[str, float],
+    scale: tuple[str, ...],
+    shift: bool,
+    seed: int,
     as_json: bool,
-    **wishes: Any,
+    **how: Any,
 ) -> None:
     """Estimate rate constants, with 95 % intervals, from the runs in FILE.
 
-    FILE is a workbook with one sheet a run, or a CSV: first column time, then one column a species.
-    The first row of a run is what was weighed in. Constants come in the file's units. Of several
-    mechanisms the most probable comes first, with Akaike's and Schwarz's criteria beside.
+    FILE is a workbook or a text file with the times and concentrations of one run or several; the
+    first row of a run is what was weighed in. Columns are the species they are called, or S, P and
+    cat where --substrate, --product and --catalyst name them. Constants come in the file's units.
+    Of several mechanisms the most probable comes first, Akaike's and Schwarz's criteria beside it.
     """
     from kinetlib import inference
     from kinetlib.kinetics import mechanisms as known
@@ -149,7 +153,18 @@ def fit(
     names = [*(known.catalogue() if catalogue else ()), *mechanisms]
     if not names:
         raise ValueError("no mechanism: give --mechanism M1, your own, several, or --all")
-    runs = _read(file, substrate, product, catalyst, standard)
+    runs, observe = _read(**how)
+    wishes = {
+        "fix": fix,
+        "tie": tie,
+        "bounds": bounds,
+        "observe": observe,
+        "initial": initial,
+        "initial_error": initial_error,
+        "scale": scale,
+        "shift": shift,
+        "seed": seed,
+    }
     found = inference.compared(
         [inference.fit(runs, name, **wishes) for name in dict.fromkeys(names)]
     )
@@ -161,26 +176,23 @@ def fit(
     _show(found)
 
 
-def _read(
-    file: str,
-    substrate: str | None,
-    product: str | None,
-    catalyst: str | None,
-    standard: str | None,
-) -> xr.Dataset:
+def _read(file: str, **how: Any) -> tuple[xr.Dataset, dict[str, str]]:
+    """Read runs by roles, or curves of all species where no role is given."""
     from kinetlib import lab
+    from kinetlib.lab.columns import observables
 
-    if substrate is None and catalyst is None:
-        for option, given in (("--product", product), ("--standard", standard)):
-            if given is not None:
-                raise ValueError(f"{option} {given}: expected --substrate and --catalyst, too")
-        return lab.read_species(file)
-    if substrate is None or catalyst is None:
+    given = {name: value for name, value in how.items() if value not in (None, (), {}, 0.0)}
+    if given.keys() & {"substrate", "product", "conversion"}:
+        roles = [given.pop(role, None) for role in ("substrate", "product", "catalyst")]
+        return lab.read(file, *roles, **given), {}
+    observe = observables(given.pop("observe", ()))
+    said = {name: given.pop(name) for name in list(given) if name not in _FOR_SPECIES}
+    for name in said:
         raise ValueError(
-            "expected both --substrate and --catalyst, or neither where columns are named after "
-            "the species of the mechanism"
+            f"--{name.rstrip('s').replace('_', '-')}: expected --substrate or --product beside it; "
+            "without them each column is the species that it is called"
         )
-    return lab.read(file, substrate, product, catalyst, standard=standard)
+    return lab.read_species(file, **given), observe
 
 
 def answer(found: Comparison) -> dict[str, Any]:

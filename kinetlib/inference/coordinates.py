@@ -38,10 +38,10 @@ class Wishes:
         Constants that are another, or a multiple of it: ``{"k3": "k4"}``, ``{"k3": "2*k4"}``.
     bounds
         Lowest and highest value of constants.
-    start_error
+    initial_error
         Relative standard error of the initial concentrations of species: those are fitted in every
         run. The key "all" stands for each species that is there at the start.
-    unknown_starts
+    unknown
         Lowest and highest initial concentration, the same in all runs, of species.
     scale
         Columns that are a signal: concentration times a factor, which is fitted.
@@ -52,8 +52,8 @@ class Wishes:
     fix: Mapping[str, float] = field(default_factory=dict)
     tie: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    start_error: Mapping[str, float] = field(default_factory=dict)
-    unknown_starts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    initial_error: Mapping[str, float] = field(default_factory=dict)
+    unknown: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     scale: tuple[str, ...] = ()
     shift: bool = False
 
@@ -334,24 +334,24 @@ def _starts(
     layout: _Layout,
 ) -> list[Start]:
     found = []
-    for name, (low, high) in wishes.unknown_starts.items():
-        species = known(name, network.species, "start", "species")
+    for name, (low, high) in wishes.unknown.items():
+        species = known(name, network.species, "initial", "species")
         if not 0 < low < high < np.inf:
             raise ValueError(
-                f"start {name}: expected a range above 0 and not empty, got {low:g} to {high:g}"
+                f"initial {name}: expected a range above 0 and not empty, got {low:g} to {high:g}"
             )
         limits = np.log([low / unit, high / unit])
         at = layout.add(f"{name} at start", UNIFORM, *limits)
         found.append(Start(species, np.arange(len(data.time)), at, relative=False))
-    errors = dict(wishes.start_error)
+    errors = dict(wishes.initial_error)
     everywhere = errors.pop("all", None)
     if everywhere is not None:
         there = [name for name, has in zip(network.species, initial.any(0), strict=True) if has]
         errors = {name: everywhere for name in there} | errors
     for name, error in errors.items():
-        species = known(name, network.species, "start error", "species")
+        species = known(name, network.species, "initial error", "species")
         if not 0 < error < 1:
-            raise ValueError(f"start error {name}: expected a share from 0 to 1, such as 0.02")
+            raise ValueError(f"initial error {name}: expected a share from 0 to 1, such as 0.02")
         for run in np.flatnonzero(initial[:, species] > 0):
             at = layout.add(f"{name} at start, {data.runs[run]}", NORMAL, 0.0, error)
             found.append(Start(species, np.array([run]), at, relative=True))

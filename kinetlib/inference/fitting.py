@@ -12,13 +12,14 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from kinetlib.inference.coordinates import Coordinates, Wishes, coordinates
-from kinetlib.inference.observations import Observations, averaged, from_runs, from_species
+from kinetlib.inference.observations import Observations, averaged
 from kinetlib.inference.outcome import Fit, outcome
 from kinetlib.inference.problem import Problem
 from kinetlib.inference.profiles import profiles, threshold
 from kinetlib.inference.sampling import Effort, drawn
 from kinetlib.inference.search import Ends, search
 from kinetlib.inference.shown import shown
+from kinetlib.inference.sources import observations
 from kinetlib.kinetics.mechanisms import Mechanism
 from kinetlib.kinetics.reading import mechanism as read_mechanism
 from kinetlib.runs.runs import Runs
@@ -31,9 +32,9 @@ def fit(
     fix: Mapping[str, float] | None = None,
     tie: Mapping[str, str] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
-    show: Mapping[str, str] | None = None,
-    start: Mapping[str, float | tuple[float, float]] | None = None,
-    start_error: Mapping[str, float] | None = None,
+    observe: Mapping[str, str] | None = None,
+    initial: Mapping[str, float | tuple[float, float]] | None = None,
+    initial_error: Mapping[str, float] | None = None,
     scale: Sequence[str] = (),
     shift: bool = False,
     seed: int = 0,
@@ -55,12 +56,12 @@ def fit(
     bounds
         Lowest and highest value of constants, in the file's units. By default k T C^(n-1) lies
         between 1e-5 and 1e8: T the longest run, C the largest start, n the order.
-    show
+    observe
         What columns show, where it is not the species they are named after: ``{"UV": "A + 2 B"}``.
-    start
+    initial
         Initial concentrations that the file does not give, in its unit: a number, or a range within
         which one, the same in all runs, is fitted.
-    start_error
+    initial_error
         Relative standard error of initial concentrations by species, which are then fitted in every
         run; the key ``"all"`` stands for each species that is there.
     scale
@@ -87,30 +88,23 @@ def fit(
         Names that mechanism or runs do not have, values without sense, runs without a value.
     """
     chosen = _chosen(mechanism)
-    data, remarks = shown(observations(runs), chosen, show or {}, start or {})
-    ranges = {name: value for name, value in (start or {}).items() if not np.isscalar(value)}
+    data, remarks = shown(
+        observations(runs, chosen.network.species), chosen, observe or {}, initial or {}
+    )
+    ranges = {name: value for name, value in (initial or {}).items() if not np.isscalar(value)}
     standard = data.scale
     for name, (low, high) in chosen.drawn.items():
-        if name not in (start or {}):
+        if name not in (initial or {}):
             ranges[name] = (low * standard, high * standard)
             remarks.append(
                 f"{name} at the start is not known: {low * standard:.3g} to {high * standard:.3g}, "
                 "the same in all runs, is fitted; a start of your own takes its place"
             )
     wishes = Wishes(
-        fix or {}, tie or {}, bounds or {}, start_error or {}, ranges, tuple(scale), shift
+        fix or {}, tie or {}, bounds or {}, initial_error or {}, ranges, tuple(scale), shift
     )
     layout = coordinates(chosen.network, data, wishes)
     return _fitted(chosen, data, layout, remarks, seed, effort or Effort(), threads)
-
-
-def observations(runs: Observations | Runs | xr.Dataset) -> Observations:
-    """Take runs in any of the forms in which they are read."""
-    if isinstance(runs, Observations):
-        return runs
-    if isinstance(runs, xr.Dataset) and "concentration" in runs and "substrate" not in runs:
-        return from_species(runs)
-    return from_runs(runs)
 
 
 def _chosen(mechanism: str | Path | Mechanism) -> Mechanism:

@@ -7,16 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE
-from kinetlib.runs.runs import INITIAL, Runs, columns
-
 MOST_POINTS = 60  # points of a run that are simulated; of more, neighbours are averaged
+_TERM = re.compile(r"(?:([0-9]+(?:\.[0-9]*)?)\s*\*?\s*)?([^\s*]+)")
 _SAME = 1e-6  # of the largest change, within which two columns change alike
-_UNIT = re.compile(r"[/\[(,]\s*([^\[\](),]+?)\s*[\])]?\s*$")
-_CONCENTRATIONS = {"M", "mM", "uM", "nM"}
 
 
 @dataclass(frozen=True)
@@ -87,108 +82,24 @@ class Observations:
         )
 
 
-def from_runs(runs: xr.Dataset | Runs) -> Observations:
-    """Take runs of the schema of `kinetlib.lab.read`: substrate S, product P, catalyst cat.
+def sum_of(text: str) -> dict[str, float]:
+    """Read a sum of species, with numbers before them: weights by species.
 
-    Parameters
-    ----------
-    runs
-        One reaction. Concentrations of a Dataset that names ``standard_substrate_0`` are put back
-        into the file's unit.
+    >>> sum_of("A + 2 B")
+    {'A': 1.0, 'B': 2.0}
 
     Raises
     ------
     ValueError
-        Runs of more than one sample, without a value after time 0, or without known starts.
+        A term that is none.
     """
-    if isinstance(runs, Runs):
-        one, attributes, names = runs, {}, None
-    else:
-        if runs.sizes.get("sample", 1) != 1:
-            raise ValueError(
-                f"expected the runs of one reaction, got {runs.sizes['sample']} samples; take one "
-                "with runs.isel(sample=[0])"
-            )
-        parts = columns(runs, np.float64)
-        one = Runs(*(part[0] if "sample" in runs.dims else part for part in parts))
-        attributes = runs.attrs | {"unit": runs["time"].attrs.get("units", "")}
-        names = [str(name) for name in runs["run"].values] if "run" in runs.coords else None
-    scale = float(attributes.get("standard_substrate_0", 1.0))
-    values = np.stack([one.substrate, one.product], -1, dtype=np.float64) * scale
-    roles = ("substrate_column", "product_column")
-    titles = [attributes.get(role) or role.split("_")[0] for role in roles]
-    starts = [np.asarray(getattr(one, name), dtype=np.float64) * scale for name in INITIAL]
-    return table(
-        np.asarray(one.time, dtype=np.float64),
-        values,
-        ({SUBSTRATE: 1.0}, {PRODUCT: 1.0}),
-        dict(zip((CATALYST, SUBSTRATE, PRODUCT), starts, strict=True)),
-        columns=titles,
-        runs=names,
-        time_unit=str(attributes.get("unit", "")),
-        concentration_unit=concentration_unit(titles),
-        remarks=tuple(filter(None, attributes.get("warnings", "").splitlines())),
-    )
-
-
-def from_species(runs: xr.Dataset) -> Observations:
-    """Take curves as `kinetlib.lab.read_species` reads them: each column is the species it names.
-
-    The first row of each run counts as weighed in, and so does a column that never changes within a
-    run, such as the catalyst's.
-
-    Raises
-    ------
-    ValueError
-        If a run's first row lacks a species.
-    """
-    time = np.atleast_2d(runs["time"].values).astype(np.float64)
-    values = runs["concentration"].transpose("run", "time", "species").values
-    titles = [str(name) for name in runs["species"].values]
-    names = [str(name) for name in runs["run"].values]
-    bare = [_UNIT.sub("", title).strip() for title in titles]
-    first = np.nanargmin(np.where(np.isfinite(time), time, np.inf), axis=1)
-    starts = values[np.arange(len(values)), first]
-    for name, row in zip(names, starts, strict=True):
-        if not np.isfinite(row).all():
-            missing = [title for title, value in zip(titles, row, strict=True) if np.isnan(value)]
-            raise ValueError(
-                f"run {name!r}: {', '.join(missing)} has no value in the first row, expected what "
-                "was weighed in; give it, 0 for a species that is not there"
-            )
-    values = values.copy()
-    values[np.arange(len(values)), first] = np.nan
-    remarks = [
-        f"run {name!r} begins at time {row[at]:g}; its first row counts as the start at that time, "
-        "and times are counted from there"
-        for name, row, at in zip(names, time, first, strict=True)
-        if row[at] != 0
-    ]
-    time = time - time[np.arange(len(time)), first][:, None]
-    still = _still(values, starts)
-    remarks += [
-        f"column {title} does not change within a run: it counts as weighed in, not as measured"
-        for title, same in zip(titles, still, strict=True)
-        if same
-    ]
-    values[..., still] = np.nan
-    return table(
-        time,
-        values,
-        tuple({name: 1.0} for name in bare),
-        {name: np.maximum(column, 0.0) for name, column in zip(bare, starts.T, strict=True)},
-        columns=titles,
-        runs=names,
-        time_unit=_named_unit(str(runs.attrs.get("time_column", ""))),
-        concentration_unit=concentration_unit(titles),
-        remarks=tuple(remarks),
-    )
-
-
-def _still(values: NDArray[np.float64], starts: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which columns are measured after the start and never differ from it, shape (C,)."""
-    same = np.isnan(values) | (values == starts[:, None])
-    return same.all((0, 1)) & np.isfinite(values).any((0, 1))
+    terms: dict[str, float] = {}
+    for term in text.split("+"):
+        match = _TERM.fullmatch(term.strip())
+        if match is None:
+            raise ValueError(f"observe {text!r}: expected species joined by +, such as A + 2 B")
+        terms[match[2]] = terms.get(match[2], 0.0) + float(match[1] or 1.0)
+    return terms
 
 
 def table(
@@ -270,21 +181,6 @@ def _repeated(
                 found[at] = other
                 break
     return found
-
-
-def concentration_unit(titles: list[str]) -> str:
-    """Return the unit that names of columns end with, "" where there is none or more than one.
-
-    >>> concentration_unit(["S / mM", "P (mM)"])
-    'mM'
-    """
-    found = {_named_unit(title) for title in titles}
-    return found.pop() if len(found) == 1 and found <= _CONCENTRATIONS else ""
-
-
-def _named_unit(title: str) -> str:
-    match = _UNIT.search(title)
-    return match[1].replace("\u00b5", "u").replace("\u03bc", "u") if match else ""
 
 
 def averaged(data: Observations, expected: NDArray[np.float64] | None = None) -> Observations:

@@ -16,7 +16,8 @@ from kinetlib.kinetics.network import Network
 from kinetlib.kinetics.sensitivity import CONSTANTS, INITIAL, sensitivities
 
 _FIRST_NOISE = (0.02, 0.002)  # relative, and absolute in units of a column's largest value
-_RTOL, _ATOL = 1e-5, 1e-9
+_RTOL, _TIGHTEST, _ATOL = 1e-5, 1e-7, 1e-9
+_MAX_STEPS = 5000  # twenty times what the stiffest need; who wants more than that has no likelihood
 _BELOW_START = 1e-6  # of the smallest start: a trace of catalyst keeps its digits
 _AT_ONCE = 2_000_000  # numbers in the trajectories that are held at a time
 
@@ -69,7 +70,11 @@ class Problem:
             for name, weight in shows.items():
                 self._shows[network.index(name), c] = weight
         smallest = layout.initial[layout.initial > 0].min(initial=1.0)
-        self._tolerance = {"rtol": _RTOL, "atol": min(_ATOL, _BELOW_START * smallest)}
+        self._tolerance = {
+            "rtol": _RTOL,
+            "atol": min(_ATOL, _BELOW_START * smallest),
+            "max_steps": _MAX_STEPS,
+        }
         relative, absolute = _FIRST_NOISE
         largest = self.marginal.largest
         self.noise = Level(np.full(len(largest), relative), absolute * largest)
@@ -150,8 +155,8 @@ class Problem:
         """Count residuals in the noise about coordinates (D,), and integrate well below it."""
         level = self.noise_about(x[None])
         self.noise = Level(level.relative[0], level.absolute[0])
-        least = float(self.noise.relative.min())
-        self._tolerance["rtol"] = float(np.clip(1e-2 * least, 1e-8, _RTOL))
+        total = self.noise.relative + self.noise.absolute / self.marginal.largest
+        self._tolerance["rtol"] = float(np.clip(1e-2 * total.min(), _TIGHTEST, _RTOL))
 
     def _by_value(self, noise: Level | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         noise = noise or self.noise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,17 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetlib.inference.coordinates import known
-from kinetlib.inference.observations import Observations
+from kinetlib.inference.observations import Observations, sum_of
 from kinetlib.kinetics.mechanisms import Mechanism
-
-_TERM = re.compile(r"(?:([0-9]+(?:\.[0-9]*)?)\s*\*?\s*)?(\S+)")
 
 
 def shown(
     data: Observations,
     mechanism: Mechanism,
-    show: Mapping[str, str],
-    start: Mapping[str, float | tuple[float, float]],
+    observe: Mapping[str, str],
+    initial: Mapping[str, float | tuple[float, float]],
 ) -> tuple[Observations, list[str]]:
     """Bring runs and a mechanism together.
 
@@ -30,10 +27,10 @@ def shown(
         Runs as read.
     mechanism
         Whose species they show.
-    show
+    observe
         Sums of species by column, such as ``"A + 2 B"``, for columns that are not a species; a
         single species also takes what was weighed in under the column's name.
-    start
+    initial
         Initial concentrations of species that the runs do not give; ranges are left to the fit.
 
     Returns
@@ -48,15 +45,17 @@ def shown(
     """
     network, remarks = mechanism.network, []
     sums, starts = dict(enumerate(data.shows)), dict(data.starts)
-    for column, text in show.items():
-        terms = _sum(text, mechanism)
+    for column, text in observe.items():
+        terms = sum_of(text)
+        for name in terms:
+            known(name, network.species, "observe", "species")
         titled = dict(zip(data.columns, data.shows, strict=True)).get(column, {column: 1.0})
         bare = next(iter(titled))
         if len(terms) == 1 and bare in starts:
             starts[next(iter(terms))] = starts.pop(bare)
             if column not in data.columns:
                 continue
-        sums[known(column, data.columns, "show", "column")] = terms
+        sums[known(column, data.columns, "observe", "column")] = terms
     kept = [at for at, terms in sums.items() if all(name in network.species for name in terms)]
     if not kept:
         raise ValueError(
@@ -75,19 +74,19 @@ def shown(
         if name not in network.species and np.any(value > 0)
     ]
     starts = {name: value for name, value in starts.items() if name in network.species}
-    given = {name: value for name, value in start.items() if np.isscalar(value)}
+    given = {name: value for name, value in initial.items() if np.isscalar(value)}
     for name, value in given.items():
-        known(name, network.species, "start", "species")
+        known(name, network.species, "initial", "species")
         starts[name] = np.full(len(data.time), float(value))
     # A catalogue's start is of the reference run; what a user wrote with a mechanism is meant.
     for name, value in (mechanism.start or {}).items():
-        if name not in starts and name not in start and value > 0:
+        if name not in starts and name not in initial and value > 0:
             starts[name] = np.full(len(data.time), float(value))
             remarks.append(f"{name} starts at {value:g}, as written with the mechanism")
-    absent = [name for name in network.species if name not in starts and name not in start]
+    absent = [name for name in network.species if name not in starts and name not in initial]
     if absent and mechanism.start is not None:
         remarks.append(f"{', '.join(absent)}: no start is given, 0 was assumed")
-    _refuse_idle(mechanism, starts, start)
+    _refuse_idle(mechanism, starts, initial)
     if mechanism.rate_constants:
         listed = ", ".join(f"{name}={value:g}" for name, value in mechanism.rate_constants.items())
         remarks.append(
@@ -134,21 +133,3 @@ def _refuse_idle(
                 f"at the start and nothing makes it; give its start, such as {missing[0]}=0.01, or "
                 f"say which column it is, such as COLUMN={missing[0]}"
             )
-
-
-def _sum(text: str, mechanism: Mechanism) -> dict[str, float]:
-    """Read a sum of species.
-
-    Raises
-    ------
-    ValueError
-        A term that is none, or a species that the mechanism does not have.
-    """
-    terms: dict[str, float] = {}
-    for term in text.split("+"):
-        match = _TERM.fullmatch(term.strip())
-        if match is None:
-            raise ValueError(f"show {text!r}: expected species joined by +, such as A + 2 B")
-        known(match[2], mechanism.network.species, "show", "species")
-        terms[match[2]] = terms.get(match[2], 0.0) + float(match[1] or 1.0)
-    return terms
