@@ -12,6 +12,7 @@ import xarray as xr
 from kinetlib.lab.amounts import Amounts
 from kinetlib.lab.catalyst import catalyst_of
 from kinetlib.lab.columns import Roles, observables, others
+from kinetlib.lab.completion import COMPLETE, after_completion
 from kinetlib.lab.notes import (
     Relative,
     at_other_temperatures,
@@ -55,6 +56,7 @@ def read(
     time: str | None = None,
     units: Mapping[str, str] | None = None,
     start: float = 0.0,
+    keep_tail: bool = False,
 ) -> xr.Dataset:
     """Read the measured runs of one reaction.
 
@@ -92,6 +94,8 @@ def read(
         ``AMOUNT`` for all runs, ``RUN=AMOUNT`` for one, with a unit where it is not the file's.
     layout, header, time, units, start
         See `kinetlib.lab.How`.
+    keep_tail : bool
+        Let networks read rows after a run is over, too.
 
     Returns
     -------
@@ -107,6 +111,8 @@ def read(
           time, unless the start is stated. 0 for no catalyst;
         - ``comparable`` (sample, run): whether a run differs from the standard run in nothing but
           substrate, product and catalyst, and has a catalyst;
+        - ``completed`` (sample, run, time): which points come after a run is over, and are not
+          read by networks, see `kinetlib.lab.completion`;
         - ``observed`` (sample, run, time, column): all other columns of numbers, on the same
           scale; coordinates ``column``, names as written, ``shows`` (column), the species or the
           sum of species of `observe`, and ``role`` (column), "reactant", "by-product", "catalyst"
@@ -181,6 +187,9 @@ def read(
     dataset["comparable"] = (("sample", "run"), [[run.name in kept for run in relative]])
     if kelvin:
         dataset["temperature"] = ("run", [kelvin[run.name] for run in relative], {"units": "K"})
+    tails = [_tail(run, keep_tail) for run in relative]
+    dataset["completed"] = (("sample", "run", "time"), _padded(tails) == 1)
+    remarks += _on_tails(relative, tails, kept)
     told_apart = [run for run in relative if run.name in kept]
     sentences = [str(remark) for remark in gathered(remarks)]
     beyond = notes(told_apart, measured) if told_apart else []
@@ -414,6 +423,28 @@ def _dataset(
     for name in dataset.data_vars:
         dataset[name].attrs = {"units": "1", "relative_to": "standard run's initial substrate"}
     return dataset
+
+
+def _tail(run: Relative, keep: bool) -> np.ndarray:
+    if keep:
+        return np.zeros(len(run.time))
+    starts = (run.substrate_0, run.product_0)
+    return after_completion(run.time, run.substrate, run.product, *starts).astype(float)
+
+
+def _on_tails(runs: list[Relative], tails: list[np.ndarray], kept: set[str]) -> list[Remark]:
+    cut = [
+        f"{run.name} ({int(tail.sum())} of {len(tail)})"
+        for run, tail in zip(runs, tails, strict=True)
+        if tail.any() and run.name in kept
+    ]
+    if not cut:
+        return []
+    text = (
+        f"Rows after {COMPLETE:.0%} of the turnover tell nothing of the mechanism, and are not "
+        "read by classify and design next."
+    )
+    return [Remark(text, "--keep-tail", tuple(cut))]
 
 
 def _padded(rows: list[np.ndarray]) -> np.ndarray:
