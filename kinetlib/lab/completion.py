@@ -44,7 +44,8 @@ def after_completion(
     if len(known) <= _LEAST or not substrate_0 > 0:
         return after
     turned, at = turned[known], time[known]
-    last = turned[-max(3, len(turned) // 5) :].mean()
+    # The mean, against noise; the last, where the run is still going on.
+    last = max(turned[-max(3, len(turned) // 5) :].mean(), turned[-1])
     ends = [_first(at, turned >= COMPLETE * substrate_0)]
     if last > _TURNED * substrate_0:
         own = _first(at, turned >= COMPLETE * last)
