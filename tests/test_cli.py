@@ -178,6 +178,7 @@ def test_classify_json_is_one_object_and_nothing_else(classified):
         "strangeness": 0.97,
         "model": "runset",
         "runs": ["standard", "excess"],
+        "runs_left_aside": [],
         "warnings": ["run excess is short", "run standard has a gap"],
     }
     assert answer.stderr.splitlines()[0] == "warning: run excess is short"
@@ -198,5 +199,11 @@ def test_classify_prints_the_most_probable_first(classified):
 
 def test_classify_by_a_network_without_calibration_says_less(classified):
     answer = _call("classify", "data.xlsx", *COLUMNS, "--model", "mine.keras", "--json")
-    assert set(json.loads(answer.stdout)) == {"probabilities", "model", "runs", "warnings"}
+    assert set(json.loads(answer.stdout)) == {
+        "probabilities",
+        "model",
+        "runs",
+        "runs_left_aside",
+        "warnings",
+    }
     assert "Strangeness" not in _call("classify", "data.xlsx", *COLUMNS, "--model", "m").stdout

@@ -11,7 +11,7 @@ from numpy.random import default_rng
 
 from kinetlib.fusion.features import run_inputs
 from kinetlib.runs import runs
-from kinetlib.runs.runs import MOST_POINTS, MOST_RUNS
+from kinetlib.runs.runs import MOST_POINTS, MOST_READ, MOST_RUNS
 
 NAMES = ("time", "substrate", "product")
 
@@ -211,11 +211,56 @@ def test_datasets_that_cannot_be_read_are_refused():
     empty = dataset(full)
     for name in ("substrate", "product"):
         empty[name].values[1, :, 1:] = np.nan
-    with pytest.raises(ValueError, match=f"sample 1: 0 runs .*expected 1 to {MOST_RUNS}"):
+    with pytest.raises(ValueError, match="sample 1: no run has at least two points"):
         runs.from_dataset(empty)
-    nine = dataset(laboratory(2, MOST_RUNS + 1))
-    with pytest.raises(ValueError, match="sample 0: 9 runs"):
-        runs.from_dataset(nine)
+
+
+def test_of_very_many_runs_those_that_differ_most_are_read():
+    many = dataset(laboratory(2, MOST_READ + 4))
+    read = runs.from_dataset(many)
+    assert (np.isfinite(read.loading).sum(1) == MOST_READ).all()
+    few = dataset(laboratory(2, MOST_RUNS + 1))
+    assert np.isfinite(runs.from_dataset(few).loading).all()
+
+
+@pytest.mark.parametrize("most", [3, 8])
+def test_a_run_left_aside_is_nearer_to_one_read_than_those_are_to_each_other(most):
+    drawn = np.random.default_rng(most)
+    product = drawn.random(20)
+    one, usable = np.ones(20), np.arange(20) != 7
+    chosen = runs.spread_out(one, one, product, usable, most)
+    assert chosen.sum() == most and not chosen[7]
+    near = np.abs(product[:, None] - product[chosen]).min(1)
+    apart = np.diff(np.sort(product[chosen])).min()
+    assert near[usable & ~chosen].max() <= apart
+
+
+def test_runs_and_points_that_are_marked_are_not_read():
+    full = dataset(curves(2, points=6)[0])
+    comparable = np.ones((2, full.sizes["run"]), dtype=bool)
+    comparable[0, 1] = False
+    completed = np.zeros(full["time"].shape, dtype=bool)
+    completed[1, 0, 4:] = True
+    marked = full.assign(
+        comparable=(("sample", "run"), comparable),
+        completed=(("sample", "run", "time"), completed),
+    )
+    read = runs.from_dataset(marked)
+    assert np.array_equal(np.isfinite(read.loading), comparable)
+    assert np.isfinite(read.time[1, 0]).sum() == 4
+    without = full.assign(
+        comparable=(("sample", "run"), np.zeros_like(comparable)), loading=0 * full["loading"]
+    )
+    with pytest.raises(ValueError, match="no run has a catalyst"):
+        runs.from_dataset(without)
+
+
+def test_replicates_are_one_point_of_several_readings():
+    full = dataset(curves(2, points=5)[0])
+    thrice = full.isel(time=np.repeat(np.arange(full.sizes["time"]), 3))
+    once, read = runs.from_dataset(full), runs.from_dataset(thrice)
+    np.testing.assert_allclose(read.substrate, once.substrate, rtol=1e-6)
+    np.testing.assert_allclose(read.averaged, 3 * once.averaged)
 
 
 def test_inputs_are_finite_and_zero_where_there_is_nothing():

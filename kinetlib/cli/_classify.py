@@ -27,16 +27,34 @@ def classify(read: Callable[[], xr.Dataset], model: str, as_json: bool) -> None:
     """
     runs = read()
     asked = _asked(runs, model)
+    names = [str(name) for name in runs["run"].values]
+    aside = _aside(runs)
+    remarks = [runs.attrs.get("warnings", "")]
+    if aside:
+        remarks.append(
+            f"The network reads {len(names) - len(aside)} of {len(names)} runs; it leaves aside "
+            f"{', '.join(aside)}."
+        )
     answer = {
         **asked,
         "model": model,
-        "runs": [str(name) for name in runs["run"].values],
-        "warnings": _options.told(runs.attrs.get("warnings", "")),
+        "runs": names,
+        "runs_left_aside": aside,
+        "warnings": _options.told("\n".join(remarks)),
     }
     if as_json:
         click.echo(json.dumps(answer))
     else:
         _show(answer)
+
+
+def _aside(runs: xr.Dataset) -> list[str]:
+    """Name the runs that the network was not shown."""
+    from kinetlib.runs.runs import read_at_once
+
+    if "loading" not in runs:
+        return []
+    return [str(name) for name in runs["run"].values[~read_at_once(runs)]]
 
 
 def _asked(runs: xr.Dataset, model: str) -> dict[str, Any]:

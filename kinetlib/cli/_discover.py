@@ -58,7 +58,7 @@ def discover(
         click.echo(
             json.dumps(
                 {
-                    "species": list(found.species),
+                    "species": list(found.names or found.species),
                     "orders": found.orders.tolist(),
                     "stoichiometry": found.stoichiometry.tolist(),
                     "rate_constants": found.rate_constants.tolist(),
@@ -97,7 +97,7 @@ def discover(
 
 def _background(found: Discovery) -> str:
     """Write what noise there is at any value."""
-    pairs = zip(found.species, found.background, strict=True)
+    pairs = zip(found.names or found.species, found.background, strict=True)
     sizes = ", ".join(f"{name} {size:.2g}" for name, size in pairs if size)
     return f", and at any value {sizes}" if sizes else ""
 

@@ -81,6 +81,8 @@ class Discovery:
         Temperature in kelvin of the rate constants; None where runs have none.
     activation_energies, activation_errors
         In kJ/mol, shape (R,), with standard errors; None where runs have no temperatures.
+    names
+        Of the species as the runs have them, length S; empty where they are `species`.
     """
 
     species: tuple[str, ...]
@@ -101,6 +103,7 @@ class Discovery:
     reference_temperature: float | None = None
     activation_energies: NDArray[np.float64] | None = None
     activation_errors: NDArray[np.float64] | None = None
+    names: tuple[str, ...] = ()
 
     def same_reactions(self, other: Discovery) -> bool:
         """Tell whether another discovery has the same reactions, in any order."""
@@ -152,8 +155,13 @@ class Discovery:
 
     @property
     def equations(self) -> list[str]:
-        """The reactions, each as text."""
-        return [reaction.equation for reaction in self.to_network().reactions]
+        """The reactions, each as text, with the names that the runs have."""
+        return [self._written(reaction.equation) for reaction in self.to_network().reactions]
+
+    def _written(self, equation: str) -> str:
+        """Put names as the runs have them into an equation."""
+        names = dict(zip(self.species, self.names or self.species, strict=True))
+        return " ".join(names.get(word, word) for word in equation.split(" "))
 
 
 def discover(
@@ -242,9 +250,15 @@ def discover(
             best = replace(best, fit=least_absolute(best.problem, best.fit))
         agreeing = search.as_good(ends) / max(len(ends), 1)
         found = _described(search, best)
+        named = (
+            replace(found, names=tuple(map(str, runs["species"].values)))
+            if ("species" in runs.coords)
+            else found
+        )
         order = found.orders.sum(1)
         return replace(
-            found,
+            named,
+            alternatives=tuple((named._written(text), worse) for text, worse in named.alternatives),
             rate_constants=found.rate_constants / (time_unit * unit ** (order - 1.0)),
             background=found.background * unit,
             criterion_without=without,

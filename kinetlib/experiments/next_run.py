@@ -25,7 +25,7 @@ from kinetlib.inference.posterior import Effort, Plausible, fitted, plausible
 from kinetlib.runs import dataset
 from kinetlib.runs.noise import Noise
 from kinetlib.runs.plans import Candidates
-from kinetlib.runs.runs import Runs
+from kinetlib.runs.runs import Runs, comparable
 
 FLOOR = 0.002  # noise of small concentrations, of the standard run's substrate
 UNKNOWN_NOISE = 0.02  # where the runs do not tell
@@ -81,9 +81,12 @@ class Wanted:
         """Return what lies about runs that were done.
 
         Half to twice their loadings, four tenths to all of the standard substrate, the longest
-        duration and the usual number of points, at most 20.
+        duration up to completion and the usual number of points, at most 20.
         """
+        runs = comparable(runs)
         one = runs.isel(sample=0) if "sample" in runs.dims else runs
+        if "completed" in one:
+            one = one.assign_coords(time=one["time"].where(~one["completed"]))
         loading = one["loading"].values
         substrate = one["substrate_0"].values
         points = np.isfinite(one["time"].values).sum(-1)
@@ -228,6 +231,7 @@ def advise(
         Runs or wishes that are not as described, or runs that no mechanism explains.
     """
     effort = effort or Effort()
+    runs = comparable(runs)
     unit = float(runs["time"].max())
     if not unit > 0:
         raise ValueError("the runs have no time after the start, expected at least one")

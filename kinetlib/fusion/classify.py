@@ -28,9 +28,11 @@ def classify(runs: xr.Dataset, model: str | Path = "runset") -> xr.DataArray:
     runs
         ``time``, ``substrate``, ``product`` (sample, run, time), NaN where a run has no point;
         ``loading``, ``substrate_0``, ``product_0`` (sample, run). Concentrations relative to the
-        initial substrate of the standard run; time in any unit. The released network reads one to
-        eight runs in any order, each with two points or more, also without product or without
-        substrate; of more than 24 points neighbours are averaged. Networks of your own with one of
+        initial substrate of the standard run; time in any unit. The released network reads any
+        number of runs in any order, of more than sixteen those that start most differently, each
+        with two points or more, also without product or without substrate; of more than 24 points
+        neighbours are averaged. Runs that `kinetlib.lab.read` marks as not ``comparable``, and
+        points as ``completed``, are left out. Networks of your own with one of
         the four fusions read four runs, see `kinetlib.fusion.arranged`.
     model
         A released network (``"runset"``), or the path of a ``.keras`` file of your own with its

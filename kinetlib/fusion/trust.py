@@ -43,7 +43,7 @@ class Answer:
     members
         Which classes belong to the set that holds the true one with 95 %, shape (n, classes).
     noise
-        Estimated relative noise, shape (n,); NaN where the runs do not tell.
+        Estimated relative noise of one reading, shape (n,); NaN where the runs do not tell.
     strangeness
         Share of known reactions, measured under the same condition, that lie nearer to what the
         network was trained on, shape (n,): near 1 the reaction may be from outside the catalogue.
@@ -170,7 +170,9 @@ class Trust:
             here = given == name
             calibrated[here] = at_temperature(probabilities[here], self.temperatures[name])
             strange[here] = np.interp(away[here], self.nearer[name], _SHARES)
-        return Answer(calibrated, self.sets.sets(calibrated, given), noise, strange)
+        readings = np.nanmean(runs.averaged, axis=(1, 2))
+        members = self.sets.sets(calibrated, given)
+        return Answer(calibrated, members, noise * np.sqrt(readings), strange)
 
     def _known(self, condition: str) -> str:
         """Return a condition that was calibrated: itself, or with the next noisier bin.

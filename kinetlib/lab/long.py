@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kinetlib.lab.remarks import Remark, listed, printable
-from kinetlib.lab.sheets import Sheet, is_number, is_text
+from kinetlib.lab.sheets import Sheet, cell_of, is_number, is_text, said
 from kinetlib.lab.tables import Rows, Table
 from kinetlib.lab.titles import Title, key
 
@@ -46,14 +46,14 @@ def unfold(
                 f"{sheet.file}, row {number}: the column {titles[what].text!r} is empty; name what "
                 "was measured."
             )
-        name = printable(_said(cells[what]))
-        names.setdefault(name, _said(cells[unit]) if unit is not None and cells[unit] else "")
-        run = printable(_said(cells[runs[0]])) if runs and cells[runs[0]] is not None else ""
+        name = printable(said(cells[what]))
+        names.setdefault(name, said(cells[unit]) if unit is not None and cells[unit] else "")
+        run = printable(said(cells[runs[0]])) if runs and cells[runs[0]] is not None else ""
         rows_of_run = by_run.setdefault(run or sheet.name, {})
         slots = rows_of_run.setdefault(cells[at], [])
         slot = next((s for s in slots if name not in s[1]), None)
         if slot is None:
-            slot = (number, {}, [_cell(cells, i) for i in kept])
+            slot = (number, {}, [cell_of(cells, i) for i in kept])
             slots.append(slot)
         slot[1][name] = cells[value]
     heads = (
@@ -83,14 +83,6 @@ def _of(rows: Rows, least: int) -> Rows:
     return tuple((n, cells + (None,) * (least + 1 - len(cells))) for n, cells in rows)
 
 
-def _cell(cells: tuple, i: int) -> object:
-    return cells[i] if i < len(cells) else None
-
-
 def _numeric(rows: Rows, i: int) -> bool:
-    cells = [_cell(cells, i) for _, cells in rows]
+    cells = [cell_of(cells, i) for _, cells in rows]
     return any(map(is_number, cells)) and not any(map(is_text, cells))
-
-
-def _said(cell: object) -> str:
-    return str(int(cell)) if is_number(cell) and cell.is_integer() else str(cell)

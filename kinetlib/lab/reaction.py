@@ -12,6 +12,7 @@ import xarray as xr
 from kinetlib.lab.amounts import Amounts
 from kinetlib.lab.catalyst import catalyst_of
 from kinetlib.lab.columns import Roles, observables, others
+from kinetlib.lab.completion import COMPLETE, after_completion
 from kinetlib.lab.notes import (
     Relative,
     at_other_temperatures,
@@ -24,6 +25,7 @@ from kinetlib.lab.notes import (
 from kinetlib.lab.reader import How, in_one_unit, read_tables
 from kinetlib.lab.remarks import Remark, gathered, listed
 from kinetlib.lab.runs import MIN_POINTS, Known, Run, positions, read_run
+from kinetlib.lab.schema import dataset_of, padded
 from kinetlib.lab.tables import Table
 
 NEGATIVE_TOLERANCE = 0.05
@@ -55,6 +57,7 @@ def read(
     time: str | None = None,
     units: Mapping[str, str] | None = None,
     start: float = 0.0,
+    keep_tail: bool = False,
 ) -> xr.Dataset:
     """Read the measured runs of one reaction.
 
@@ -92,6 +95,8 @@ def read(
         ``AMOUNT`` for all runs, ``RUN=AMOUNT`` for one, with a unit where it is not the file's.
     layout, header, time, units, start
         See `kinetlib.lab.How`.
+    keep_tail : bool
+        Let networks read rows after a run is over, too.
 
     Returns
     -------
@@ -107,6 +112,8 @@ def read(
           time, unless the start is stated. 0 for no catalyst;
         - ``comparable`` (sample, run): whether a run differs from the standard run in nothing but
           substrate, product and catalyst, and has a catalyst;
+        - ``completed`` (sample, run, time): which points come after a run is over, and are not
+          read by networks, see `kinetlib.lab.completion`;
         - ``observed`` (sample, run, time, column): all other columns of numbers, on the same
           scale; coordinates ``column``, names as written, ``shows`` (column), the species or the
           sum of species of `observe`, and ``role`` (column), "reactant", "by-product", "catalyst"
@@ -177,10 +184,13 @@ def read(
     kelvin = temperatures(tables, [run.name for run in relative])
     apart, told = at_other_temperatures(kelvin, reference.name)
     kept, remarks = kept - apart, remarks + told
-    dataset = _dataset(relative, unit, roles, known_reactants, reference)
+    dataset = dataset_of(relative, unit, roles, known_reactants, reference)
     dataset["comparable"] = (("sample", "run"), [[run.name in kept for run in relative]])
     if kelvin:
         dataset["temperature"] = ("run", [kelvin[run.name] for run in relative], {"units": "K"})
+    tails = [_tail(run, keep_tail) for run in relative]
+    dataset["completed"] = (("sample", "run", "time"), padded(tails) == 1)
+    remarks += _on_tails(relative, tails, kept)
     told_apart = [run for run in relative if run.name in kept]
     sentences = [str(remark) for remark in gathered(remarks)]
     beyond = notes(told_apart, measured) if told_apart else []
@@ -364,61 +374,23 @@ def _check_negative(file: str, runs: list[Relative]) -> None:
                 )
 
 
-def _dataset(
-    runs: list[Relative],
-    unit: str,
-    roles: Roles,
-    known_reactants: dict[str, Amounts],
-    reference: Run,
-) -> xr.Dataset:
-    points, once = ("sample", "run", "time"), ("sample", "run")
-    names = list({name: None for run in runs for name in run.others})
-    absent = {run.name: np.full(len(run.time), np.nan) for run in runs}
-    observed = [_padded([run.others.get(name, absent[run.name]) for run in runs]) for name in names]
-    shape = (1, len(runs), max(len(run.time) for run in runs), 0)
-    reactants = [name for name in names if roles.role(name) == "reactant"]
-    starts = [[run.first(name) for name in reactants] for run in runs]
-    for amounts in known_reactants.values():
-        for run, row in zip(runs, starts, strict=True):
-            stated = amounts.of(run.name)
-            factor = 1.0
-            if stated.unit.text and reference.base.text:
-                factor = stated.unit.factor / reference.base.factor
-            row.append(stated.value * factor / reference.substrate_0)
-    dataset = xr.Dataset(
-        {
-            "substrate": (points, _padded([run.substrate for run in runs])),
-            "product": (points, _padded([run.product for run in runs])),
-            "loading": (once, [[run.loading for run in runs]]),
-            "substrate_0": (once, [[run.substrate_0 for run in runs]]),
-            "product_0": (once, [[run.product_0 for run in runs]]),
-            "observed": (
-                (*points, "column"),
-                np.stack(observed, axis=-1) if observed else np.empty(shape),
-            ),
-            "reactant_0": (
-                (*once, "reactant"),
-                np.array(starts, dtype=float).reshape(1, len(runs), -1),
-            ),
-        },
-        coords={
-            "time": (points, _padded([run.time for run in runs])),
-            "run": [run.name for run in runs],
-            "column": np.array(names, dtype=str),
-            "shows": ("column", np.array([roles.shows(name) for name in names], dtype=str)),
-            "role": ("column", np.array([roles.role(name) for name in names], dtype=str)),
-            "reactant": np.array([*reactants, *known_reactants], dtype=str),
-        },
+def _tail(run: Relative, keep: bool) -> np.ndarray:
+    if keep:
+        return np.zeros(len(run.time))
+    starts = (run.substrate_0, run.product_0)
+    return after_completion(run.time, run.substrate, run.product, *starts).astype(float)
+
+
+def _on_tails(runs: list[Relative], tails: list[np.ndarray], kept: set[str]) -> list[Remark]:
+    cut = [
+        f"{run.name} ({int(tail.sum())} of {len(tail)})"
+        for run, tail in zip(runs, tails, strict=True)
+        if tail.any() and run.name in kept
+    ]
+    if not cut:
+        return []
+    text = (
+        f"Rows after {COMPLETE:.0%} of the turnover tell nothing of the mechanism, and are not "
+        "read by classify and design next."
     )
-    dataset["time"].attrs = {"long_name": "time", "units": unit}
-    for name in dataset.data_vars:
-        dataset[name].attrs = {"units": "1", "relative_to": "standard run's initial substrate"}
-    return dataset
-
-
-def _padded(rows: list[np.ndarray]) -> np.ndarray:
-    """Stack rows of different lengths, with NaN behind the shorter: (1, runs, points)."""
-    filled = np.full((1, len(rows), max(map(len, rows))), np.nan)
-    for i, row in enumerate(rows):
-        filled[0, i, : len(row)] = row
-    return filled
+    return [Remark(text, "--keep-tail", tuple(cut))]

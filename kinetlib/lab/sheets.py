@@ -108,3 +108,13 @@ def is_number(cell: object) -> bool:
 def is_text(cell: object) -> bool:
     """Tell whether a cell holds text."""
     return isinstance(cell, str)
+
+
+def said(cell: object) -> str:
+    """Write a cell as its reader sees it."""
+    return str(int(cell)) if is_number(cell) and cell.is_integer() else str(cell)
+
+
+def cell_of(cells: tuple, i: int) -> object:
+    """Return a cell of a row, empty behind its end."""
+    return cells[i] if i < len(cells) else None

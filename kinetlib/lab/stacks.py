@@ -8,17 +8,19 @@ from datetime import date, time, timedelta
 import numpy as np
 
 from kinetlib.lab.remarks import Remark, listed, printable, quoted
-from kinetlib.lab.sheets import is_number, is_text
+from kinetlib.lab.sheets import is_number, is_text, said
 from kinetlib.lab.tables import Rows, Table
+from kinetlib.lab.times import LATE
 from kinetlib.lab.titles import Title, key
 
 _OPTION = "--layout"
+_DAY = 86400.0
 _LEAST = 2  # rows of a run in a stack
 _NEAR_START = 0.25  # of the time so far: where a time falls to, if a run begins
 
 
 def split(
-    table: Table, label: str, by_column: bool, by_place: bool
+    table: Table, label: str, above: str, by_column: bool, by_place: bool
 ) -> tuple[list[Table], list[Remark]]:
     """Divide a table into runs.
 
@@ -28,6 +30,8 @@ def split(
         All rows below the names of a block.
     label : str
         Name of the block, "" where it has none.
+    above : str
+        The text above the names of its columns: the first run's name, where others have one, too.
     by_column : bool
         Whether a column named ``run`` may tell runs apart.
     by_place : bool
@@ -46,9 +50,11 @@ def split(
     base = label or table.name
     if len(found) == 1:
         return [found[0].of(found[0].name or base, found[0].rows)], remarks
+    if not found[:1] or found[0].name or not any(one.name for one in found):
+        above = ""
     named, used = [], set()
     for k, one in enumerate(found, start=1):
-        name = one.name or f"{base} {k}"
+        name = one.name or (above if k == 1 else "") or f"{base} {k}"
         name = f"{name} ({k})" if name in used else name
         used.add(name)
         named.append(one.of(name, one.rows))
@@ -71,7 +77,7 @@ def _by_column(table: Table, column: int) -> tuple[list[Table], list[Remark]]:
         if _is_head(table, cells):
             continue
         cell = cells[column]
-        name = printable(_said(cell)) if cell is not None else ""
+        name = printable(said(cell)) if cell is not None else ""
         if not name:
             others = [c for i, c in enumerate(cells) if i != column and c is not None]
             if not others:
@@ -94,10 +100,6 @@ def _by_column(table: Table, column: int) -> tuple[list[Table], list[Remark]]:
             )
         )
     return [table.of(name, rows) for name, rows in runs.items()], remarks
-
-
-def _said(cell: object) -> str:
-    return str(int(cell)) if is_number(cell) and cell.is_integer() else str(cell)
 
 
 def _is_head(table: Table, cells: tuple) -> bool:
@@ -177,7 +179,7 @@ def _clockwise(cell: object) -> bool:
 
 def _pieces(table: Table) -> list[Rows]:
     """Divide where an empty row precedes a time that does not rise, or time falls to its start."""
-    times = np.array([_rank(cells[table.time]) for _, cells in table.rows])
+    times = _ranks([cells[table.time] for _, cells in table.rows])
     known = np.isfinite(times)
     borders = [0]
     for i in range(1, len(times)):
@@ -203,6 +205,25 @@ def _pieces(table: Table) -> list[Rows]:
     if len(pieces) > 1 and (not rising or min(map(len, pieces)) < _LEAST):
         return [table.rows]
     return pieces
+
+
+def _ranks(cells: list[object]) -> np.ndarray:
+    """Return numbers that order times, those of day beyond midnight as well."""
+    times = np.array([_rank(cell) for cell in cells])
+    of_day = [isinstance(cell, time) or (is_text(cell) and ":" in cell) for cell in cells]
+    known = times[np.isfinite(times)]
+    # A column that begins late in the day holds times of day; durations begin anew at midnight.
+    by_day = len(known) > 0 and known[0] >= LATE
+    days, last = 0.0, np.nan
+    for i, (moment, clock) in enumerate(zip(times, of_day, strict=True)):
+        if not np.isfinite(moment):
+            continue
+        if clock and (moment > 0 or by_day) and last - moment > _DAY / 2:
+            days += _DAY
+        elif moment < last - _DAY / 2:
+            days = 0.0
+        last, times[i] = moment, moment + days
+    return times
 
 
 def _rank(cell: object) -> float:

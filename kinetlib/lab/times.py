@@ -15,7 +15,9 @@ from kinetlib.lab.tables import Table
 
 _DAY = 86400.0
 _OUT = "min"  # what durations are given in
-_LATE = 4 * 3600.0  # a first time later than this is one of the day, not since the start
+LATE = 4 * 3600.0
+"""Seconds: a first time later than this is one of the day, not since the start."""
+
 _ZERO = datetime(1899, 12, 31)  # what spreadsheet programs count durations of days from
 _CLOCK = re.compile(r"(\d+):(\d{1,2})(?::(\d{1,2}(?:[.,]\d+)?))?\s*([ap]\.?m\.?)?", re.IGNORECASE)
 _WITH_UNIT = re.compile(r"(\d+(?:[.,]\d+)?)\s*([A-Za-z]+)\.?")
@@ -75,7 +77,7 @@ def read_times(table: Table) -> tuple[NDArray[np.float64], str, list[Remark]]:
     if not absolute:
         first = next((t for t in seconds if np.isfinite(t)), 0.0)
         seconds = _over_midnight(seconds)
-        since_first = first >= _LATE and not written
+        since_first = first >= LATE and not written
     if since_first and np.isfinite(seconds).any():
         seconds = seconds - seconds[np.isfinite(seconds)][0]
         what = "Dates" if absolute else "Times of day"
