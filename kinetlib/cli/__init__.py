@@ -15,6 +15,7 @@ from kinetlib.cli._discover import discover
 from kinetlib.cli._published import published
 from kinetlib.cli._run import book, run
 from kinetlib.cli._shards import command as shards
+from kinetlib.cli._simulate import simulate
 
 
 class _Refusal(click.ClickException):
@@ -65,4 +66,5 @@ main.add_command(book)
 main.add_command(classify)
 main.add_command(discover)
 main.add_command(design)
+main.add_command(simulate)
 main.add_command(published)

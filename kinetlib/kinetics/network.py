@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetlib.kinetics import notation
-from kinetlib.kinetics.conservation import conservation_laws
+from kinetlib.kinetics.conservation import bounding_sums, conservation_laws
 
 _DIGITS = re.compile(r"(\d+)")
 # What LaTeX would take for a command within text.
@@ -158,6 +158,11 @@ class Network:
         S + catS + P
         """
         return conservation_laws(self.stoichiometry)
+
+    @cached_property
+    def bounding_sums(self) -> NDArray[np.int64]:
+        """Sums of concentrations that never rise, shape (L, S), see `conservation`."""
+        return bounding_sums(self.stoichiometry)
 
     def law_with(self, weights: dict[str, int]) -> NDArray[np.float64]:
         """Return the conserved sum with prescribed weights for some species, shape (S,).

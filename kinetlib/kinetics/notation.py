@@ -85,6 +85,11 @@ def quoted(name: str) -> str:
     return name if bare and not _CONSTANTS.search(name) else f'"{name}"'
 
 
+def is_constant(text: str) -> bool:
+    """Tell whether a text may be the name of a rate constant."""
+    return bool(_CONSTANT.fullmatch(text))
+
+
 def _is_name(text: str) -> bool:
     """Tell whether a text is a name that needs no quotes."""
     pairs = (("(", ")"), ("[", "]"))
