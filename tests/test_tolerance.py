@@ -165,6 +165,17 @@ def test_one_trajectory_does_not_change_another():
     assert together.concentration[1::2].tobytes() == apart.concentration.tobytes()
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_no_number_fails_alone(bad):
+    network, (k, start, times) = NETWORKS["M2"], problem(NETWORKS["M2"], 40)
+    spoilt = start.copy()
+    spoilt[7, 0] = bad
+    found, good = (integrate(network, k, y, times, **OWN) for y in (spoilt, start))
+    others = np.arange(40) != 7
+    assert found.status[7] == Status.NOT_FINITE
+    assert found.concentration[others].tobytes() == good.concentration[others].tobytes()
+
+
 def test_output_times_change_no_value():
     network, (k, start, times) = NETWORKS["M2"], problem(NETWORKS["M2"], 40)
     many = integrate(network, k, start, times, **OWN)

@@ -237,8 +237,8 @@ class Network:
             sides = f"{_side(forward.reactants)} {arrow} {_side(forward.products)}"
             lines.append(f"{sides} ({constants})")
         if self.held:
-            names = (notation.quoted(name) for name in self.species if name in self.held)
-            lines.append(f"constant: {', '.join(names)}")
+            held = (name for name in self.species if name in self.held)
+            lines.append(f"constant: {notation.listed(held)}")
         return "\n".join(lines)
 
 

@@ -58,20 +58,24 @@ def scales(network: Network, initial: NDArray[np.float64]) -> NDArray[np.float64
     sums = network.bounding_sums.astype(float)
     if _all_usual(sums, initial):
         return np.ones((1, initial.shape[1]))
-    reach = _reach(sums, initial)
-    largest = np.where(np.isfinite(reach), reach, 0.0).max(axis=1, keepdims=True, initial=0.0)
+    # What is no number fails on its own.
+    reach = _reach(sums, np.where(np.isfinite(initial), initial, 0.0))
+    largest = reach.max(axis=1, keepdims=True, initial=0.0)
     low = np.maximum(largest, (largest / _LOW) ** 2)
     general = np.where(largest < _LOW, low, np.maximum(largest / _HIGH, 1.0))
     scale = np.minimum(general, reach / _PART)
-    # What cannot be there, or is no number, needs none.
-    return np.where((reach > 0.0) & np.isfinite(reach), np.maximum(scale, _SMALLEST), 1.0)
+    # What cannot be there needs none.
+    return np.where(reach > 0.0, np.maximum(scale, _SMALLEST), 1.0)
 
 
 def _all_usual(sums: NDArray[np.float64], initial: NDArray[np.float64]) -> bool:
     """Tell by the extremes of all trajectories whether every scale is 1; costs a batch nothing."""
     if not (sums > 0).any(axis=0).all() or not len(initial):
         return False
-    totals = sums @ initial.T
+    with np.errstate(invalid="ignore"):
+        totals = sums @ initial.T
+    if not np.isfinite(totals).all():
+        return False
     weights = np.where(sums > 0, sums, np.nan)
     least, most = (
         np.nanmin(extreme[:, None] / weights, axis=0) for extreme in (totals.min(1), totals.max(1))
