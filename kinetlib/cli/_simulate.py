@@ -153,7 +153,7 @@ def _remarks(chosen: Mechanism, starts: dict[str, Any]) -> list[str]:
     given = usual | starts
     absent = [species for species in network.species if species not in given]
     source = any(not reaction.reactants for reaction in network.reactions)
-    if not source and not any(_largest(value) > 0 for value in given.values()):
+    if not source and not any(_largest(value) != 0 for value in given.values()):
         raise ValueError(
             f"nothing is there at the start: give concentrations, -s {network.species[0]}=1, for "
             f"some of {', '.join(network.species)}"
