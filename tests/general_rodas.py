@@ -187,7 +187,7 @@ def _first_step(reactants, stoichiometry, k, y, end, rtol, atol, work):
     _rhs(reactants, stoichiometry, k, y, work)
     change = 0.0
     for i in range(y.size):
-        change = max(change, abs(work[i]) / (atol + rtol * abs(y[i])))
+        change = max(change, abs(work[i]) / (atol[i] + rtol * abs(y[i])))
     if change > 0.0 and np.isfinite(change):
         return min(end, 1.0 / change)
     return end
@@ -198,7 +198,7 @@ def _error_norm(y, y_new, error, rtol, atol):
     """Root mean square of a step's error relative to the tolerance; inf where not finite."""
     total = 0.0
     for i in range(y.size):
-        scale = atol + rtol * max(abs(y[i]), abs(y_new[i]))
+        scale = atol[i] + rtol * max(abs(y[i]), abs(y_new[i]))
         total += (error[i] / scale) ** 2 if np.isfinite(scale) else np.inf
     norm = np.sqrt(total / y.size)
     return norm if np.isfinite(norm) else np.inf
@@ -216,15 +216,17 @@ def _dense_output(s, y, y_new, stages, out):
 
 
 @_compiled
-def _trajectory(reactants, stoichiometry, k, y0, times, rtol, atol, max_steps, out):
+def _trajectory(reactants, stoichiometry, k, y0, times, rtol, atol, max_steps, out, peak):
     """Integrate one trajectory; return its status and the number of steps tried."""
     n = y0.size
     out[:, :] = np.nan
+    peak[:] = np.nan
     if not (np.all(np.isfinite(k)) and np.all(np.isfinite(y0)) and np.all(np.isfinite(times))):
         return NOT_FINITE, 0
     y, y_new, work = y0.copy(), np.empty(n), np.empty(n)
     stages = np.empty((6, n))
     lu, pivots = np.empty((n, n)), np.empty(n, dtype=np.int64)
+    peak[:] = np.abs(y)
 
     done, t, end = 0, 0.0, times[-1]
     while done < times.size and times[done] <= 0.0:
@@ -256,6 +258,7 @@ def _trajectory(reactants, stoichiometry, k, y0, times, rtol, atol, max_steps, o
             done += 1
         t = t_new
         y[:] = y_new
+        peak[:] = np.maximum(peak, np.abs(y))
         h *= min(factor, 1.0) if rejected else factor
         rejected = False
     return (SUCCESS if done == times.size else STEP_BUDGET), max_steps
@@ -263,7 +266,19 @@ def _trajectory(reactants, stoichiometry, k, y0, times, rtol, atol, max_steps, o
 
 @_compiled
 def integrate_block(
-    reactants, stoichiometry, constants, initial, times, rtol, atol, max_steps, out, status, n_steps
+    reactants,
+    stoichiometry,
+    constants,
+    initial,
+    times,
+    scale,
+    rtol,
+    atol,
+    max_steps,
+    out,
+    status,
+    n_steps,
+    peak,
 ):
     """Integrate a block of trajectories one after the other; see `integrate`."""
     for i in range(initial.shape[0]):
@@ -274,9 +289,10 @@ def integrate_block(
             initial[i],
             times[i],
             rtol,
-            atol,
+            atol * scale[i],
             max_steps,
             out[i],
+            peak[i],
         )
 
 
@@ -284,9 +300,13 @@ def kernel(network: Network) -> Callable[..., None]:
     """Return this kernel for a network, called as `kinetlib.kinetics.kernels.kernel` is."""
     tables = tables_of(network)
 
-    def integrate_network(constants, initial, times, *rest) -> None:
-        times = np.array(np.broadcast_to(times, (len(constants), times.shape[1])), order="C")
-        integrate_block(*tables, constants, initial, times, *rest)
+    def integrate_network(constants, initial, *rest) -> None:
+        times, scale = (
+            np.array(np.broadcast_to(rows, (len(constants), rows.shape[1])), order="C")
+            for rows in rest[:2]
+        )
+        peak = np.empty(initial.shape) if rest[-1] is None else rest[-1]
+        integrate_block(*tables, constants, initial, times, scale, *rest[2:-1], peak)
 
     return integrate_network
 

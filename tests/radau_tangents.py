@@ -21,18 +21,22 @@ def solve_block(
     constants: NDArray,
     initial: NDArray,
     times: NDArray,
+    scale: NDArray,
     rtol: float,
     atol: float,
     max_steps: int,
     concentration: NDArray,
     status: NDArray,
     n_steps: NDArray,
+    peak: None,
     first: int,
     last: int,
     tested: bool,
     tangents: NDArray,
 ) -> None:
     """Fill the arrays of a block as `kernels.tangent_kernel` does; all errors are tested."""
+    if (scale != 1.0).any():
+        raise ValueError("Radau is given one absolute tolerance for all")
     options = {"rtol": max(rtol, _SMALLEST_RTOL), "atol": atol, "max_steps": max_steps}
     times = np.broadcast_to(times, (len(constants), times.shape[1]))
     for i, (k, y, at) in enumerate(zip(constants, initial, times, strict=True)):

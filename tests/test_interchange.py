@@ -25,6 +25,7 @@ def test_antimony_of_a_small_network():
         "  k1 = 2.0;\n"
         "  k_minus1 = 0.5;\n"
         "  k2 = 1e-07;\n"
+        '  k_minus1 is "k-1";\n'
         "  r1: 2 A -> B_star; vessel * k1 * A^2;\n"
         "  r2: B_star -> 2 A; vessel * k_minus1 * B_star;\n"
         "  r3: B_star -> ; vessel * k2 * B_star;\n"

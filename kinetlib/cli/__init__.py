@@ -16,6 +16,7 @@ from kinetlib.cli._fit import fit
 from kinetlib.cli._published import published
 from kinetlib.cli._run import book, run
 from kinetlib.cli._shards import command as shards
+from kinetlib.cli._simulate import simulate
 
 
 class _Refusal(click.ClickException):
@@ -67,4 +68,5 @@ main.add_command(classify)
 main.add_command(discover)
 main.add_command(fit)
 main.add_command(design)
+main.add_command(simulate)
 main.add_command(published)

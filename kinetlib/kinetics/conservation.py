@@ -1,4 +1,4 @@
-"""Conserved sums of concentrations, found exactly from the stoichiometry.
+"""Conserved and bounding sums of concentrations, found exactly from the stoichiometry.
 
 The minimal semi-positive laws come from the Fourier-Motzkin (Farkas) procedure of Schuster and
 Höfer, J. Chem. Soc. Faraday Trans. 87, 2561 (1991). Where they do not span the left null space,
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 IntegerArray = NDArray[np.int64]
+_MOST = 100  # sums of a network; the catalogue has at most six
 
 
 def conservation_laws(stoichiometry: IntegerArray) -> IntegerArray:
@@ -31,10 +32,34 @@ def conservation_laws(stoichiometry: IntegerArray) -> IntegerArray:
     """
     n_species = stoichiometry.shape[1]
     wanted = n_species - _rank(stoichiometry)
-    laws = _independent(_semipositive_laws(stoichiometry), wanted)
+    laws = _independent(_semipositive(stoichiometry) or [], wanted)
     if len(laws) < wanted:
         laws = _independent([*laws, *_null_space(stoichiometry)], wanted)
     return np.array(laws, dtype=np.int64).reshape(wanted, n_species)
+
+
+def bounding_sums(stoichiometry: IntegerArray, most: int = _MOST) -> IntegerArray:
+    """Find sums of concentrations that never rise, ``{w >= 0: stoichiometry @ w <= 0}``.
+
+    No concentration exceeds such a sum at the start, divided by its weight in it.
+
+    Parameters
+    ----------
+    stoichiometry
+        Net stoichiometry, shape (R, S).
+    most
+        Rows of a table at which the search ends: what is found so far need not bound anything.
+
+    Returns
+    -------
+    NDArray
+        Shape (L, S); no rows where there are none, or too many to look through.
+    """
+    n_reactions, n_species = stoichiometry.shape
+    # What a reaction lets a sum fall by is counted as a species of its own: the rest is conserved.
+    counted = np.hstack([stoichiometry, np.eye(n_reactions, dtype=np.int64)])
+    rows = [row[:n_species] for row in _semipositive(counted, most) or []]
+    return np.unique(np.array(rows, dtype=np.int64).reshape(-1, n_species), axis=0)
 
 
 def _rank(rows: list[IntegerArray] | IntegerArray) -> int:
@@ -77,8 +102,10 @@ def _null_space(stoichiometry: IntegerArray) -> list[IntegerArray]:
     return basis
 
 
-def _semipositive_laws(stoichiometry: IntegerArray) -> list[IntegerArray]:
-    """Extreme rays of {w >= 0, stoichiometry w = 0}, sparsest first."""
+def _semipositive(
+    stoichiometry: IntegerArray, most: int | None = None
+) -> list[IntegerArray] | None:
+    """Extreme rays of {w >= 0, stoichiometry w = 0}, sparsest first; None if too many to find."""
     # A row of the table pairs a non-negative combination of species with what reactions make of it.
     identity = np.eye(stoichiometry.shape[1], dtype=np.int64)
     table = list(zip(stoichiometry.T, identity, strict=True))
@@ -92,7 +119,11 @@ def _semipositive_laws(stoichiometry: IntegerArray) -> list[IntegerArray]:
                 divisor = np.gcd.reduce(combined)
                 net = -lost[r] * made + made[r] * lost
                 balanced.append((net // divisor, combined // divisor))
+        if most is not None and len(balanced) > 4 * most:
+            return None
         table = _minimal(balanced)
+        if most is not None and len(table) > most:
+            return None
     return sorted((law for _, law in table), key=lambda law: (np.count_nonzero(law), law.sum()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from kinetlib.kinetics.network import Network, Reaction
@@ -12,7 +13,8 @@ _MARKS = {"*": "_star", "'": "_prime", "-": "_minus"}
 def identifiers(network: Network) -> dict[str, str]:
     """Map the network's species and constants to names that SBML allows.
 
-    ``cat*`` becomes ``cat_star``, ``dead'`` ``dead_prime``, ``k-1`` ``k_minus1``.
+    ``cat*`` becomes ``cat_star``, ``dead'`` ``dead_prime``, ``k-1`` ``k_minus1``; any other mark
+    its number in Unicode, ``H+`` ``H_u2b``.
 
     Raises
     ------
@@ -24,6 +26,9 @@ def identifiers(network: Network) -> dict[str, str]:
         plain = name
         for mark, word in _MARKS.items():
             plain = plain.replace(mark, word)
+        plain = re.sub(r"[^A-Za-z0-9_]", lambda mark: f"_u{ord(mark.group()):x}", plain)
+        if not re.match("[A-Za-z_]", plain):
+            plain = f"_{plain}"
         if plain in names.values():
             raise ValueError(f"{name!r} would be written {plain!r}, which another name already is")
         names[name] = plain
@@ -66,9 +71,13 @@ def to_antimony(
         network.index(species)
     ids = identifiers(network)
     lines = [f"model {name}", "  compartment vessel = 1;"]
-    lines += [f'  species {ids[s]} in vessel; {ids[s]} is "{s}";' for s in network.species]
+    marks = {s: "$" if s in network.held else "" for s in network.species}
+    lines += [
+        f'  species {marks[s]}{ids[s]} in vessel; {ids[s]} is "{s}";' for s in network.species
+    ]
     lines += [f"  {ids[s]} = {float(initial.get(s, 0.0))!r};" for s in network.species]
     lines += [f"  {ids[k]} = {float(rate_constants[k])!r};" for k in network.constants]
+    lines += [f'  {ids[k]} is "{k}";' for k in network.constants if ids[k] != k]
     for number, reaction in enumerate(network.reactions, start=1):
         lines.append(f"  r{number}: {_equation(reaction, ids)}; vessel * {_rate(reaction, ids)};")
     return "\n".join([*lines, "end", ""])
@@ -80,17 +89,37 @@ def to_sbml(
     initial: Mapping[str, float],
     name: str = "mechanism",
 ) -> str:
-    """Write a network with its numbers as SBML, see `to_antimony`; needs the extra ``peers``."""
+    """Write a network with its numbers as SBML, see `to_antimony`; needs the extra ``antimony``."""
+    return antimony_to_sbml(to_antimony(network, rate_constants, initial, name), name)
+
+
+def antimony_to_sbml(text: str, name: str | None = None) -> str:
+    """Translate Antimony by the antimony library, which the extra ``antimony`` brings.
+
+    Parameters
+    ----------
+    text
+        A model, or several.
+    name
+        Which; by default the main one.
+
+    Raises
+    ------
+    ValueError
+        Without the library, or where it does not accept the text.
+    """
     try:
         import antimony
     except ImportError:
         raise ValueError(
-            "SBML is written by the antimony library, which is not installed: "
-            "pip install 'kinetlib[peers]'"
+            "Antimony is read, and SBML written, by the antimony library, which is not installed: "
+            "pip install 'kinetlib[antimony]'"
         ) from None
-    if antimony.loadAntimonyString(to_antimony(network, rate_constants, initial, name)) < 0:
-        raise ValueError(f"antimony did not accept the model: {antimony.getLastError()}")
-    return antimony.getSBMLString(name)
+    antimony.clearPreviousLoads()
+    if antimony.loadAntimonyString(text) < 0:
+        told = " ".join(antimony.getLastError().split())
+        raise ValueError(f"antimony did not accept the model: {told}")
+    return antimony.getSBMLString(name or antimony.getMainModuleName())
 
 
 def _equation(reaction: Reaction, ids: Mapping[str, str]) -> str:

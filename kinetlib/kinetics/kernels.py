@@ -36,10 +36,12 @@ class NoCompilerError(OSError):
 def kernel(network: Network) -> Kernel:
     """Return the integrator of a network.
 
-    The function takes constants (n, R), initial (n, S), times (n, T) or, if all share them, (1, T),
+    The function takes constants (n, R), initial (n, S), times (n, T), scale (n, S), by which the
+    absolute tolerance of each species is multiplied, the last two with one row where all share it,
     rtol, atol, max_steps, and the arrays it fills: concentration (n, T, S), status (n,),
-    n_steps (n,); all of them contiguous, floats of 8 bytes and integers of 8 bytes. It runs without
-    the interpreter's lock.
+    n_steps (n,), peak (n, S), the largest magnitude of each species at any step, or None; all of
+    them contiguous, floats of 8 bytes and integers of 8 bytes. It runs without the interpreter's
+    lock.
 
     Raises
     ------

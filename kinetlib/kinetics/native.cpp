@@ -151,11 +151,11 @@ static inline void step(const law &f, const vec *__restrict w, const vec *__rest
 
 /* Root mean square of the error relative to the tolerance; infinite where it is not finite. */
 static inline vec error_norm(const vec *y, const vec *y_new, const vec *error, double rtol,
-                             double atol) {
+                             const vec *atol) {
     vec total = all(0.0), reach = all(0.0);
     for (int i = 0; i < N; i++) {
         const vec magnitude = larger(size(y[i]), size(y_new[i]));
-        const vec ratio = error[i] / (atol + rtol * magnitude);
+        const vec ratio = error[i] / (atol[i] + rtol * magnitude);
         total += ratio * ratio;
         reach += size(y_new[i]);
     }
@@ -164,19 +164,21 @@ static inline vec error_norm(const vec *y, const vec *y_new, const vec *error, d
     return select((norm <= huge) & (reach <= huge), norm, all(INFINITY));
 }
 
+/* The absolute tolerance of a species is atol times its scale; peak, if
+ * it is wanted, takes its largest magnitude. */
 typedef struct {
-    const double *constants, *initial, *times;
-    double *out;
+    const double *constants, *initial, *times, *scale;
+    double *out, *peak;
     int64_t *status, *n_steps;
-    int64_t n, n_times, times_step, max_steps;
+    int64_t n, n_times, times_step, scale_step, max_steps;
     double rtol, atol;
 } work;
 
-/* What each lane is at: its trajectory (-1 where it is idle), the step to try, the time of its next
- * and last output, how many outputs are written, how many steps were tried, and whether the last
- * one was rejected. */
+/* What each lane is at: its trajectory (-1 where it is idle), its tolerances, its largest values so
+ * far, the step to try, the time of its next and last output, how many outputs are written, how many
+ * steps were tried, and whether the last one was rejected. */
 typedef struct {
-    vec k[R], y[N], t, h, next, end;
+    vec k[R], y[N], atol[N], peak[N], t, h, next, end;
     bits which, done, steps, rejected;
 } lanes;
 
@@ -206,6 +208,9 @@ static void finish(const work *job, lanes *a, companion *beside, int l, int64_t 
     const int64_t i = a->which[l], n_times = job->n_times;
     double *out = job->out + i * n_times * N;
     for (int64_t m = a->done[l] * N; m < n_times * N; m++) out[m] = NAN;
+    if (job->peak)
+        for (int j = 0; j < N; j++)
+            job->peak[i * N + j] = status == NOT_FINITE ? NAN : a->peak[j][l];
     beside->finish(job, a, l);
     job->status[i] = status;
     job->n_steps[i] = a->steps[l];
@@ -213,9 +218,10 @@ static void finish(const work *job, lanes *a, companion *beside, int l, int64_t 
 }
 
 /* The fastest of some rates of change f of y, in tolerances a unit of time, or `change`. */
-static double fastest_of(const work *job, const vec *f, const vec *y, int l, double change) {
+static double fastest_of(const work *job, const vec *f, const vec *y, const vec *atol, int l,
+                         double change) {
     for (int i = 0; i < N; i++)
-        change = fmax(change, fabs(f[i][l]) / (job->atol + job->rtol * fabs(y[i][l])));
+        change = fmax(change, fabs(f[i][l]) / (atol[i][l] + job->rtol * fabs(y[i][l])));
     return change;
 }
 
@@ -224,7 +230,7 @@ template <typename companion>
 static double first_step(const work *job, const lanes *a, companion *beside, int l) {
     vec f[N];
     rhs(a->k, a->y, f);
-    const double change = beside->fastest(job, a, l, fastest_of(job, f, a->y, l, 0.0));
+    const double change = beside->fastest(job, a, l, fastest_of(job, f, a->y, a->atol, l, 0.0));
     return change > 0.0 && isfinite(change) ? fmin(a->end[l], 1.0 / change) : a->end[l];
 }
 
@@ -234,6 +240,7 @@ static int64_t load(const work *job, lanes *a, companion *beside, int l, int64_t
     for (; next < job->n; next++) {
         const double *k = job->constants + next * R, *y = job->initial + next * N;
         const double *times = job->times + next * job->times_step;
+        const double *scale = job->scale + next * job->scale_step;
         a->which.set(l, next);
         a->done.set(l, 0), a->steps.set(l, 0), a->rejected.set(l, 0);
         if (!(all_finite(k, R) && all_finite(y, N) && all_finite(times, job->n_times))) {
@@ -241,7 +248,9 @@ static int64_t load(const work *job, lanes *a, companion *beside, int l, int64_t
             continue;
         }
         for (int r = 0; r < R; r++) a->k[r].set(l, k[r]);
-        for (int i = 0; i < N; i++) a->y[i].set(l, y[i]);
+        for (int i = 0; i < N; i++) a->y[i].set(l, y[i]), a->atol[i].set(l, job->atol * scale[i]);
+        if (job->peak)
+            for (int i = 0; i < N; i++) a->peak[i].set(l, fabs(y[i]));
         a->t.set(l, 0.0);
         a->end.set(l, times[job->n_times - 1]);
         double *out = job->out + next * job->n_times * N;
@@ -261,7 +270,7 @@ static int64_t load(const work *job, lanes *a, companion *beside, int l, int64_t
     /* Nothing left: an idle lane computes on harmless numbers. */
     a->which.set(l, -1);
     for (int r = 0; r < R; r++) a->k[r].set(l, 0.0);
-    for (int i = 0; i < N; i++) a->y[i].set(l, 0.0);
+    for (int i = 0; i < N; i++) a->y[i].set(l, 0.0), a->atol[i].set(l, 1.0);
     a->t.set(l, 0.0), a->h.set(l, INFINITY), a->next.set(l, NAN), a->end.set(l, INFINITY);
     return next;
 }
@@ -316,7 +325,7 @@ template <typename companion> static void advance(const work *job, companion *be
         const vec inverse = 1.0 / h;
         factorise(a.k, a.y, GAMMA_INVERSE * inverse, w);
         step(beside->law(a.k), w, a.y, inverse, y_new, s);
-        const vec own_error = error_norm(a.y, y_new, s[5], job->rtol, job->atol);
+        const vec own_error = error_norm(a.y, y_new, s[5], job->rtol, a.atol);
         const vec error = beside->follow(job, &a, w, s, inverse, own_error);
         vec factor = 0.9 / root(root(error));
         factor = select(factor > 0.2, factor, all(0.2));
@@ -336,6 +345,8 @@ template <typename companion> static void advance(const work *job, companion *be
         a.rejected = ~accepted;
         a.t = select(accepted, t_new, a.t);
         for (int i = 0; i < N; i++) a.y[i] = select(accepted, y_new[i], a.y[i]);
+        if (job->peak)
+            for (int i = 0; i < N; i++) a.peak[i] = larger(size(a.y[i]), a.peak[i]);
 
         if (!any((a.which >= 0) & (underflow | (a.done >= job->n_times) | (a.steps >= job->max_steps))))
             continue;
@@ -353,13 +364,14 @@ template <typename companion> static void advance(const work *job, companion *be
     }
 }
 
-/* Output times of a trajectory lie times_step after those of the one before; 0 if all share them. */
-extern "C" void integrate_block(int64_t n, int64_t n_times, int64_t times_step,
+/* Output times and scales of a trajectory lie times_step and scale_step after those of the one
+ * before; 0 if all share them. */
+extern "C" void integrate_block(int64_t n, int64_t n_times, int64_t times_step, int64_t scale_step,
                                 const double *constants, const double *initial, const double *times,
-                                double rtol, double atol, int64_t max_steps, double *out,
-                                int64_t *status, int64_t *n_steps) {
-    const work job = {constants, initial,    times,     out,  status, n_steps, n,
-                      n_times,   times_step, max_steps, rtol, atol};
+                                const double *scale, double rtol, double atol, int64_t max_steps,
+                                double *out, int64_t *status, int64_t *n_steps, double *peak) {
+    const work job = {constants, initial, times,      scale,      out,       peak, status, n_steps,
+                      n,         n_times, times_step, scale_step, max_steps, rtol, atol};
     values_alone beside;
     advance(&job, &beside);
 }

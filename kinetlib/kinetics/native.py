@@ -110,16 +110,24 @@ def tangents(path: Path) -> Kernel:
 
 
 _POINTER, _COUNT, _REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-_ARGUMENTS = [_COUNT, _COUNT, _COUNT, *[_POINTER] * 3, _REAL, _REAL, _COUNT, *[_POINTER] * 3]
+_ARGUMENTS = [*[_COUNT] * 4, *[_POINTER] * 4, _REAL, _REAL, _COUNT, *[_POINTER] * 4]
 
 
-def _passed(constants, initial, times, rtol, atol, max_steps, *filled) -> list[object]:
+def _passed(constants, initial, times, scale, rtol, atol, max_steps, *filled) -> list[object]:
     """Lay out what every compiled integrator takes first."""
-    given = [array.ctypes.data for array in (constants, initial, times)]
-    n, n_times = len(constants), times.shape[1]
-    step = n_times if len(times) == n else 0
-    out = [array.ctypes.data for array in filled]
-    return [n, n_times, step, *given, rtol, atol, max_steps, *out]
+    given = [array.ctypes.data for array in (constants, initial, times, scale)]
+    out = [None if array is None else array.ctypes.data for array in filled]
+    return [*lengths(constants, times, scale), *given, rtol, atol, max_steps, *out]
+
+
+def lengths(constants, times, scale) -> list[int]:
+    """Trajectories, output times, and how far those and the scales of two trajectories lie apart.
+
+    Times and scales that all trajectories share are one row, and lie 0 apart.
+    """
+    n = len(constants)
+    steps = (array.shape[1] if len(array) == n else 0 for array in (times, scale))
+    return [n, times.shape[1], *steps]
 
 
 @functools.cache

@@ -82,7 +82,7 @@ struct tangent_law {
 struct tangents {
     int first, last, tested;
     double *out;
-    vec dy[R + N][N], dy_new[R + N][N], second[R + N][N], third[R + N][N];
+    vec dy[R + N][N], dy_new[R + N][N], second[R + N][N], third[R + N][N], atol[R + N][N];
     derivative at[6];
 
     int count() const { return last - first; }
@@ -96,8 +96,13 @@ struct tangents {
     /* A lane begins: constants have done nothing yet, an initial value has changed itself. */
     void start(const work *job, const lanes *a, int l) {
         double *value = place(job, a, l, 0);
+        const double *scale = job->scale + a->which[l] * job->scale_step;
         for (int p = first; p < last; p++)
-            for (int i = 0; i < N; i++) dy[p][i].set(l, p == R + i ? 1.0 : 0.0);
+            for (int i = 0; i < N; i++) {
+                dy[p][i].set(l, p == R + i ? 1.0 : 0.0);
+                /* By an initial value, a tangent is a ratio of two concentrations. */
+                atol[p][i].set(l, a->atol[i][l] / (p < R ? 1.0 : scale[p - R]));
+            }
         for (int64_t done = 0; done < a->done[l]; done++)
             for (int i = 0; i < N; i++)
                 for (int p = first; p < last; p++) *value++ = dy[p][i][l];
@@ -111,7 +116,7 @@ struct tangents {
         differentiated{a->k, at}(0, a->y, f);
         for (int p = first; p < last; p++) {
             tangent_law{at, dy[p], p}(0, dy[p], f);
-            change = fastest_of(job, f, dy[p], l, change);
+            change = fastest_of(job, f, dy[p], atol[p], l, change);
         }
         return change;
     }
@@ -137,7 +142,7 @@ struct tangents {
                 third[p][i] = twist(d[0][i], d[1][i], d[2][i], d[3][i], d[4][i]);
             }
             if (tested)
-                error = larger(error, error_norm(dy[p], dy_new[p], d[5], job->rtol, job->atol));
+                error = larger(error, error_norm(dy[p], dy_new[p], d[5], job->rtol, atol[p]));
         }
         return error;
     }
@@ -166,12 +171,13 @@ struct tangents {
 
 /* As integrate_block, with the tangents: (n, n_times, N, last - first) numbers. */
 extern "C" void sensitivity_block(int64_t n, int64_t n_times, int64_t times_step,
-                                  const double *constants, const double *initial,
-                                  const double *times, double rtol, double atol, int64_t max_steps,
-                                  double *out, int64_t *status, int64_t *n_steps, int64_t first,
+                                  int64_t scale_step, const double *constants,
+                                  const double *initial, const double *times, const double *scale,
+                                  double rtol, double atol, int64_t max_steps, double *out,
+                                  int64_t *status, int64_t *n_steps, double *peak, int64_t first,
                                   int64_t last, int64_t tested, double *tangents_out) {
-    const work job = {constants, initial,    times,     out,  status, n_steps, n,
-                      n_times,   times_step, max_steps, rtol, atol};
+    const work job = {constants, initial, times,      scale,      out,       peak, status, n_steps,
+                      n,         n_times, times_step, scale_step, max_steps, rtol, atol};
     tangents beside;
     memset(&beside, 0, sizeof beside);
     beside.first = first, beside.last = last, beside.tested = tested, beside.out = tangents_out;

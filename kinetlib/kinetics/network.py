@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetlib.kinetics import notation
-from kinetlib.kinetics.conservation import conservation_laws
+from kinetlib.kinetics.conservation import bounding_sums, conservation_laws
 
 _DIGITS = re.compile(r"(\d+)")
 # What LaTeX would take for a command within text.
@@ -159,6 +159,11 @@ class Network:
         """
         return conservation_laws(self.stoichiometry)
 
+    @cached_property
+    def bounding_sums(self) -> NDArray[np.int64]:
+        """Sums of concentrations that never rise, shape (L, S), see `conservation`."""
+        return bounding_sums(self.stoichiometry)
+
     def law_with(self, weights: dict[str, int]) -> NDArray[np.float64]:
         """Return the conserved sum with prescribed weights for some species, shape (S,).
 
@@ -232,8 +237,8 @@ class Network:
             sides = f"{_side(forward.reactants)} {arrow} {_side(forward.products)}"
             lines.append(f"{sides} ({constants})")
         if self.held:
-            names = (notation.quoted(name) for name in self.species if name in self.held)
-            lines.append(f"constant: {', '.join(names)}")
+            held = (name for name in self.species if name in self.held)
+            lines.append(f"constant: {notation.listed(held)}")
         return "\n".join(lines)
 
 

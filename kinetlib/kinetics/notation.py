@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NoReturn
@@ -83,6 +84,16 @@ def quoted(name: str) -> str:
         raise ValueError(f"{name!r} cannot be written: expected a name on one line, without quotes")
     bare = _is_name(name) and not _NUMBER.match(name) and name not in _NOTHING
     return name if bare and not _CONSTANTS.search(name) else f'"{name}"'
+
+
+def listed(names: Iterable[str]) -> str:
+    """Write names in a line, those with a comma in quotes."""
+    return ", ".join(f'"{name}"' if "," in name else quoted(name) for name in names)
+
+
+def is_constant(text: str) -> bool:
+    """Tell whether a text may be the name of a rate constant."""
+    return bool(_CONSTANT.fullmatch(text))
 
 
 def _is_name(text: str) -> bool:
@@ -155,8 +166,10 @@ def _read_piece(piece: str, place: _Place, written: Written, owner: dict[str, in
     """Read a step, a value or the names of species that are held."""
     held = _HELD.fullmatch(piece)
     if held and not _ARROW.search(_masked(piece)):
-        names = held.group("names").split(",")
-        written.held += [_one_name(name, place, held.start("names")) for name in names]
+        names = held.group("names")
+        commas = [m.start() for m in re.finditer(",", _masked(names))]
+        for a, b in zip([-1, *commas], [*commas, len(names)], strict=True):
+            written.held.append(_one_name(names[a + 1 : b], place, held.start("names")))
         return
     value = _VALUE.fullmatch(piece)
     if value and re.match("[0-9.]", value.group("value")):

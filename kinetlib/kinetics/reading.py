@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
 from kinetlib.kinetics import mechanisms, notation
+from kinetlib.kinetics.interchange import antimony_to_sbml
 from kinetlib.kinetics.mechanisms import Mechanism
+from kinetlib.kinetics.sbml import from_sbml
 
-_ARROWS = ("->", "=>", "<-", "→", "⇌", "=", ";", "\n")  # that no name of a file is likely to hold
+_ARROWS = (
+    "->",
+    "=>",
+    "<-",
+    "→",
+    "⇌",
+    "=",
+    ";",
+    "\n",
+    "<",
+)  # that no name of a file is likely to hold
+# A line with which models begin, or a reaction with its name before it and its law behind.
+_ANTIMONY = re.compile(
+    r"^\s*(?:(?:model|module|compartment|species)\s+[*$\w]|\w+\s*:[^;\n]*[-=]>[^;\n]*;)", re.M
+)
 _LARGEST = 20_000_000  # bytes of a file; the largest published models have some five million
 
 
@@ -84,11 +101,15 @@ def _contents(path: Path) -> str:
 
 
 def _of_text(text: str, identifier: str, name: str | None, suffix: str = "") -> Mechanism:
-    """Read text by what it looks like; the suffix of its file tells TOML."""
+    """Read text by what it looks like; the suffix of its file tells TOML and Antimony."""
     if suffix == ".toml":
         return _of_toml(text, identifier, name)
     if name is not None:
         raise ValueError(f"no mechanism {name!r}: only TOML files hold several")
+    if text.lstrip().startswith("<"):
+        return from_sbml(text, identifier)
+    if suffix in (".ant", ".antimony") or _ANTIMONY.search(text):
+        return from_sbml(antimony_to_sbml(text), identifier)
     return mechanisms.from_written(identifier, notation.read(text))
 
 

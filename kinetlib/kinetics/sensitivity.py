@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kinetlib.kinetics import kernels
+from kinetlib.kinetics import kernels, tolerance
 from kinetlib.kinetics.integrate import checked, solved
 from kinetlib.kinetics.network import Network
 
@@ -64,7 +64,7 @@ def sensitivities(
     wrt: Sequence[str] = (CONSTANTS,),
     tested: bool = True,
     rtol: float = 1e-6,
-    atol: float = 1e-9,
+    atol: float | None = None,
     max_steps: int = 100_000,
     threads: int | None = None,
 ) -> Sensitivities:
@@ -74,7 +74,8 @@ def sensitivities(
     ----------
     network, rate_constants, initial, times, rtol, atol, max_steps, threads
         As for `kinetlib.kinetics.integrate.integrate`. Tangents are held to the same tolerances,
-        as if they were concentrations. Below a relative one of 1e-9 their rounding gets in the way.
+        as if they were concentrations, or by initial concentrations, ratios of two. Below a
+        relative one of 1e-9 their rounding gets in the way.
     wrt
         What to differentiate by: ``"constants"`` for the logarithms of the rate constants,
         ``"initial"`` for the initial concentrations, or both.
@@ -109,10 +110,11 @@ def sensitivities(
         constants,
         initial,
         times,
-        (rtol, atol, max_steps),
+        tolerance.scales(network, initial) if atol is None else None,
+        (rtol, tolerance.base(rtol) if atol is None else atol, max_steps),
         threads,
-        (first, last, tested),
-        tangents,
+        more=(first, last, tested),
+        beside=tangents,
     )
     by_constants = tangents[..., : n_reactions - first] if first == 0 else None
     by_initial = tangents[..., n_reactions - first :] if last > n_reactions else None

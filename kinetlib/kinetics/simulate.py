@@ -16,6 +16,9 @@ from kinetlib.kinetics.mechanisms import Mechanism
 if TYPE_CHECKING:
     import xarray as xr
 
+_RTOL = 2.5e-7  # with which every species is within 1e-5 of its own maximum
+_OWN = "follows the maximum of each species"  # what is said of an absolute tolerance not given
+
 
 def simulate(
     mechanism: str | Mechanism,
@@ -23,8 +26,8 @@ def simulate(
     initial: Mapping[str, ArrayLike],
     times: ArrayLike,
     *,
-    rtol: float = 1e-6,
-    atol: float = 1e-9,
+    rtol: float | None = None,
+    atol: float | None = None,
 ) -> xr.Dataset:
     """Simulate one trajectory of a mechanism, or many at once.
 
@@ -43,7 +46,10 @@ def simulate(
     times
         Output times, shape (t,), or (n, t) with own times a sample; not negative, not falling.
     rtol, atol
-        Relative and absolute tolerance of the integrator.
+        Relative and absolute tolerance of the integrator, by default 2.5e-7, or 1e-6 beside an
+        absolute one. Without an absolute one each species of each sample has its own, from its own
+        maximum, in any unit: see `kinetlib.kinetics.tolerance`. Where neither is given, values are
+        within 1e-5 of the maximum of their species.
 
     Returns
     -------
@@ -80,6 +86,7 @@ def simulate(
     filled = dict.fromkeys(network.species, 0.0) | chosen.default_initial | dict(initial)
     state = {name: _values(name, filled[name]) for name in network.species}
     output = _times(times)
+    rtol = (_RTOL if atol is None else 1e-6) if rtol is None else rtol
 
     lengths = {name: len(v) for name, v in (constants | state).items() if v.ndim}
     if output.ndim == 2:
@@ -93,8 +100,9 @@ def simulate(
         output,
         rtol=rtol,
         atol=atol,
+        own_maxima=True,
     )
-    attributes = {"mechanism": chosen.id, "rtol": rtol, "atol": atol}
+    attributes = {"mechanism": chosen.id, "rtol": rtol, "atol": _OWN if atol is None else atol}
     result = _dataset(solution, output, network.species, attributes)
     return result if n is not None else result.isel(sample=0)
 
@@ -106,7 +114,7 @@ def observed(
     times: NDArray[np.float64],
     *,
     rtol: float = 1e-6,
-    atol: float = 1e-9,
+    atol: float | None = None,
     threads: int | None = None,
 ) -> NDArray[np.float64]:
     """Simulate what is measured of r runs with each of n sets of rate constants.

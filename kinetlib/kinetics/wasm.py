@@ -69,10 +69,11 @@ class Module:
         self._call("sensitivity_block", *shared, out, more=(int(first), int(last), int(tested)))
 
     def _call(
-        self, entry, constants, initial, times, rtol, atol, max_steps, *filled, more=()
+        self, entry, constants, initial, times, scale, rtol, atol, max_steps, *filled, more=()
     ) -> None:
-        n, own_times = len(constants), len(times) == len(constants) > 1
-        each = sum(array[:1].nbytes for array in (constants, initial, times, *filled))
+        n = len(constants)
+        filled = [np.empty((n, 0)) if array is None else array for array in filled]
+        each = sum(array[:1].nbytes for array in (constants, initial, times, scale, *filled))
         part = max(1, _LARGEST // each)
         try:
             instance = self._idle.get_nowait()
@@ -82,7 +83,7 @@ class Module:
             rows = slice(start, start + part)
             instance.call(
                 entry,
-                (constants[rows], initial[rows], times[rows] if own_times else times),
+                [own[rows] if len(own) == n else own for own in (constants, initial, times, scale)],
                 (rtol, atol, max_steps),
                 [array[rows] for array in filled],
                 more,
@@ -114,12 +115,14 @@ class _Instance:
         memory = self._bytes()
         for place, array in zip(at, given, strict=False):
             memory[place : place + array.nbytes] = array.reshape(-1).view(np.uint8)
-        constants, _, times = given
-        n, n_times = len(constants), times.shape[1]
-        step = n_times if len(times) == n else 0
-        places = at[len(given) : -1]
-        arguments = [n, n_times, step, *at[: len(given)], *numbers, *places[:3]]
-        self._exports[entry](self._store, *arguments, *more, *places[3:])
+        constants, _, times, scale = given
+        # A null pointer stands for an array that is not wanted.
+        places = [
+            place if array.size else 0
+            for place, array in zip(at[len(given) :], filled, strict=False)
+        ]
+        arguments = [*native.lengths(constants, times, scale), *at[: len(given)], *numbers]
+        self._exports[entry](self._store, *arguments, *places[:4], *more, *places[4:])
         for place, array in zip(places, filled, strict=True):
             size = array.nbytes
             array[...] = memory[place : place + size].view(array.dtype).reshape(array.shape)

@@ -13,6 +13,7 @@ from kinetlib.plot.curves import (
     lines,
     profiles,
     reliability,
+    species_curves,
     work_precision,
 )
 from kinetlib.plot.experiments import experiments, next_run
@@ -81,6 +82,7 @@ __all__ = [
     "rows",
     "selections",
     "show",
+    "species_curves",
     "tiles",
     "told",
     "use_style",

@@ -20,9 +20,12 @@ from kinetlib.plot.look import (
     MARKERS,
     PALETTE,
     STYLE,
+    label_axes,
+    legend_above,
     on,
     panels,
     series,
+    tiles,
 )
 
 
@@ -57,6 +60,26 @@ def lines(
     ax.set(**labels)
     if legend is not None:
         ax.legend(**legend)
+
+
+@mpl.rc_context(STYLE)
+def species_curves(runs: xr.Dataset) -> Figure:
+    """Draw all species of simulated runs against time, a panel a run.
+
+    Parameters
+    ----------
+    runs : xarray.Dataset
+        ``concentration`` (sample, time, species), as `kinetlib.simulate` returns it.
+    """
+    n = runs.sizes["sample"]
+    figure, axes = tiles(n, 3, row=3.0 if n == 1 else 2.1)
+    for i, ax in enumerate(axes):
+        run = runs.isel(sample=i)
+        curves = {str(s): run.concentration.sel(species=s) for s in runs.species.values}
+        lines(ax, run.time, curves, title=f"run {i + 1}" if n > 1 else "")
+    label_axes(figure, "time", "concentration")
+    legend_above(figure, min(len(runs.species), 6))
+    return figure
 
 
 @mpl.rc_context(STYLE)

@@ -96,12 +96,14 @@ def microseconds(problem: Problem, kernel: native.Kernel) -> tuple[float, float]
             problem.rate_constants,
             initial,
             times,
+            np.ones((1, initial.shape[1])),
             RTOL,
             ATOL,
             MAX_STEPS,
             concentration,
             status,
             n_steps,
+            None,
         )
         spent.append(time.thread_time() - begin)
     if status.any():
