@@ -1,0 +1,1 @@
+"""What a real reaction answers: the network proposes, the evidence decides."""

@@ -1,0 +1,236 @@
+"""Evidence of many mechanisms for the runs of one reaction, the noise unknown.
+
+All are searched, and those that come near the best are integrated over their constants. What tells
+a mechanism from a simpler one must matter for the runs: constants for which it does not belong to
+the simpler one. That is no wall. The evidence is taken under a prior that is broad, times the share
+
+    s = d^4 / (d^4 + t^4)
+
+of each set of constants, d being by how much curves change (root mean square, relative to the
+column's largest value) when it comes to nothing, and t one percent. With x from the posterior and
+the prior the factor is E[s(x) | y] / E[s(x)].
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.random import Generator, default_rng
+from numpy.typing import NDArray
+
+from kinetlib.inference.coordinates import BOX, Coordinates, Wishes, coordinates
+from kinetlib.inference.observations import Observations, averaged
+from kinetlib.inference.problem import Problem
+from kinetlib.inference.sampling import Drawn, Effort, drawn
+from kinetlib.inference.search import Ends, search
+from kinetlib.inference.shown import shown
+from kinetlib.kinetics.grammar import Composed, Nothing
+from kinetlib.kinetics.integrate import available_processors
+
+_BANK, _STARTS, _STEPS = 1500, 32, 20
+_EFFORT = Effort(kernels=150, draws=800, rounds=3, moves=3, kept=300, last_moves=4)
+NEAR = 15.0  # nat of the largest ln p(y | x) below which a mechanism is out of the question
+_MATTERS = 0.01  # change of curves, relative to a column's largest value
+_LEAST = 1e-3  # of the factor's parts: so few draws do not tell it any smaller
+_PRIOR_DRAWS = 1500
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What runs say of one mechanism.
+
+    Attributes
+    ----------
+    composed
+        Which.
+    log_likelihood
+        Largest ln p(y | x) found.
+    log_evidence
+        ln p(y) under the broad prior, times what matters, less the price of added steps; minus
+        infinity where the search was enough to put it out of the question.
+    standard_error
+        Of the evidence, by the scatter of the weights.
+    problem, best
+        What was fitted, and the coordinates of the largest likelihood, shape (D,).
+    matters
+        Mean share s of the posterior, 1 for a mechanism that has no simpler one.
+    """
+
+    composed: Composed
+    log_likelihood: float
+    log_evidence: float
+    standard_error: float
+    problem: Problem
+    best: NDArray[np.float64]
+    matters: float
+
+    @property
+    def name(self) -> str:
+        """Its id."""
+        return self.composed.mechanism.id
+
+
+def weighed(
+    data: Observations,
+    asked: Sequence[Composed],
+    *,
+    seed: int = 0,
+    best: float = -math.inf,
+    progress: Progress = lambda done, total, said: None,
+    until: float = math.inf,
+) -> list[Weighed]:
+    """Weigh mechanisms against the runs of one reaction.
+
+    Parameters
+    ----------
+    data
+        The runs.
+    asked
+        The mechanisms.
+    seed
+        Of all draws: that of one mechanism depends on nothing beside it.
+    best
+        Largest ln p(y | x) of mechanisms that were weighed before.
+    progress
+        Told how many are done, of how many, and what is done now.
+    until
+        Time, as `time.monotonic` counts, after which no further mechanism is begun.
+
+    Returns
+    -------
+    list of Weighed
+        In the order of `asked`; those that were not begun in time are left out.
+    """
+    few = averaged(data)
+    with ThreadPoolExecutor(available_processors()) as pool:
+        searched: list[tuple[Composed, Problem, Ends] | None] = []
+        for number, found in enumerate(
+            pool.map(lambda one: _searched(few, one, seed, until), asked), start=1
+        ):
+            searched.append(found)
+            progress(number, len(asked), "looking where each fits best")
+        begun = [one for one in searched if one is not None]
+        if not begun:
+            return []
+        best = max(best, *(float(ends.log_likelihood[0]) for _, _, ends in begun))
+        near = [one for one in begun if one[2].log_likelihood[0] > best - NEAR]
+        counted = []
+        for number, found in enumerate(
+            pool.map(lambda one: _integrated(*one, seed, until), near), start=1
+        ):
+            counted.append(found)
+            progress(number, len(near), "weighing those that fit")
+    by_name = {one.name: one for one in counted if one is not None}
+    return [by_name.get(one[0].mechanism.id) or _out(*one) for one in begun]
+
+
+def probabilities(found: Sequence[Weighed]) -> NDArray[np.float64]:
+    """Return the probability of each, all being equally probable beforehand but for their price."""
+    values = np.array([one.log_evidence for one in found])
+    weights = np.exp(values - values.max())
+    return weights / weights.sum()
+
+
+def _rng(seed: int, one: Composed) -> Generator:
+    return default_rng([seed, *one.mechanism.id.encode()])
+
+
+def _searched(
+    few: Observations, one: Composed, seed: int, until: float
+) -> tuple[Composed, Problem, Ends] | None:
+    if time.monotonic() > until:
+        return None
+    mechanism = one.mechanism
+    own, _ = shown(few, mechanism, {}, {})
+    starts = {
+        name: (low * few.scale, high * few.scale) for name, (low, high) in mechanism.drawn.items()
+    }
+    layout = coordinates(mechanism.network, own, Wishes(unknown=starts))
+    problem = Problem(mechanism.network, own, layout, threads=1)
+    rng = _rng(seed, one)
+    return one, problem, search(problem, rng, bank=_BANK, starts=_STARTS, steps=_STEPS)
+
+
+def _integrated(
+    one: Composed, problem: Problem, ends: Ends, seed: int, until: float
+) -> Weighed | None:
+    if time.monotonic() > until:
+        return None
+    rng = _rng(seed + 1, one)
+    sample = drawn(problem, ends.x, rng, _EFFORT)
+    matters, factor = _factor(one, problem, sample, rng)
+    return Weighed(
+        one,
+        max(float(ends.log_likelihood[0]), float(sample.log_likelihood.max())),
+        sample.log_evidence + factor - one.price,
+        sample.standard_error,
+        problem,
+        sample.best,
+        matters,
+    )
+
+
+def _out(one: Composed, problem: Problem, ends: Ends) -> Weighed:
+    likelihood = float(ends.log_likelihood[0])
+    return Weighed(one, likelihood, -math.inf, 0.0, problem, ends.x[0], math.nan)
+
+
+def _factor(one: Composed, problem: Problem, sample: Drawn, rng: Generator) -> tuple[float, float]:
+    """Return the posterior mean of the share that matters, and the logarithm of the factor."""
+    if not one.without:
+        return 1.0, 0.0
+    before = _share(one.without, problem, problem.layout.drawn(_PRIOR_DRAWS, rng))
+    after = _share(one.without, problem, sample.x)
+    posterior, prior = (max(float(np.mean(share)), _LEAST) for share in (after, before))
+    return posterior, math.log(posterior) - math.log(prior)
+
+
+def _share(
+    without: Sequence[Nothing], problem: Problem, x: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return by how much all that is to matter does, (n, D) to (n,), between 0 and 1."""
+    own = problem.curves(x)
+    share = np.ones(len(x))
+    for nothing in without:
+        other = _reduced(problem, nothing).curves(_without(problem.layout, nothing, x))
+        off = (own - other) / problem.marginal.largest[problem.column]
+        change = np.sqrt(
+            np.stack(
+                [
+                    np.mean(off[:, problem.column == column] ** 2, axis=1)
+                    for column in np.unique(problem.column)
+                ]
+            )
+        ).max(0)
+        fourth = np.nan_to_num(change, nan=0.0) ** 4
+        share *= fourth / (fourth + _MATTERS**4)
+    return np.where(np.isfinite(own).all(1), share, 0.0)
+
+
+def _without(layout: Coordinates, nothing: Nothing, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Make constants fast, as fast as the box allows."""
+    changed = x.copy()
+    for name in nothing.fast:
+        changed[:, layout.names.index(name)] = BOX[1]
+    return changed
+
+
+def _reduced(problem: Problem, nothing: Nothing) -> Problem:
+    """Return the same problem with constants that are zero."""
+    if not nothing.zero:
+        return problem
+    layout = problem.layout
+    zero = [problem.network.constants.index(name) for name in nothing.zero]
+    constant, offset = layout.constant.copy(), layout.offset.copy()
+    constant[zero], offset[zero] = -1, -np.inf
+    other = copy(problem)
+    other.layout = replace(layout, constant=constant, offset=offset)
+    return other
