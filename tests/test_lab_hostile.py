@@ -78,9 +78,7 @@ def test_a_file_of_a_hundred_megabytes(tmp_path):
     path = tmp_path / "large.csv"
     with path.open("wb") as file:
         file.truncate(100_000_000)
-    with pytest.raises(
-        ValueError, match="the file has 100 MB, expected kinetic runs in at most 34 MB"
-    ):
+    with pytest.raises(ValueError, match="has 100 MB, expected kinetic runs in at most 34 MB"):
         lab.read(path, *HEADER[1:])
 
 
@@ -90,7 +88,7 @@ def test_a_file_of_a_hundred_megabytes(tmp_path):
         (
             "a.csv",
             "book",
-            "by its name text, by its content an Excel workbook; rename it to end in",
+            "by its name text, by its content an Excel workbook; rename it",
         ),
         ("a.ods", "book", "by its content an Excel workbook"),
         ("a.xlsx", b"t,A\n0,1\n", "by its name an Excel workbook, by its content text"),
@@ -127,9 +125,7 @@ def test_a_formula_without_a_value_and_an_error_are_named(book):
     made = openpyxl.load_workbook(book)
     made.active["B3"] = "=B2*0.8"
     made.save(book)
-    with pytest.raises(
-        ValueError, match="cell B3 .*a formula that was never calculated'; open the"
-    ):
+    with pytest.raises(ValueError, match="cell B3 .*formula that was never calculated'; open"):
         lab.read(book, *HEADER[1:])
     made.active["B3"] = "#DIV/0!"
     made.save(book)

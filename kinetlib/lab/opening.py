@@ -12,10 +12,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import python_calamine
-from openpyxl.utils import coordinate_to_tuple
 
 from kinetlib.lab.remarks import Remark, quoted
-from kinetlib.lab.sheets import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Sheet
+from kinetlib.lab.sheets import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Sheet, place_of
 from kinetlib.lab.text import read_text
 
 MAX_BYTES = 32 << 20
@@ -276,7 +275,7 @@ def _refuse_far(path: Path, part: str, content: bytes) -> None:
         if place:
             if len(place[1]) > 3 or len(place[2]) > 7:
                 raise ValueError(_too_large(path, part))
-            row, column = coordinate_to_tuple(place[0][3:-1].decode())
+            row, column = place_of(place[0][3:-1].decode())
             last_row, last_column = max(last_row, row), max(last_column, column)
         if cells > 2 * MAX_CELLS:
             break
@@ -305,9 +304,9 @@ def _oddities(content: bytes) -> Iterator[tuple[tuple[int, int], str]]:
         error, body = b't="e"' in match[2], match[3]
         value = _CONTENT.search(body)
         if error and value:
-            yield coordinate_to_tuple(match[1].decode()), value[1].decode("utf-8", "replace")
+            yield place_of(match[1].decode()), value[1].decode("utf-8", "replace")
         elif (not value or not value[1]) and re.search(rb"<(?:\w+:)?f\b", body):
-            yield coordinate_to_tuple(match[1].decode()), "a formula that was never calculated"
+            yield place_of(match[1].decode()), "a formula that was never calculated"
 
 
 def _refuse_repeated(path: Path, content: bytes) -> None:
