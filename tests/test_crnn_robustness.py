@@ -231,7 +231,9 @@ def test_a_species_of_one_sheet_alone_is_refused(tmp_path):
     for row in (["time", "A", "B"], [0, 1.0, 0.0], [1, 0.5, 0.5]):
         other.append(row)
     book.save(tmp_path / "curves.xlsx")
-    with pytest.raises(ValueError, match=r"'second', cell C2 \(B\): a number in a column"):
+    with pytest.raises(
+        ValueError, match=r"'Sheet': no column 'B', which other runs have.*--ignore 'B'"
+    ):
         lab.read_species(tmp_path / "curves.xlsx")
 
 
