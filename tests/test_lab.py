@@ -452,6 +452,47 @@ def test_runs_that_differ_in_another_species_are_kept_told_apart_and_named(tmp_p
 # --- real workbooks, kept beside the project where they are at hand
 
 
+WHOLE = {
+    "alkyne-dimerisation": ("Alkyne", None, "Catalyst"),
+    "bromoesterification": ("Alkene", "Product", "Catalyst"),
+    "cyclopropanation": ("Diazo compound", None, "Catalyst"),
+    "cyclopropanation-dmc": ("Diazo compound", None, "Catalyst"),
+    "defluorination": ("ArCF3", "Product", None),
+    "diels-alder": ("Dieneophile", "Product", "Catalyst"),
+    "halogenation": ("Xylene", "Product", "TripSMe"),
+    "hydroalkenylation": ("Enyne", None, "Cobalt catalyst"),
+    "hydroboration": ("HBPin", "Product", "Catalyst"),
+    "ppm-loadings": (None, "Product", "Cat"),
+    "silane-oxidation": ("Silane", "Silanol", "Catalyst"),
+    "simulated-catalyst-order": ("B", "P", "Catalyst"),
+    "simulated-figure3": ("B", "P", "Catalyst"),
+    "simulated-figure5b": ("B", "P", "cat"),
+    "simulated-two-reactants": ("A", "P", "Catalyst"),
+    "solvent-DMSO": ("1", "3", None),
+    "solvent-EtOH": ("1", "3", None),
+    "solvent-IPA": ("1", "3", None),
+    "solvent-THF": ("1", "3", None),
+    "sulfonylation": ("Sulfinate", "Product", "TDG"),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_published_workbooks_are_read_whole(name):
+    path = REAL / f"{name}.xlsx"
+    if not path.exists():
+        pytest.skip("the laboratory's workbooks are not at hand")
+    sheets = openpyxl.load_workbook(path, read_only=True).sheetnames
+    options = {"substrate_0": 100} if name == "ppm-loadings" else {}
+    found = lab.read(path, *WHOLE[name], **options)
+    assert found["run"].values.tolist() == sheets
+    apart = found["run"].values[~found["comparable"].values[0]]
+    if WHOLE[name][2] is not None:
+        assert all(str(run) in found.attrs["remarks"] for run in apart)
+    else:
+        assert (found["loading"] == 0).all() and not found["comparable"].any()
+    assert lab.read_species(path)["run"].values.tolist() == sheets
+
+
 @pytest.mark.parametrize(
     ("name", "columns", "runs"),
     [

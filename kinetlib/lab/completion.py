@@ -24,8 +24,9 @@ def after_completion(
 
     Over is a run from the first row on in which the substrate has fallen to 5 %, or in which 95 %
     of all that it turns over is turned over, if it then goes on for two thirds as long again. That
-    row still counts. The networks were trained on runs that end there; four times as long, they
-    name one mechanism in three, and the rows left out, three in five.
+    row still counts. The networks were trained on runs that end there. Of 300 simulated reactions
+    with runs four times as long, one named 29 % rightly with all rows and 52 % without these, its
+    95 % sets held 50 and 84 %; of runs as in its training it names the same 67 % either way.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,10 +12,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import python_calamine
-from openpyxl.utils import coordinate_to_tuple
 
 from kinetlib.lab.remarks import Remark, quoted
-from kinetlib.lab.sheets import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Sheet
+from kinetlib.lab.sheets import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Sheet, place_of
 from kinetlib.lab.text import read_text
 
 MAX_BYTES = 32 << 20
@@ -32,6 +32,11 @@ _KINDS = {
 _READ = "Excel (.xlsx, .xls), OpenDocument (.ods) and text (.csv, .tsv, .txt)"
 _BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# Kind and length of a cell's record, then its row and column: a number, one in short, text, empty.
+_RECORD = re.compile(
+    rb"(?:\x03\x02\x0e\x00|\x7e\x02\x0a\x00|\xfd\x00\x0a\x00|\x01\x02\x06\x00)(..)(.\x00)",
+    re.DOTALL,
+)
 _CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*?)(/?)>")
 _ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\br="(\d+)"')
 _PLACE = re.compile(rb'\br="([A-Z]+)(\d+)"')
@@ -154,6 +159,8 @@ def _workbook(path: Path, data: bytes) -> tuple[list[Sheet], list[Remark]]:
     odd: dict[str, dict[tuple[int, int], str]] = {}
     if data.startswith(b"PK"):
         odd = _checked(path, data)
+    else:
+        _refuse_far_in_1997(path, data)
     sheets, remarks = [], []
     try:
         with python_calamine.load_workbook(io.BytesIO(data)) as book:
@@ -268,12 +275,25 @@ def _refuse_far(path: Path, part: str, content: bytes) -> None:
         if place:
             if len(place[1]) > 3 or len(place[2]) > 7:
                 raise ValueError(_too_large(path, part))
-            row, column = coordinate_to_tuple(place[0][3:-1].decode())
+            row, column = place_of(place[0][3:-1].decode())
             last_row, last_column = max(last_row, row), max(last_column, column)
         if cells > 2 * MAX_CELLS:
             break
     if last_row * max(last_column, 1) > 4 * MAX_CELLS or cells > 2 * MAX_CELLS:
         raise ValueError(_too_large(path, part))
+
+
+def _refuse_far_in_1997(path: Path, data: bytes) -> None:
+    """Refuse a workbook of 1997 with a cell so far away that all before it would not fit.
+
+    Its records are not told apart here: whatever looks like the head of a cell's record counts.
+    """
+    last_row = last_column = 0
+    for match in _RECORD.finditer(data):
+        row, column = struct.unpack("<HH", match[1] + match[2])
+        last_row, last_column = max(last_row, row + 1), max(last_column, column + 1)
+    if last_row * last_column > 4 * MAX_CELLS:
+        raise ValueError(_too_large(path, "a sheet"))
 
 
 def _oddities(content: bytes) -> Iterator[tuple[tuple[int, int], str]]:
@@ -284,9 +304,9 @@ def _oddities(content: bytes) -> Iterator[tuple[tuple[int, int], str]]:
         error, body = b't="e"' in match[2], match[3]
         value = _CONTENT.search(body)
         if error and value:
-            yield coordinate_to_tuple(match[1].decode()), value[1].decode("utf-8", "replace")
+            yield place_of(match[1].decode()), value[1].decode("utf-8", "replace")
         elif (not value or not value[1]) and re.search(rb"<(?:\w+:)?f\b", body):
-            yield coordinate_to_tuple(match[1].decode()), "a formula that was never calculated"
+            yield place_of(match[1].decode()), "a formula that was never calculated"
 
 
 def _refuse_repeated(path: Path, content: bytes) -> None:

@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from openpyxl.utils import get_column_letter
-
 from kinetlib.lab.remarks import printable
 
 MAX_ROWS = 100_000
@@ -71,7 +69,7 @@ class Sheet:
             if not first and not text and kept:
                 first = next(
                     (
-                        f"cell {get_column_letter(i + 1)}{number}, {old!r}"
+                        f"cell {column_letter(i)}{number}, {old!r}"
                         for i, (old, new) in enumerate(zip(cells, row, strict=False))
                         if isinstance(old, str) and isinstance(new, float) and not math.isnan(new)
                     ),
@@ -118,3 +116,30 @@ def said(cell: object) -> str:
 def cell_of(cells: tuple, i: int) -> object:
     """Return a cell of a row, empty behind its end."""
     return cells[i] if i < len(cells) else None
+
+
+def column_letter(place: int) -> str:
+    """Name a column, counted from 0, as spreadsheet programs do.
+
+    >>> column_letter(0), column_letter(25), column_letter(26), column_letter(16383)
+    ('A', 'Z', 'AA', 'XFD')
+    """
+    name = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name
+
+
+def place_of(address: str) -> tuple[int, int]:
+    """Return row and column of a cell, both counted from 1.
+
+    >>> place_of("A1"), place_of("XFD9")
+    ((1, 1), (9, 16384))
+    """
+    letters = address.rstrip("0123456789")
+    column = 0
+    for letter in letters:
+        column = 26 * column + ord(letter) - ord("A") + 1
+    return int(address[len(letters) :]), column

@@ -68,8 +68,8 @@ def read_species(
         )
     runs = []
     for table in tables:
-        _refuse_unnamed(table, names)
-        columns = [table.column(name, "species") for name in names]
+        _refuse_unnamed(table)
+        columns = [_column(table, name) for name in names]
         numbers = np.array([table.numbers(column) for column in columns])
         when = np.array([cells[table.time] is not None for _, cells in table.rows], dtype=bool)
         times, told = timed(table, np.isfinite(numbers).any(0) | when, start)
@@ -109,7 +109,17 @@ def read_species(
     return dataset
 
 
-def _refuse_unnamed(table: Table, names: list[str]) -> None:
+def _column(table: Table, name: str) -> int:
+    """Find a species, which every run has, or it is ignored."""
+    if not table.called(name):
+        raise ValueError(
+            f"{table.label}: no column {name!r}, which other runs have; every run has the same "
+            f"columns, so add it, or leave it out by --ignore '{name}'"
+        )
+    return table.column(name, "species")
+
+
+def _refuse_unnamed(table: Table) -> None:
     """Refuse columns of numbers that would be left out: without a name, or not in all runs.
 
     A first column without a name counts the rows.

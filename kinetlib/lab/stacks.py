@@ -10,7 +10,7 @@ import numpy as np
 from kinetlib.lab.remarks import Remark, listed, printable, quoted
 from kinetlib.lab.sheets import is_number, is_text, said
 from kinetlib.lab.tables import Rows, Table
-from kinetlib.lab.times import LATE
+from kinetlib.lab.times import LATE, of_clock
 from kinetlib.lab.titles import Title, key
 
 _OPTION = "--layout"
@@ -239,10 +239,5 @@ def _rank(cell: object) -> float:
             getattr(cell, part, 0) * size
             for part, size in (("hour", 3600), ("minute", 60), ("second", 1))
         )
-    if _clockwise(cell) and ":" in cell and "-" not in cell and "/" not in cell:
-        parts = cell.split()[-1].split(":")
-        try:
-            return float(sum(float(part) * 60**-k for k, part in enumerate(parts)))
-        except ValueError:
-            return np.nan
-    return np.nan
+    seconds = of_clock(cell) if is_text(cell) else None
+    return np.nan if seconds is None else seconds

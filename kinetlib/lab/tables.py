@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from openpyxl.utils import get_column_letter
-
 from kinetlib.lab.remarks import listed, quoted
+from kinetlib.lab.sheets import column_letter
 from kinetlib.lab.titles import Title, key
 
 Rows = tuple[tuple[int, tuple], ...]
@@ -104,7 +103,7 @@ class Table:
     def address(self, row: int, column: int) -> str:
         """Name a cell as its reader finds it: file, run, cell and column name."""
         title = self.titles[column].text
-        where = f"{get_column_letter(self.places[column] + 1)}{row}"
+        where = f"{column_letter(self.places[column])}{row}"
         return f"{self.label}, cell {where}" + (f" ({title})" if title else "")
 
     def of(self, name: str, rows: Iterable[tuple[int, tuple]]) -> Table:

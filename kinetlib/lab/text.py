@@ -138,7 +138,7 @@ def _refuse_longer(path: Path, rows: list[tuple[int, list[str]]]) -> None:
                 f"{path.name}, row {number}: {filled} values under {width} names; name all "
                 "columns, and where numbers have a decimal comma, separate columns by semicolons."
             )
-        width = max(width, filled)
+        width = max(width, len(cells))
 
 
 def _is_value(cell: str) -> bool:

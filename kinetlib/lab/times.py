@@ -153,22 +153,29 @@ def _of_text(
     text: str, minutes_first: bool, dated: Callable[[str], datetime | None]
 ) -> tuple[float, bool] | None:
     """Return seconds, and whether they are counted from a date; None where this is no time."""
-    match = _CLOCK.fullmatch(text)
-    if match:
-        first, second, third = int(match[1]), int(match[2]), match[3]
-        if third is None:
-            seconds = first * 60.0 + second if minutes_first else first * 3600.0 + second * 60
-        else:
-            seconds = first * 3600.0 + second * 60 + float(third.replace(",", "."))
-        if match[4]:
-            noon = match[4][0].lower() == "p"
-            seconds += 43200 * (noon - (first == 12))
-        return seconds, False
+    clock = of_clock(text, minutes_first)
+    if clock is not None:
+        return clock, False
     match = _WITH_UNIT.fullmatch(text)
     if match and units.time(match[2]):
         return float(match[1].replace(",", ".")) * units.SECONDS[units.time(match[2])], False
     moment = dated(text)
     return None if moment is None else ((moment - _ZERO).total_seconds(), True)
+
+
+def of_clock(text: str, minutes_first: bool = False) -> float | None:
+    """Return the seconds of ``h:mm:ss``, ``h:mm`` or ``m:ss``; None where it is none of these."""
+    match = _CLOCK.fullmatch(text)
+    if not match:
+        return None
+    first, second, third = int(match[1]), int(match[2]), match[3]
+    if third is None:
+        seconds = first * 60.0 + second if minutes_first else first * 3600.0 + second * 60
+    else:
+        seconds = first * 3600.0 + second * 60 + float(third.replace(",", "."))
+    if match[4]:
+        seconds += 43200 * ((match[4][0].lower() == "p") - (first == 12))
+    return seconds
 
 
 def _format(texts: list[str]) -> Callable[[str], datetime | None]:
