@@ -359,6 +359,30 @@ def test_what_is_more_than_mass_action_is_refused_by_name(changes, message):
     assert str(caught.value).startswith("SBML: ") and message in str(caught.value)
 
 
+def test_initial_values_that_stand_on_each_other():
+    text = """model m
+  compartment c = a / 2; species A in c, B in c; substanceOnly species D in c;
+  a = 4 * b; b = 0.5; k = b * B; B = 3; A = B * k; D = 2 * A;
+  r1: A + D -> B; c * k * A * D;
+end"""
+    sbml = interchange.antimony_to_sbml(text)
+    read, runner = mechanism(sbml), roadrunner.RoadRunner(sbml)
+    for name, value in read.start.items():
+        assert value == pytest.approx(runner.getValue(f"[{name}]"))
+    assert read.rate_constants == {"k": pytest.approx(1.5)}
+
+
+@given(st.integers(0, 10**6), st.integers(1, 60), st.text(max_size=6))
+@settings(deadline=None, max_examples=200)
+def test_damaged_sbml_is_read_or_refused_in_words(at, length, instead):
+    whole = case(functions=FUNCTION, more=rule("assignmentRule", "k1", "<cn>3</cn>"))
+    at %= len(whole)
+    try:
+        assert mechanism(whole[:at] + instead + whole[at + length :]).network.reactions
+    except ValueError as error:
+        assert str(error)
+
+
 def test_what_is_decided_is_told():
     law = "<apply><times/><ci>k1</ci><ci>Km</ci><ci>S1</ci></apply>"
     read = mechanism(case(law=law, start="", size="2"))

@@ -40,7 +40,10 @@ def from_sbml(text: str, identifier: str = "mechanism") -> Mechanism:
     ValueError
         What is no SBML, or a model of more than mass action: the reaction and its law are named.
     """
-    return _Reactions(Model(parsed(text), identifier)).mechanism()
+    try:
+        return _Reactions(Model(parsed(text), identifier)).mechanism()
+    except RecursionError:
+        raise ValueError("SBML: expressions or functions lie too deep in each other") from None
 
 
 @dataclass

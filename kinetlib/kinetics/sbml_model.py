@@ -94,6 +94,7 @@ class Model:
         self.name = model.get("name") or self.id
         self.remarks: list[str] = []
         self._refuse_other_changes()
+        self.starts: dict[str, float] = {}
         self._read_values()
         self.names = self._displayed()
 
@@ -123,9 +124,20 @@ class Model:
                 definitions[rule.get("variable", "")] = math_
         self.reader = Reader(self.values, set(self.species), functions, definitions)
         self.ruled = set(definitions)
-        self.starts = {name: self._start(species) for name, species in self.species.items()}
+        assigned = {}
         for assignment in listed(model, "listOfInitialAssignments"):
-            self._assign(assignment)
+            math_ = child(assignment, "math")
+            if math_ is not None:
+                assigned[assignment.get("symbol", "")] = math_
+        for symbol in set(assigned) & set(self.compartments):  # sizes come before what they hold
+            self.values[symbol] = self._assigned(symbol, assigned, functions, definitions)
+        self.starts = {name: self._start(species) for name, species in self.species.items()}
+        for symbol in set(assigned) - set(self.compartments):
+            value = self._assigned(symbol, assigned, functions, definitions)
+            if symbol in self.species:
+                self.starts[symbol] = value * (1.0 if self.is_amount(symbol) else self.size(symbol))
+            else:
+                self.values[symbol] = value
 
     def _function(self, function: Element) -> tuple[list[str], Element]:
         math_ = child(function, "math")
@@ -135,24 +147,24 @@ class Model:
         arguments = ["".join(n.itertext()).strip() for n in body if tag(n) == "bvar"]
         return arguments, body[-1]
 
-    def _assign(self, assignment: Element) -> None:
-        """Take an initial value that is an expression; a species' is meant as in rate laws."""
-        symbol, math_ = assignment.get("symbol", ""), child(assignment, "math")
-        if math_ is None:
-            return
+    def _assigned(
+        self,
+        symbol: str,
+        assigned: dict[str, Element],
+        functions: dict[str, tuple[list[str], Element]],
+        definitions: dict[str, Element],
+    ) -> float:
+        """Return an initial value that is an expression; species are meant as in rate laws."""
+        others = {name: math_ for name, math_ in assigned.items() if name != symbol}
+        starts = {name: self._as_symbol(name) for name in self.starts}
+        values = self.values | dict.fromkeys(self.species, math.nan) | starts
+        reader = Reader(values, set(), functions, definitions | others)
         try:
-            what = self.reader.read(math_)
-            known = {name: self._as_symbol(name) for name in what.symbols & set(self.species)}
-            value = Reader(self.values | known, set(), {}, {}).evaluate(what)
+            return reader.evaluate(reader.read(assigned[symbol]))
         except NotASum as error:
             raise ValueError(
-                f"SBML: initial assignment of {symbol!r}, {in_words(math_)}: {error}"
+                f"SBML: initial assignment of {symbol!r}, {in_words(assigned[symbol])}: {error}"
             ) from None
-        if symbol in self.species:
-            amounts = self.is_amount(symbol)
-            self.starts[symbol] = value * (1.0 if amounts else self.size(symbol))
-        else:
-            self.values[symbol] = value
 
     def _start(self, species: Element) -> float:
         """Return the initial amount of a species."""

@@ -103,7 +103,8 @@ def simulate(
         own_maxima=True,
     )
     attributes = {"mechanism": chosen.id, "rtol": rtol, "atol": _OWN if atol is None else atol}
-    result = _dataset(solution, output, network.species, attributes)
+    units = "substrate of the standard run" if chosen.start is None else "as given"
+    result = _dataset(solution, output, network.species, units, attributes)
     return result if n is not None else result.isel(sample=0)
 
 
@@ -130,7 +131,7 @@ def observed(
     times
         Of all runs (T,), or (n, r, T) or what broadcasts to it.
     rtol, atol, threads
-        Of the integrator.
+        As for `kinetlib.kinetics.integrate.integrate`.
 
     Returns
     -------
@@ -236,7 +237,7 @@ def _common_length(lengths: dict[str, int]) -> int | None:
 
 
 def _dataset(
-    solution: Solution, times: NDArray, species: tuple[str, ...], attributes: dict
+    solution: Solution, times: NDArray, species: tuple[str, ...], units: str, attributes: dict
 ) -> xr.Dataset:
     import xarray as xr  # which brings pandas, a third of a second
 
@@ -251,7 +252,7 @@ def _dataset(
             "concentration": (
                 ("sample", "time", "species"),
                 solution.concentration,
-                {"long_name": "concentration", "units": "substrate of the standard run"},
+                {"long_name": "concentration", "units": units},
             ),
             "status": ("sample", solution.status, status_flags),
             "n_steps": ("sample", solution.n_steps, {"long_name": "integrator steps tried"}),
