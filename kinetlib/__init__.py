@@ -15,6 +15,7 @@ A room may import from the rooms above it in this list, never the other way:
 - `kinetlib.fusion`: the networks, their training, the calibrated answer.
 - `kinetlib.experiments`: the runs worth doing, and the next one.
 - `kinetlib.chapters`: parameters, profiles, executed notebooks, the rebuild, the book.
+- `kinetlib.answers`: evidence of every mechanism, the open catalogue, the answer in words.
 - `kinetlib.cli`: the command ``kinetlib``.
 """
 
@@ -22,7 +23,7 @@ from kinetlib.kinetics.reading import mechanism
 from kinetlib.kinetics.simulate import simulate
 
 __version__ = "0.1.0"
-__all__ = ["classify", "fit", "mechanism", "simulate"]
+__all__ = ["answer", "classify", "fit", "mechanism", "simulate"]
 
 
 def __getattr__(name: str):
@@ -31,6 +32,10 @@ def __getattr__(name: str):
         from kinetlib.fusion.classify import classify
 
         return classify
+    if name == "answer":
+        from kinetlib.answers import answer
+
+        return answer
     if name == "fit":
         from kinetlib.inference.fitting import fit
 

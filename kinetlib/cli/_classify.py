@@ -17,15 +17,70 @@ if TYPE_CHECKING:
 
 @click.command()
 @_options.reaction()
+@click.option("--quick", is_flag=True, help="Ask the network alone: an answer in a second.")
+@click.option(
+    "--open",
+    "catalogue_is",
+    flag_value="open",
+    help="Weigh mechanisms composed of several steps, too, whatever the twenty explain.",
+)
+@click.option("--closed", "catalogue_is", flag_value="closed", help="Weigh the twenty only.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Answer by then.")
+@click.option("--seed", default=0, show_default=True, help="Of all draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def classify(read: Callable[[], xr.Dataset], model: str, as_json: bool) -> None:
-    """Tell which mechanisms fit the runs in FILE.
+def classify(
+    read: Callable[[], xr.Dataset],
+    model: str,
+    quick: bool,
+    catalogue_is: str | None,
+    seconds: float | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Tell which mechanisms explain the runs in FILE.
 
-    FILE is a workbook or a text file with the times and concentrations of one run or several.
-    Beside each mechanism stands its probability, and whether it belongs to the set that holds the
-    true one with 95 %.
+    FILE is a workbook or a text file with the times and concentrations of one run or several. The
+    network proposes within a second; then the evidence of every mechanism is weighed with all that
+    was measured, which takes up to a minute, and up to four more where none of the twenty explains
+    the runs and composed ones are tried.
     """
     runs = read()
+    if quick:
+        _quick(runs, model, as_json)
+        return
+    from kinetlib import answers
+    from kinetlib.cli import _answer
+
+    if not as_json:
+        _propose(runs, model)
+    with _answer.progress() as told:
+        found = answers.answer(
+            runs,
+            model=model,
+            catalogue_is=catalogue_is or "auto",
+            seed=seed,
+            progress=told,
+            seconds=seconds,
+        )
+    if as_json:
+        click.echo(json.dumps({"model": model, **_answer.values(found)}))
+        return
+    _answer.tell(found.remarks)
+    _answer.show(found)
+
+
+def _propose(runs: xr.Dataset, model: str) -> None:
+    """Say in a line what the network makes of the runs, before the weighing begins."""
+    try:
+        asked = _asked(runs, model)
+    except ValueError:
+        return  # the answer says why
+    name, probability = max(asked["probabilities"].items(), key=lambda item: item[1])
+    click.echo(f"The network proposes {name} ({probability:.0%}); weighing the evidence.", err=True)
+
+
+def _quick(runs: xr.Dataset, model: str, as_json: bool) -> None:
+    """Answer by the network alone."""
     asked = _asked(runs, model)
     names = [str(name) for name in runs["run"].values]
     aside = _aside(runs)

@@ -203,12 +203,12 @@ def answer(found: Comparison) -> dict[str, Any]:
             {
                 "mechanism": one.mechanism,
                 "probability": probability,
-                "log_evidence": _plain(one.log_evidence),
-                "aicc": _plain(one.aicc),
-                "bic": _plain(one.bic),
-                "chi_squared": _plain(one.chi_squared),
+                "log_evidence": plain(one.log_evidence),
+                "aicc": plain(one.aicc),
+                "bic": plain(one.bic),
+                "chi_squared": plain(one.chi_squared),
                 "explains": bool(one.explains),
-                "constants": {name: _constant(c) for name, c in one.constants.items()},
+                "constants": {name: constant_values(c) for name, c in one.constants.items()},
             }
             for one, probability in zip(found.fits, found.probabilities, strict=True)
         ],
@@ -218,17 +218,18 @@ def answer(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _constant(one: Constant) -> dict[str, Any]:
+def constant_values(one: Constant) -> dict[str, Any]:
+    """Put a constant and its interval into plain values."""
     return {
-        "value": _plain(one.value),
-        "low": _plain(one.low),
-        "high": _plain(one.high),
+        "value": plain(one.value),
+        "low": plain(one.low),
+        "high": plain(one.high),
         "unit": one.unit,
         "verdict": one.verdict,
     }
 
 
-def _plain(value: float) -> float | None:
+def plain(value: float) -> float | None:
     """Return a number as JSON knows it: no infinity, no NaN."""
     return value if math.isfinite(value) else None
 
@@ -267,10 +268,11 @@ def _show(found: Comparison) -> None:
             )
         console.print(table)
     for one in found.fits[: max(1, len(found.alike))]:
-        console.print(_table(one))
+        console.print(constants_table(one))
 
 
-def _table(one: Fit) -> Any:
+def constants_table(one: Fit) -> Any:
+    """Lay out what was fitted."""
     from rich.table import Table
 
     table = Table(title=f"{one.mechanism}: 95 % intervals", title_justify="left")
