@@ -14,15 +14,15 @@ import numpy as np
 import xarray as xr
 
 from kinetlib.answers.opening import opened
+from kinetlib.answers.sight import SECOND, seen, shown_to
 from kinetlib.answers.weighing import Progress, Weighed, probabilities, weighed
 from kinetlib.inference.fitting import fit
 from kinetlib.inference.observations import Observations
 from kinetlib.inference.outcome import Fit
-from kinetlib.inference.sources import observations
 from kinetlib.kinetics.grammar import FEATURES, Grammar, grammar
 from kinetlib.kinetics.integrate import available_processors
 from kinetlib.kinetics.kernels import NoCompilerError
-from kinetlib.kinetics.mechanisms import CATALYST, PRODUCT, SUBSTRATE, catalogue
+from kinetlib.kinetics.mechanisms import catalogue
 from kinetlib.runs.runs import Runs
 
 LEVEL = 0.95  # of the set of mechanisms
@@ -144,14 +144,17 @@ def answer(
         Runs without a value, or of which nothing could be simulated.
     """
     began = time.monotonic()
-    data = observations(runs, (SUBSTRATE, PRODUCT, CATALYST))
+    data = seen(runs)
     rules = rules or grammar()
     limit = CATALOGUE_SECONDS if seconds is None else seconds
     remarks = list(data.remarks)
     network = proposal(runs, model, remarks)
-    found = weighed(data, rules.closed(), seed=seed, progress=progress, until=began + limit)
-    if len(found) < len(rules.closed()):
-        remarks.append(f"{len(found)} of 20 mechanisms were weighed in {limit:.0f} seconds")
+    asked = [*rules.closed(), *(rules.own_cores() if SECOND in data.starts else ())]
+    found = weighed(data, asked, seed=seed, progress=progress, until=began + limit)
+    if len(found) < len(asked):
+        remarks.append(
+            f"only {len(found)} of {len(asked)} mechanisms were weighed in {limit:.0f} seconds"
+        )
     possible = _fitted(data, found, seed, progress)
     explains = possible[0].fit.explains if possible and possible[0].fit else None
     opens = catalogue_is == "open" or (catalogue_is == "auto" and explains is False)
@@ -241,7 +244,7 @@ def _fitted(
     with ThreadPoolExecutor(min(len(wanted), available_processors())) as pool:
         fits = []
         asked = [one.weighed.composed.mechanism for one in wanted]
-        made = pool.map(lambda mechanism: fit(data, mechanism, seed=seed, threads=1), asked)
+        made = pool.map(lambda one: fit(shown_to(data, one), one, seed=seed, threads=1), asked)
         for number, one in enumerate(made, start=1):
             fits.append(one)
             progress(number, len(wanted), "fitting constants")

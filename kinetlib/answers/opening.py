@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 
+from kinetlib.answers.sight import SECOND
 from kinetlib.answers.weighing import Progress, Weighed, weighed
 from kinetlib.inference.observations import Observations
 from kinetlib.kinetics.grammar import Composed, Grammar
@@ -42,7 +43,7 @@ def opened(
     list of Weighed
         Those given and all that were tried, evidences on one scale.
     """
-    made = _by_name(grammar)
+    made = _by_name(grammar, SECOND in data.starts)
     everything = {one.name: one for one in found}
     for _ in range(_ROUNDS):
         before = max(one.log_evidence for one in everything.values())
@@ -58,9 +59,10 @@ def opened(
     return list(everything.values())
 
 
-def _by_name(grammar: Grammar) -> dict[str, Composed]:
+def _by_name(grammar: Grammar, second: bool) -> dict[str, Composed]:
     """Say of what core and step a mechanism of the catalogue is made, where it is made of some."""
-    made = {core.mechanism.id: core for core in grammar.cores()}
+    cores = [*grammar.cores(), *(grammar.own_cores() if second else ())]
+    made = {core.mechanism.id: core for core in cores}
     for core in list(made.values()):
         for one in grammar.extended(core):
             made.setdefault(one.mechanism.id, one)

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
+from kinetlib.answers.sight import shown_to
 from kinetlib.inference.coordinates import BOX, Coordinates, Wishes, coordinates
 from kinetlib.inference.observations import Observations, averaged
 from kinetlib.inference.problem import Problem
@@ -149,7 +150,7 @@ def _searched(
     if time.monotonic() > until:
         return None
     mechanism = one.mechanism
-    own, _ = shown(few, mechanism, {}, {})
+    own, _ = shown(shown_to(few, mechanism), mechanism, {}, {})
     starts = {
         name: (low * few.scale, high * few.scale) for name, (low, high) in mechanism.drawn.items()
     }

@@ -138,8 +138,12 @@ class Grammar:
         return Composed(mechanism, name, (), frozenset(features), without, 0.0)
 
     def cores(self) -> list[Composed]:
-        """Return the cores."""
-        return [self._core(name) for name in self._file.cores]
+        """Return the cores that are mechanisms of the catalogue."""
+        return [self._core(name) for name, core in self._file.cores.items() if not core.reactions]
+
+    def own_cores(self) -> list[Composed]:
+        """Return the cores that have reactions of their own, such as those of two reactants."""
+        return [self._core(name) for name, core in self._file.cores.items() if core.reactions]
 
     def extended(self, base: Composed) -> Iterator[Composed]:
         """Yield a mechanism with one step more, for each step that it has not."""
