@@ -114,6 +114,17 @@ def test_loadings_in_the_names_of_sheets(tmp_path, plain):
     np.testing.assert_allclose(sorted(runs["loading"].values[0]), sorted(LOADINGS.values()))
 
 
+def test_a_loading_that_only_other_runs_tell_is_unknown_not_none(tmp_path):
+    body = {"Standard": rows(), "cat 10 mol%": rows(catalyst=0.1)}
+    path = workbook(
+        tmp_path / "a.xlsx", {k: [r[:3] for r in run] for k, run in body.items()}, HEADER[:3]
+    )
+    runs = lab.read(path, *COLUMNS[:2])
+    np.testing.assert_array_equal(runs["loading"], [[np.nan, 0.1]])
+    assert runs["comparable"].values.tolist() == [[False, True]]
+    assert "Loading not told" in runs.attrs["remarks"]
+
+
 def test_conversion_in_percent(tmp_path, plain):
     body = {
         name: [[t, 100 * (1 - s), 100 * p, 100 * c] for t, s, p, c in run]

@@ -34,15 +34,16 @@ def catalyst_of(
     Returns
     -------
     catalyst : list of float
-        0 for a blank run, and for all where there is no catalyst.
+        0 for a blank run, and for all where there is no catalyst; NaN where it is told of other
+        runs only.
     remarks : list of Remark
         What was decided.
 
     Raises
     ------
     ValueError
-        Where it is not told, not a number, negative, or above the substrate, and where the column
-        is that of a reactant.
+        Where the column does not tell it, holds no number, a negative one, or more than there is
+        substrate, and where it is that of a reactant.
     """
     remarks: list[Remark] = []
     named = {run.name: in_name(run.name) for run in runs}
@@ -57,9 +58,21 @@ def catalyst_of(
         if value is None and named[run.name] is not None:
             value = _of(run, named[run.name], run.name)
             from_names.append(run.name)
-        if value is None and (column is not None or from_names):
+        if value is None and column is not None:
             value = _unknown(run, column)
+        elif value is None and (stated or any(named.values())):
+            value = 0.0 if "blank" in run.name.casefold() else np.nan
         found.append(0.0 if value is None else value)
+    untold = [run.name for run, value in zip(runs, found, strict=True) if np.isnan(value)]
+    if untold:
+        remarks.append(
+            Remark(
+                "Loading not told, as it is of other runs: kept, but not read by classify and "
+                "design next.",
+                f"--loading '{untold[0]}=5 mol%'",
+                tuple(untold),
+            )
+        )
     if from_names:
         remarks.append(
             Remark("Loading taken from the name of the run.", "--loading", tuple(from_names))
@@ -67,7 +80,7 @@ def catalyst_of(
     elif column is not None and not stated:
         found, told = _against_names(runs, found, named, column)
         remarks += told
-    if any(found):
+    if np.nansum(found) > 0:
         if column is not None and not stated:
             _refuse_reactant(runs, column)
         _refuse_more_than_substrate(runs, found, column)
@@ -125,17 +138,12 @@ def _of(run: Run, amount: Amount, what: str) -> float:
     )
 
 
-def _unknown(run: Run, column: str | None) -> float:
+def _unknown(run: Run, column: str) -> float:
     """Refuse a run of which nothing tells the catalyst; a blank has none."""
     table = run.table
     if "blank" in run.name.casefold():
         return 0.0
     way_out = f"or tell it by --loading '{run.name}=5 mol%', or in the run's name"
-    if column is None:
-        raise ValueError(
-            f"{table.label}: the loading is not told, as it is of other runs by their names; "
-            f"{way_out.removeprefix('or ')}."
-        )
     if not table.called(column):
         try:
             table.column(column, "catalyst")
