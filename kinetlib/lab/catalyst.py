@@ -55,6 +55,8 @@ def catalyst_of(
             found.append(_of(run, amount, f"--loading for {run.name!r}"))
             continue
         value = None if column is None else _first(run, column)
+        if value and column is not None:
+            remarks += _on_unit(run, column)
         if value is None and named[run.name] is not None:
             value = _of(run, named[run.name], run.name)
             from_names.append(run.name)
@@ -120,6 +122,22 @@ def _first(run: Run, column: str) -> float | None:
             return value
         return _of(run, Amount(value, unit), table.titles[i].text)
     return 0.0 if "blank" in run.name.casefold() else None
+
+
+def _on_unit(run: Run, column: str) -> list[Remark]:
+    """Say in which unit the column was taken to be, where that is not the substrate's own."""
+    title = run.table.titles[run.table.called(column)[0]]
+    unit = units.concentration(title.unit)
+    if unit.text == run.base.text:
+        return []
+    if not unit.text:
+        text = f"Column {title.text!r} has no unit, and is taken to be in {run.base.text}."
+    elif unit.kind == units.SHARE:
+        text = f"Column {title.text!r} is read as {unit.text} of the run's own initial substrate."
+    else:
+        to = run.base.text or "the substrate's unit, which is not told: it is taken to be the same"
+        text = f"Column {title.text!r} is converted from {unit.text} to {to}."
+    return [Remark(text, f"--unit '{title.name}=...'")]
 
 
 def _of(run: Run, amount: Amount, what: str) -> float:
@@ -224,7 +242,8 @@ def _refuse_more_than_substrate(
         name = column or "catalyst"
         raise ValueError(
             f"{runs[0].table.file}: the catalyst exceeds the substrate in {listed(above)}; if it "
-            f"is in another unit, say so by --unit '{name}=mM', or state it by --loading '5 mol%'."
+            f"is in another unit, say so by --unit '{name}=mM', with the substrate's likewise, or "
+            "state it by --loading '5 mol%'."
         )
 
 
