@@ -1,6 +1,8 @@
 """Files as chemists have them, rebuilt from public reports: what is read, and what is said."""
 
 import datetime
+import re
+from pathlib import Path
 
 import numpy as np
 import openpyxl
@@ -480,6 +482,14 @@ def test_options_of_reading_reach_every_command(tmp_path):
         text = call(*command, "--help").output
         for option in ("--layout", "--unit", "--ignore", "--start", "--header"):
             assert option in text, (command, option)
+
+
+def test_options_that_messages_name_are_there():
+    text = "".join(path.read_text() for path in Path(lab.__file__).parent.glob("*.py"))
+    for command in (("classify",), ("design", "next")):
+        offered = set(re.findall(r"--[a-z0-9-]+", call(*command, "--help").output))
+        for option in set(re.findall(r"--[a-z][a-z0-9-]+", text)) - {"--reaction"}:
+            assert option in offered or f"{option}-done" in offered, option
 
 
 def test_discover_writes_names_as_the_file_has_them(tmp_path):
