@@ -1,6 +1,8 @@
 """Files as chemists have them, rebuilt from public reports: what is read, and what is said."""
 
 import datetime
+import re
+from pathlib import Path
 
 import numpy as np
 import openpyxl
@@ -112,6 +114,17 @@ def test_loadings_in_the_names_of_sheets(tmp_path, plain):
         read(workbook(tmp_path / "b.xlsx", body, HEADER[:3]))
     runs = read(tmp_path / "b.xlsx", loading="Standard=5 mol%")
     np.testing.assert_allclose(sorted(runs["loading"].values[0]), sorted(LOADINGS.values()))
+
+
+def test_a_loading_that_only_other_runs_tell_is_unknown_not_none(tmp_path):
+    body = {"Standard": rows(), "cat 10 mol%": rows(catalyst=0.1)}
+    path = workbook(
+        tmp_path / "a.xlsx", {k: [r[:3] for r in run] for k, run in body.items()}, HEADER[:3]
+    )
+    runs = lab.read(path, *COLUMNS[:2])
+    np.testing.assert_array_equal(runs["loading"], [[np.nan, 0.1]])
+    assert runs["comparable"].values.tolist() == [[False, True]]
+    assert "Loading not told" in runs.attrs["remarks"]
 
 
 def test_conversion_in_percent(tmp_path, plain):
@@ -469,6 +482,14 @@ def test_options_of_reading_reach_every_command(tmp_path):
         text = call(*command, "--help").output
         for option in ("--layout", "--unit", "--ignore", "--start", "--header"):
             assert option in text, (command, option)
+
+
+def test_options_that_messages_name_are_there():
+    text = "".join(path.read_text() for path in Path(lab.__file__).parent.glob("*.py"))
+    for command in (("classify",), ("design", "next")):
+        offered = set(re.findall(r"--[a-z0-9-]+", call(*command, "--help").output))
+        for option in set(re.findall(r"--[a-z][a-z0-9-]+", text)) - {"--reaction"}:
+            assert option in offered or f"{option}-done" in offered, option
 
 
 def test_discover_writes_names_as_the_file_has_them(tmp_path):

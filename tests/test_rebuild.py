@@ -56,7 +56,7 @@ def test_an_import_that_is_added_counts_at_once(tmp_path):
         shutil.copytree(ROOT / name, tmp_path / name)
     assert "kinetlib/lab/tables.py" not in rebuild.inputs("02_mechanisms", tmp_path)
     with open(tmp_path / "kinetlib/kinetics/simulate.py", "a") as module:
-        module.write("from kinetlib.lab.tables import read_tables\n")
+        module.write("from kinetlib.lab.tables import Table\n")
     assert "kinetlib/lab/tables.py" in rebuild.inputs("02_mechanisms", tmp_path)
 
 

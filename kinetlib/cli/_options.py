@@ -79,6 +79,7 @@ def _roles(loading: str) -> tuple[Callable, ...]:
             metavar="'COLUMN = A + B'",
             help="Species, or sum of species, that a column shows. Repeatable.",
         ),
+        click.option("--keep-tail", is_flag=True, help="Read rows after a run is complete, too."),
         click.option("--conversion", help="Column of the substrate's conversion."),
         click.option(
             "--internal-standard", help="Column that concentrations are related to, row by row."
@@ -146,14 +147,15 @@ def reaction(loading: str = "--loading", *, model: bool = True) -> Callable:
             def read() -> xr.Dataset:
                 from kinetlib import lab
 
-                file = how.pop("file")
-                found = lab.read(
-                    file,
-                    how.pop("substrate"),
-                    how.pop("product"),
-                    how.pop("catalyst"),
-                    **{name: value for name, value in how.items() if _said(value)},
-                )
+                columns = [how.pop(name) for name in ("file", "substrate", "product", "catalyst")]
+                said = {name: value for name, value in how.items() if _said(value)}
+                try:
+                    found = lab.read(*columns, **said)
+                except ValueError as error:
+                    raise ValueError(str(error).replace("--loading", loading)) from error
+                for name in ("remarks", "warnings"):
+                    text = found.attrs.get(name, "")
+                    found.attrs[name] = text.replace("--loading", loading)
                 return found
 
             return command(read=read, **given)

@@ -34,15 +34,16 @@ def catalyst_of(
     Returns
     -------
     catalyst : list of float
-        0 for a blank run, and for all where there is no catalyst.
+        0 for a blank run, and for all where there is no catalyst; NaN where it is told of other
+        runs only.
     remarks : list of Remark
         What was decided.
 
     Raises
     ------
     ValueError
-        Where it is not told, not a number, negative, or above the substrate, and where the column
-        is that of a reactant.
+        Where the column does not tell it, holds no number, a negative one, or more than there is
+        substrate, and where it is that of a reactant.
     """
     remarks: list[Remark] = []
     named = {run.name: in_name(run.name) for run in runs}
@@ -54,12 +55,26 @@ def catalyst_of(
             found.append(_of(run, amount, f"--loading for {run.name!r}"))
             continue
         value = None if column is None else _first(run, column)
+        if value and column is not None:
+            remarks += _on_unit(run, column)
         if value is None and named[run.name] is not None:
             value = _of(run, named[run.name], run.name)
             from_names.append(run.name)
-        if value is None and (column is not None or from_names):
+        if value is None and column is not None:
             value = _unknown(run, column)
+        elif value is None and (stated or any(named.values())):
+            value = 0.0 if "blank" in run.name.casefold() else np.nan
         found.append(0.0 if value is None else value)
+    untold = [run.name for run, value in zip(runs, found, strict=True) if np.isnan(value)]
+    if untold:
+        remarks.append(
+            Remark(
+                "Loading not told, as it is of other runs: kept, but not read by classify and "
+                "design next.",
+                f"--loading '{untold[0]}=5 mol%'",
+                tuple(untold),
+            )
+        )
     if from_names:
         remarks.append(
             Remark("Loading taken from the name of the run.", "--loading", tuple(from_names))
@@ -67,7 +82,7 @@ def catalyst_of(
     elif column is not None and not stated:
         found, told = _against_names(runs, found, named, column)
         remarks += told
-    if any(found):
+    if np.nansum(found) > 0:
         if column is not None and not stated:
             _refuse_reactant(runs, column)
         _refuse_more_than_substrate(runs, found, column)
@@ -109,6 +124,22 @@ def _first(run: Run, column: str) -> float | None:
     return 0.0 if "blank" in run.name.casefold() else None
 
 
+def _on_unit(run: Run, column: str) -> list[Remark]:
+    """Say in which unit the column was taken to be, where that is not the substrate's own."""
+    title = run.table.titles[run.table.called(column)[0]]
+    unit = units.concentration(title.unit)
+    if unit.text == run.base.text:
+        return []
+    if not unit.text:
+        text = f"Column {title.text!r} has no unit, and is taken to be in {run.base.text}."
+    elif unit.kind == units.SHARE:
+        text = f"Column {title.text!r} is read as {unit.text} of the run's own initial substrate."
+    else:
+        to = run.base.text or "the substrate's unit, which is not told: it is taken to be the same"
+        text = f"Column {title.text!r} is converted from {unit.text} to {to}."
+    return [Remark(text, f"--unit '{title.name}=...'")]
+
+
 def _of(run: Run, amount: Amount, what: str) -> float:
     """Bring an amount to the unit of the run's substrate; a share is one of its own start."""
     if amount.unit.kind == units.SHARE or not amount.unit.text:
@@ -125,17 +156,12 @@ def _of(run: Run, amount: Amount, what: str) -> float:
     )
 
 
-def _unknown(run: Run, column: str | None) -> float:
+def _unknown(run: Run, column: str) -> float:
     """Refuse a run of which nothing tells the catalyst; a blank has none."""
     table = run.table
     if "blank" in run.name.casefold():
         return 0.0
     way_out = f"or tell it by --loading '{run.name}=5 mol%', or in the run's name"
-    if column is None:
-        raise ValueError(
-            f"{table.label}: the loading is not told, as it is of other runs by their names; "
-            f"{way_out.removeprefix('or ')}."
-        )
     if not table.called(column):
         try:
             table.column(column, "catalyst")
@@ -216,7 +242,8 @@ def _refuse_more_than_substrate(
         name = column or "catalyst"
         raise ValueError(
             f"{runs[0].table.file}: the catalyst exceeds the substrate in {listed(above)}; if it "
-            f"is in another unit, say so by --unit '{name}=mM', or state it by --loading '5 mol%'."
+            f"is in another unit, say so by --unit '{name}=mM', with the substrate's likewise, or "
+            "state it by --loading '5 mol%'."
         )
 
 

@@ -112,7 +112,9 @@ def _is_unit(text: str) -> bool:
 def remarks_on(sheet: Sheet, head: Head) -> list[Remark]:
     """Say what was passed over above the names, and that there are units below."""
     remarks = []
-    if head.at and not labels(sheet, head):
+    names = [title.text for title in head.titles if title.text]
+    repeated = len(set(names)) < len(names)
+    if head.at and not (repeated and labels(sheet, head)):
         text = next(cell for cell in sheet.rows[head.at - 1][1] if cell is not None)
         remarks.append(
             Remark(

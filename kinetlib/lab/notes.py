@@ -104,7 +104,7 @@ def comparable(
         For each species that others differ in, which.
     """
     reference = next(run for run in runs if run.name == standard)
-    left_out, remarks = {run.name for run in runs if run.loading <= 0}, []
+    left_out, remarks = {run.name for run in runs if not run.loading > 0}, []
     for species in reference.others:
         value = reference.first(species)
         if roles.role(species) == "catalyst" or (abs(value) <= _NOTHING and not product_measured):

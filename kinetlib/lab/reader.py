@@ -31,12 +31,12 @@ class How:
         Name of the column of times.
     units : mapping of str to str
         Unit of each column that is named.
-    ignore : tuple of str
+    ignore : sequence of str
         Columns that take no part.
     start : float
         Time at which the reaction starts, in the file's unit: rows before it are left out, and
         times count from it.
-    runs : tuple of str
+    leave_out : sequence of str
         Runs to leave out.
     """
 

@@ -247,8 +247,17 @@ def _in_base(
         named_yield = is_yield(table, at["product"]) and "conversion" in values
         if (of_start or named_yield) and np.isfinite(substrate_0):
             product = product * _share(unit["product"], product) * substrate_0
+            if base.kind != units.SHARE:
+                text = (
+                    f"Column {title['product'].text!r} is read as a share of the initial substrate."
+                )
+                remarks.append(Remark(text, "--unit"))
         else:
-            product = product * _factor(table, unit["product"], base, title["product"].text)
+            factor = _factor(table, unit["product"], base, title["product"].text)
+            product = product * factor
+            if factor != 1:
+                text = f"Column {title['product'].text!r} is converted to {base.text}."
+                remarks.append(Remark(text, "--unit"))
     product_0, told = _product_0(table, at, product, first, time, known, base)
     remarks += told
     run = Run(table, time, "", base, substrate, product, substrate_0, product_0)
