@@ -263,11 +263,7 @@ def test_near_a_fit_the_sum_of_squares_is_known_for_all_reactions(found):
     near = replace(best, unknowns=problem.unknowns(best.constants * [1.02, 0.98, 1.01, 0.99]))
     quadratic = linearised(problem, near, library.complexes)
     members = tuple(
-        next(
-            at
-            for at in range(len(library))
-            if library.network(np.array([at])).reactions[0].equation == reaction.equation
-        )
+        next(at for at in range(len(library)) if library.equation(at) == reaction.equation)
         for reaction in truth.reactions
     )
     chooser = Chooser(library, quadratic, 0.0, 4)

@@ -11,12 +11,14 @@ activation energy: ln k = ln k(T0) - E/R (1/T - 1/T0), with T0 in the middle of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinetlib.crnn.runs import Curves
+from kinetlib.crnn.tied import Tied
 from kinetlib.kinetics.network import Network
 from kinetlib.kinetics.sensitivity import CONSTANTS, INITIAL, sensitivities
 
@@ -147,11 +149,16 @@ class Problem:
     Parameters
     ----------
     network
-        Its species are among those of the curves; others stay as they are.
+        Its species are among those of the curves; others stay as they are. Its reactions may share
+        constants.
     curves, noise
         The data, and the standard deviation of their noise relative to the value.
     rtol
         Relative tolerance of the integrator.
+    fixed
+        Which constants are known and stay as they begin, shape (R,).
+    tick
+        Called before each step of a search, which it ends by an exception.
 
     Attributes
     ----------
@@ -164,10 +171,20 @@ class Problem:
     """
 
     def __init__(
-        self, network: Network, curves: Curves, noise: float, *, rtol: float = 1e-6
+        self,
+        network: Network | Tied,
+        curves: Curves,
+        noise: float,
+        *,
+        rtol: float = 1e-6,
+        fixed: NDArray[np.bool_] | None = None,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
         """Lay out what all simulations share."""
-        self.network, self.curves, self.noise, self.rtol = network, curves, noise, rtol
+        self.tied = network if isinstance(network, Tied) else Tied.of(network)
+        self.network = network = self.tied.network
+        self.curves, self.noise, self.rtol = curves, noise, rtol
+        self.fixed, self._tick = fixed, tick
         self.place = np.array([curves.species.index(name) for name in network.species])
         self.seen = curves.measured
         self._data = np.where(self.seen, curves.value, 0.0)
@@ -192,12 +209,14 @@ class Problem:
         )
 
     def constants(self, unknowns: Unknowns) -> NDArray[np.float64]:
-        """Return the constants of each run, (r, R), or (R,) where all have the same."""
+        """Return the constants of the network in each run, (r, N), or (N,) where all are alike."""
         slope = self.curves.arrhenius
         if slope is None:
-            return unknowns.constants
+            return self.tied.spread(unknowns.constants)
         with np.errstate(over="ignore"):  # far off: the integrator says so
-            return unknowns.constants * np.exp(slope[:, None] * unknowns.activation)
+            return self.tied.spread(
+                unknowns.constants * np.exp(slope[:, None] * unknowns.activation)
+            )
 
     def simulated(self, unknowns: Unknowns) -> NDArray[np.float64]:
         """Return simulated concentrations of all species, (r, T, S); NaN where a run failed."""
@@ -205,7 +224,7 @@ class Problem:
 
     def deviance_without(self) -> float:
         """Return the deviance of curves in which nothing happens, see `Fit`."""
-        value = self.simulated(self.unknowns(np.zeros(len(self.network.reactions))))
+        value = self.simulated(self.unknowns(np.zeros(len(self.tied.owner))))
         deviation = self._deviation(value)
         residual = np.where(self.seen, value - self._data, 0.0) / deviation
         return float((residual**2).sum()) + self._log_noise(deviation)
@@ -223,7 +242,9 @@ class Problem:
     def largest_rates(self, unknowns: Unknowns) -> NDArray[np.float64]:
         """Return the largest rate of each reaction along its trajectories, shape (R,)."""
         value = np.maximum(self.simulated(unknowns)[..., self.place], 0.0)
-        return self.network.rates(value, unknowns.constants).max((0, 1))
+        rates = self.network.rates(value, self.tied.spread(unknowns.constants)).max((0, 1))
+        first = np.unique(self.tied.owner, return_index=True)[1]
+        return rates[first] / self.tied.share[first]
 
     def fit(
         self,
@@ -275,6 +296,7 @@ class Problem:
             point = self._at(unknowns, deviation)
         damping = 1e-3
         for _ in range(_STEPS):
+            self._tick()
             step, start_step = _step(point, self._start_weight, damping)
             if not np.isfinite(step).all():
                 return point
@@ -304,6 +326,9 @@ class Problem:
             activation[present] += np.clip(step[size:], -longest, longest)
         initial = unknowns.initial.copy()
         initial[:, self.place] = np.maximum(initial[:, self.place] + start_step, 0.0)
+        # What is not there at first must not begin to be, however little of it would do.
+        known = self.curves.start_known
+        initial[:, known] = unknowns.initial[:, known]
         return Unknowns(constants, activation, initial)
 
     def _at(self, unknowns: Unknowns, deviation: NDArray) -> _Point:
@@ -337,14 +362,26 @@ class Problem:
         value = np.broadcast_to(unknowns.initial[:, None], shape).copy()
         value[..., self.place] = run.concentration
         by_constants = np.zeros((*shape, int(present.sum())))
-        by_constants[..., self.place, :] = run.log_constants[..., present]
+        by_constants[..., self.place, :] = self._summed(run.log_constants, present)
         if slope is not None:
             by_activation = by_constants * slope[:, None, None, None]
             by_constants = np.concatenate([by_constants, by_activation], -1)
         by_initial = np.zeros((*shape, own if run.initial is not None else 0))
         if run.initial is not None:
             by_initial[..., self.place, :] = run.initial
+            by_initial[..., self.curves.start_known[self.place]] = 0.0
         return value, by_constants, by_initial
+
+    def _summed(self, slopes: NDArray, present: NDArray[np.bool_]) -> NDArray:
+        """Sum derivatives (..., N) over what shares a constant: those of free ones, (..., P)."""
+        if not self.tied.plain:
+            whole = np.zeros((*slopes.shape[:-1], len(present)))
+            for number, owner in enumerate(self.tied.owner):
+                whole[..., owner] += slopes[..., number]
+            slopes = whole
+        if self.fixed is not None:
+            slopes = np.where(self.fixed, 0.0, slopes)
+        return slopes[..., present]
 
     def _deviation(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the standard deviation of the noise at simulated values, shape (r, T, S)."""
