@@ -20,7 +20,7 @@ from kinetlib.crnn.doubt import doubts, reproducing, tied_networks
 from kinetlib.crnn.effects import Effects
 from kinetlib.crnn.fit import Problem, Unknowns
 from kinetlib.crnn.found import Discovery
-from kinetlib.crnn.hidden import guesses, in_other_units
+from kinetlib.crnn.hidden import guesses, in_other_units, sums_with_hidden
 from kinetlib.crnn.library import Library
 from kinetlib.crnn.noise import estimate_noise
 from kinetlib.crnn.own import compared
@@ -171,6 +171,7 @@ def discover(
             best = replace(best, fit=least_absolute(best.problem, best.fit))
         agreeing = search.as_good(ends) / max(len(ends), 1)
         found = _described(search, best)
+        remarks = (*keeps.remarks, *sums_with_hidden(found, search.curves))
         order = found.orders.sum(1)
         return replace(
             found,
@@ -181,7 +182,7 @@ def discover(
             agreeing=agreeing,
             complete=complete and finished,
             sums=keeps.sums,
-            remarks=keeps.remarks,
+            remarks=remarks,
             ties=tuple(map(search.written, tied_networks(search, best))),
             doubts=tuple(doubts(search, best, (time_unit, unit))),
             own=mine,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetlib.crnn.conserved import makes_matter
 from kinetlib.crnn.deciding import deciding_run
 from kinetlib.crnn.fit import Fit, Problem
 from kinetlib.crnn.profile import unbounded
@@ -41,6 +42,7 @@ def doubts(search: Search, best: Candidate, units: tuple[float, float]) -> Itera
     yield from _undecided(search, best, units)
     yield from _stand_ins(search, best)
     yield from unbounded(search, best)
+    yield from _matter(search, best)
     yield from _missing(search.curves)
     yield from _resting(search.curves, best.fit)
 
@@ -115,6 +117,16 @@ def _stand_ins(search: Search, best: Candidate) -> Iterator[str]:
         "plain network fits then. A run with fresh catalyst, or half of it, tells; "
         "--mine fits a network of your own."
     )
+
+
+def _matter(search: Search, best: Candidate) -> Iterator[str]:
+    if search.weighed is None:
+        return
+    if makes_matter(search.library.net[list(best.members)][:, search.weighed])[0]:
+        yield (
+            "Together these reactions make matter out of nothing, whatever the species weigh: "
+            "something that is not measured goes in, or they are others. --formula keeps atoms."
+        )
 
 
 def _missing(curves: Curves) -> Iterator[str]:

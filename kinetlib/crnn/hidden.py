@@ -18,11 +18,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from kinetlib.crnn.conserved import written
 from kinetlib.crnn.effects import Effects
 from kinetlib.crnn.fit import Unknowns
+from kinetlib.crnn.found import Discovery
 from kinetlib.crnn.runs import FLOOR, Curves
 from kinetlib.crnn.search import Candidate
 from kinetlib.crnn.start import Balance, Smooth
+from kinetlib.kinetics.conservation import conservation_laws
 
 _WEIGHTS = (-1, 0, 1)
 _MOST_TERMS = 4
@@ -80,6 +83,19 @@ def guesses(curves: Curves, smooth: Smooth, effects: Effects) -> list[Smooth]:
             "out what is not measured, or measure it in some runs"
         )
     return [filled for _, filled in sorted(found, key=lambda one: one[0])]
+
+
+def sums_with_hidden(found: Discovery, curves: Curves) -> Iterator[str]:
+    """Say which sums with a hidden species the reactions keep."""
+    if not curves.hidden.any() or not found.to_tied().plain:
+        return
+    laws = [
+        written(law, found.species)
+        for law in conservation_laws(found.stoichiometry.astype(np.int64))
+        if law[curves.hidden].any() and np.count_nonzero(law) > 1
+    ]
+    if laws:
+        yield f"These reactions keep, with what is hidden: {'; '.join(laws)}."
 
 
 def in_other_units(curves: Curves, best: Candidate) -> Iterator[tuple[Effects, Unknowns]]:
