@@ -38,7 +38,9 @@ def _formulas(
 @click.option(
     "--hidden",
     multiple=True,
-    help="A species that is not measured, and not there at the start. Repeatable.",
+    metavar="SPECIES[=START]",
+    help="A species that is not measured, with its concentration at the start [default: 0]. "
+    "Repeatable.",
 )
 @click.option("--no-catalysts", is_flag=True, help="Whatever reacts is used up.")
 @click.option(
@@ -100,8 +102,8 @@ def discover(
     from kinetlib import crnn, lab
 
     runs = lab.read_species(file)
-    for name in hidden:
-        runs = crnn.with_hidden(runs, name)
+    for text in hidden:
+        runs = crnn.with_hidden(runs, *_hidden(text))
     with _told() as progress:
         found = crnn.discover(
             runs,
@@ -119,6 +121,17 @@ def discover(
         click.echo(json.dumps(_as_json(found)))
     else:
         _echo(found)
+
+
+def _hidden(text: str) -> tuple[str, float]:
+    """Read the name of a hidden species, and its start if there is one."""
+    name, sign, start = text.rpartition("=")
+    if not sign:
+        return text, 0.0
+    try:
+        return name.strip(), float(start)
+    except ValueError:
+        raise ValueError(f"--hidden: expected SPECIES or SPECIES=START, got {text!r}") from None
 
 
 def _text(mine: str) -> str:

@@ -320,7 +320,10 @@ class Problem:
         present, slope = unknowns.present, self.curves.arrhenius
         size = int(present.sum())
         constants, activation = unknowns.constants.copy(), unknowns.activation.copy()
-        constants[present] *= np.exp(np.clip(step[:size], -_LONGEST, _LONGEST))
+        moved = np.clip(step[:size], -_LONGEST, _LONGEST)
+        if self.fixed is not None:
+            moved = np.where(self.fixed[present], 0.0, moved)
+        constants[present] *= np.exp(moved)
         if slope is not None:
             longest = _LONGEST / max(np.abs(slope).max(), 1e-300)
             activation[present] += np.clip(step[size:], -longest, longest)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations, islice, permutations, product
+from itertools import combinations, islice, product
 
 import numpy as np
 import xarray as xr
@@ -36,14 +36,16 @@ _MOST_GUESSES = 60  # of several hidden species at once
 _ALIKE = 0.02  # difference of two sums, of their size, below which they are one
 
 
-def with_hidden(runs: xr.Dataset, name: str) -> xr.Dataset:
-    """Add a species that is not measured, and not there at the start, to runs for discovery.
+def with_hidden(runs: xr.Dataset, name: str, start: float = 0.0) -> xr.Dataset:
+    """Add a species that is not measured to runs for discovery, with its concentration at first.
 
     Raises
     ------
     ValueError
-        If the runs have a species of that name.
+        If the runs have a species of that name, or the start is no concentration.
     """
+    if not 0 <= start < np.inf:
+        raise ValueError(f"{name}: expected a concentration at the start, got {start!r}")
     measured = [str(one) for one in runs["species"].values]
     if name in measured:
         raise ValueError(f"{name}: is measured, with {', '.join(measured)}; give a new name")
@@ -51,7 +53,7 @@ def with_hidden(runs: xr.Dataset, name: str) -> xr.Dataset:
     if "initial" not in runs:
         shape = (runs.sizes["run"], len(measured) + 1)
         wider["initial"] = (("run", "species"), np.full(shape, np.nan))
-    wider["initial"].loc[{"species": name}] = 0.0
+    wider["initial"].loc[{"species": name}] = start
     return wider
 
 
@@ -143,10 +145,8 @@ def _filled(curves: Curves, smooth: Smooth) -> Iterator[Smooth]:
         # Names of species that begin alike may be exchanged: each set of sums counts once.
         choices = combinations(sums[0], len(hidden))
     else:
-        choices = (
-            tuple(sums[at][number] for at, number in enumerate(numbers))
-            for numbers in permutations(range(min(map(len, sums))), len(hidden))
-        )
+        every = sorted(product(*(range(len(own)) for own in sums)), key=sum)
+        choices = (tuple(own[at] for own, at in zip(sums, one, strict=True)) for one in every)
     for choice in choices:
         filled, noise = smooth.value.copy(), smooth.variance.copy()
         for one, (value, variance) in zip(hidden, choice, strict=True):
