@@ -14,9 +14,10 @@ from kinetlib.cli import main
 from kinetlib.crnn import discover, search, with_hidden
 from kinetlib.crnn.choose import Chooser
 from kinetlib.crnn.effects import Effects, complexes
-from kinetlib.crnn.fit import Problem, Unknowns
+from kinetlib.crnn.fit import Problem
 from kinetlib.crnn.library import Library
 from kinetlib.crnn.linear import linearised
+from kinetlib.crnn.point import Unknowns
 from kinetlib.crnn.prune import leaving
 from kinetlib.crnn.runs import GAS_CONSTANT, read
 from kinetlib.kinetics.integrate import integrate

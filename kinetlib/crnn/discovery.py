@@ -18,12 +18,13 @@ from kinetlib.crnn.clock import Clock, TimeUp
 from kinetlib.crnn.constraints import Constraints
 from kinetlib.crnn.doubt import doubts, reproducing, tied_networks
 from kinetlib.crnn.effects import Effects
-from kinetlib.crnn.fit import Problem, Unknowns
+from kinetlib.crnn.fit import Problem
 from kinetlib.crnn.found import Discovery
 from kinetlib.crnn.hidden import guesses, in_other_units, sums_with_hidden
 from kinetlib.crnn.library import Library
 from kinetlib.crnn.noise import estimate_noise
 from kinetlib.crnn.own import compared
+from kinetlib.crnn.point import Unknowns
 from kinetlib.crnn.prune import pruned
 from kinetlib.crnn.runs import Curves, read
 from kinetlib.crnn.search import Candidate, Search

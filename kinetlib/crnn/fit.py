@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetlib.crnn.point import Point, Unknowns, inverse, reduced, step_of
 from kinetlib.crnn.runs import Curves
 from kinetlib.crnn.tied import Tied
 from kinetlib.kinetics.network import Network
@@ -29,32 +30,6 @@ _STEPS = 60  # of one search
 _LONGEST = 2.0  # step in ln k
 _SETTLED = 1e-4  # change of ln k between two fits that ends reweighting
 _EXACT = 1e-4  # error of a start that is known, of the least noise there is
-_NOTHING = 1e-200  # square of derivatives below which there are none
-_SMALLEST = 1e-12  # share of the largest eigenvalue below which information is none
-
-
-@dataclass(frozen=True)
-class Unknowns:
-    """What is fitted.
-
-    Attributes
-    ----------
-    constants
-        Shape (R,), at the temperature in the middle of the runs; 0 for those not in the model.
-    activation
-        Activation energies in kJ/mol, shape (R,); 0 where runs have no temperatures.
-    initial
-        Initial concentrations, shape (r, S).
-    """
-
-    constants: NDArray[np.float64]
-    activation: NDArray[np.float64]
-    initial: NDArray[np.float64]
-
-    @property
-    def present(self) -> NDArray[np.bool_]:
-        """Which constants are in the model, shape (R,)."""
-        return self.constants > 0
 
 
 @dataclass(frozen=True)
@@ -117,30 +92,6 @@ class Fit:
         found, size = np.zeros((len(self.present),) * 2), int(self.present.sum())
         found[np.ix_(self.present, self.present)] = self.parameter_covariance[:size, :size]
         return found
-
-
-@dataclass(frozen=True)
-class _Point:
-    """Unknowns, and what follows from them.
-
-    ``residual`` (r, V) and its derivatives ``by_parameters`` (r, V, P) and ``by_initial``
-    (r, V, S); ``drift`` (r, S), initial concentrations less measured ones over their noise; 0 where
-    known.
-    """
-
-    unknowns: Unknowns
-    value: NDArray[np.float64]
-    residual: NDArray[np.float64]
-    by_parameters: NDArray[np.float64]
-    by_initial: NDArray[np.float64]
-    drift: NDArray[np.float64]
-
-    @property
-    def cost(self) -> float:
-        """Sum of squares; infinite where a run failed."""
-        with np.errstate(over="ignore"):
-            total = float((self.residual**2).sum() + (self.drift**2).sum())
-        return total if np.isfinite(total) else np.inf
 
 
 class Problem:
@@ -281,13 +232,13 @@ class Problem:
         return Fit(
             unknowns,
             deviation,
-            _reduced(point, self._start_weight, 0.0)[0],
+            reduced(point, self._start_weight, 0.0)[0],
             point.cost,
             point.cost + self._log_noise(deviation),
             self.n_values,
         )
 
-    def _search(self, unknowns: Unknowns, deviation: NDArray, fall: float) -> _Point:
+    def _search(self, unknowns: Unknowns, deviation: NDArray, fall: float) -> Point:
         """Levenberg-Marquardt, with Marquardt's scaling."""
         point = self._at(unknowns, deviation)
         while not np.isfinite(point.cost) and unknowns.constants.max(initial=0.0) > 1e-20:
@@ -297,7 +248,7 @@ class Problem:
         damping = 1e-3
         for _ in range(_STEPS):
             self._tick()
-            step, start_step = _step(point, self._start_weight, damping)
+            step, start_step = step_of(point, self._start_weight, damping)
             if not np.isfinite(step).all():
                 return point
             tried = self._at(self._moved(point.unknowns, step, start_step), deviation)
@@ -334,12 +285,12 @@ class Problem:
         initial[:, known] = unknowns.initial[:, known]
         return Unknowns(constants, activation, initial)
 
-    def _at(self, unknowns: Unknowns, deviation: NDArray) -> _Point:
+    def _at(self, unknowns: Unknowns, deviation: NDArray) -> Point:
         value, by_parameters, by_initial = self._run(unknowns)
         weight = np.where(self.seen, 1 / deviation, 0.0)
         residual = np.where(self.seen, value - self._data, 0.0) * weight
         rows = (len(value), residual[0].size)
-        return _Point(
+        return Point(
             unknowns,
             value,
             residual.reshape(rows),
@@ -396,62 +347,3 @@ class Problem:
     def _log_noise(self, deviation: NDArray[np.float64]) -> float:
         """Twice the logarithms of the noise of all values, relative to their floor, in all."""
         return 2.0 * float(np.log(deviation / self._floor)[self.seen].sum())
-
-
-def _reduced(
-    point: _Point, start_weight: NDArray, damping: float
-) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
-    """Eliminate initial concentrations, run by run, from the damped normal equations.
-
-    Returns the Schur complement (P, P), its gradient (P,), and per run what gives the initial
-    concentrations back: the mixed block (r, P, S), and own block (r, S, S) and gradient (r, S).
-    """
-    by_parameters, by_initial = point.by_parameters, point.by_initial
-    flat = by_parameters.reshape(-1, by_parameters.shape[2])
-    own = flat.T @ flat
-    own[np.diag_indices_from(own)] *= 1 + damping
-    gradient = flat.T @ point.residual.ravel()
-    n_free = by_initial.shape[2]
-    mixed = by_parameters.transpose(0, 2, 1) @ by_initial
-    block = by_initial.transpose(0, 2, 1) @ by_initial
-    start_gradient = np.einsum("nvs,nv->ns", by_initial, point.residual)
-    if n_free:
-        at = np.arange(n_free)
-        block[:, at, at] += start_weight
-        block[:, at, at] *= 1 + damping
-        start_gradient = start_gradient + point.drift * np.sqrt(start_weight)
-        solved = solve_blocks(block, mixed.transpose(0, 2, 1))
-        own = own - np.einsum("nas,nsb->ab", mixed, solved)
-        gradient = gradient - np.einsum("nsa,ns->a", solved, start_gradient)
-    return own, gradient, mixed, block, start_gradient
-
-
-def _step(point: _Point, start_weight: NDArray, damping: float) -> tuple[NDArray, NDArray | float]:
-    """Solve the damped normal equations: steps of parameters (P,) and initial values (r, S)."""
-    own, gradient, mixed, block, start_gradient = _reduced(point, start_weight, damping)
-    step = -inverse(own) @ gradient
-    if not block.shape[1]:
-        return step, 0.0
-    right = start_gradient + np.einsum("nas,a->ns", mixed, step)
-    return step, -solve_blocks(block, right[..., None])[..., 0]
-
-
-def solve_blocks(block: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve normal equations of each run, (r, S, S) and (r, S, n), scaled.
-
-    Of starts that a fast run forgets at once only sums are determined: rounding makes no others.
-    """
-    scale = np.sqrt(np.maximum(block.diagonal(axis1=1, axis2=2), _NOTHING))[..., None]
-    scaled = block / scale / scale.transpose(0, 2, 1) + _SMALLEST * np.eye(block.shape[1])
-    return np.linalg.solve(scaled, right / scale) / scale
-
-
-def inverse(information: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Invert normal equations, scaled; what they do not determine is very uncertain."""
-    square = information.diagonal()
-    scale = np.sqrt(np.where(square > _NOTHING, square, 1.0))
-    if not np.isfinite(information).all():
-        return np.full_like(information, np.nan)
-    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    values = np.maximum(values, _SMALLEST * values.max(initial=1.0))
-    return (vectors / values) @ vectors.T / np.outer(scale, scale)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from kinetlib.crnn.conserved import written
 from kinetlib.crnn.effects import Effects
-from kinetlib.crnn.fit import Unknowns
 from kinetlib.crnn.found import Discovery
+from kinetlib.crnn.point import Unknowns
 from kinetlib.crnn.runs import FLOOR, Curves
 from kinetlib.crnn.search import Candidate
 from kinetlib.crnn.start import Balance, Smooth

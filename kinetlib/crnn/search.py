@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from kinetlib.crnn.choose import LEAST, MOLECULE, Choice, Chooser
 from kinetlib.crnn.conserved import makes_matter
-from kinetlib.crnn.fit import COARSE, FINE, Fit, Problem, Unknowns
+from kinetlib.crnn.fit import COARSE, FINE, Fit, Problem
 from kinetlib.crnn.library import Library
 from kinetlib.crnn.linear import Quadratic, linearised
+from kinetlib.crnn.point import Unknowns
 from kinetlib.crnn.runs import Curves
 
 _FITTED = 4  # subsets of each round that are fitted
