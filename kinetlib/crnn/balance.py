@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kinetlib.crnn import formulas
 from kinetlib.crnn.conserved import kept_sums, tests_of, written
-from kinetlib.crnn.library import Library
+from kinetlib.crnn.library import Library, parts_among
 from kinetlib.crnn.runs import Curves
 
 
@@ -50,6 +50,17 @@ class Kept:
         judged = ~(library.net[:, ~known] != 0).any(1)
         broken = (~np.isclose(library.net[:, known] @ self.composition[known], 0.0)).any(1)
         return library.where(~(judged & broken))
+
+
+def parts_remark(n_species: int, max_order: int) -> tuple[str, ...]:
+    """Say which parts of molecules are not looked for, because there are too many species."""
+    lacking = {2: "halves", 3: "thirds"}
+    for parts in parts_among(n_species, max_order):
+        lacking.pop(parts)
+    if not lacking:
+        return ()
+    names = " and ".join(lacking.values())
+    return (f"Among {n_species} species {names} of molecules are not looked for.",)
 
 
 def kept(

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from kinetlib.crnn.absolute import least_absolute
-from kinetlib.crnn.balance import Kept, kept
+from kinetlib.crnn.balance import Kept, kept, parts_remark
 from kinetlib.crnn.clock import Clock, TimeUp
 from kinetlib.crnn.constraints import Constraints
 from kinetlib.crnn.doubt import doubts, reproducing, tied_networks
@@ -122,6 +122,12 @@ def discover(
     constraints = constraints or Constraints()
     curves = read(runs)
     constraints.refuse_unknown(curves.species)
+    known = any(one.constant is not None for one in constraints.required(curves.species))
+    if known and curves.temperature is not None:
+        raise ValueError(
+            "a known constant is that of one temperature, and these runs have several: leave its "
+            "value out"
+        )
     # Whatever the units of the runs, numbers of the size of 1 are fitted.
     time_unit, unit = curves.units
     curves = curves.in_units(time_unit, unit)
@@ -232,6 +238,9 @@ def _balanced(
         open_to=asked.constraints.constant,
     )
     listed = (curves.species, asked.max_order)
+    if keeps.composition is not None:
+        remark = parts_remark(len(curves.species), asked.max_order)
+        keeps = replace(keeps, remarks=(*keeps.remarks, *remark))
     sure = keeps.composition is None or keeps.certain
     try:
         library = keeps.library(*listed, catalysts=asked.catalysts)
@@ -258,7 +267,12 @@ def _balanced(
         if not better:
             return search, ends, True, keeps
     # Nothing that keeps the sums explains the curves: only what does may break them.
-    others, complete = _searched(free, asked, rng)
+    try:
+        others, complete = _searched(free, asked, rng)
+    except KeyboardInterrupt:
+        if search.best is None:
+            raise
+        return search, ends, False, keeps
     wins = free.best is not None and (
         search.best is None
         or (free.best.criterion < search.best.criterion and not free.rest > _MORE)

@@ -15,6 +15,7 @@ from kinetlib.crnn.tied import Tied, equation, tied
 from kinetlib.kinetics.network import Network, Reaction
 
 _SAME = 1e-9  # molecules
+_SIDES = 10_000  # that are looked through for parts of molecules
 _PARTS = (2, 3)  # of a molecule that reactions may make, where whole ones do not balance
 _LARGEST = 50_000_000  # numbers that relate reactions to the effects of complexes
 
@@ -65,7 +66,8 @@ class Library:
         conserve
             Composition of the species, shape (S, elements): reactions that break it are left out.
         fractions
-            Whether halves and thirds of molecules come out where whole ones do not conserve that.
+            Whether halves and thirds of molecules come out where whole ones do not conserve that:
+            those that `parts_among` says.
 
         Raises
         ------
@@ -158,13 +160,19 @@ class Library:
         return tied(self.species, self.complexes[self.of_complex[which]], self.net[which])
 
 
+def parts_among(n_species: int, max_order: int) -> list[int]:
+    """Tell which parts of molecules are looked for: 2 for halves, 3 for thirds."""
+    sizes = {parts: parts * (max_order + 1) for parts in _PARTS}
+    return [parts for parts, size in sizes.items() if comb(n_species + size, size) <= _SIDES]
+
+
 def _with_parts(
     reactant: NDArray[np.int64], whole: NDArray[np.int64], conserve: NDArray, catalysts: bool
 ) -> NDArray:
     """Add changes in halves and thirds of molecules, (n, S), where no whole ones go that way."""
     found = [whole.astype(float)]
     n_species, size = len(reactant), int(reactant.sum())
-    for parts in _PARTS:
+    for parts in parts_among(n_species, size):
         sides = np.array(complexes(n_species, parts * (size + 1)))
         change = sides - parts * reactant
         usable = np.isclose(change @ conserve, 0.0).all(1) & change.any(1)
