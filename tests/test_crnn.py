@@ -14,9 +14,10 @@ from kinetlib.cli import main
 from kinetlib.crnn import discover, search, with_hidden
 from kinetlib.crnn.choose import Chooser
 from kinetlib.crnn.effects import Effects, complexes
-from kinetlib.crnn.fit import Problem, Unknowns
+from kinetlib.crnn.fit import Problem
 from kinetlib.crnn.library import Library
 from kinetlib.crnn.linear import linearised
+from kinetlib.crnn.point import Unknowns
 from kinetlib.crnn.prune import leaving
 from kinetlib.crnn.runs import GAS_CONSTANT, read
 from kinetlib.kinetics.integrate import integrate
@@ -263,11 +264,7 @@ def test_near_a_fit_the_sum_of_squares_is_known_for_all_reactions(found):
     near = replace(best, unknowns=problem.unknowns(best.constants * [1.02, 0.98, 1.01, 0.99]))
     quadratic = linearised(problem, near, library.complexes)
     members = tuple(
-        next(
-            at
-            for at in range(len(library))
-            if library.network(np.array([at])).reactions[0].equation == reaction.equation
-        )
+        next(at for at in range(len(library)) if library.equation(at) == reaction.equation)
         for reaction in truth.reactions
     )
     chooser = Chooser(library, quadratic, 0.0, 4)

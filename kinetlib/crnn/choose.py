@@ -10,7 +10,7 @@ BIC, and as it is chosen out of L, 2 log L more (Chen, Chen, Biometrika 95, 759,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,7 @@ from kinetlib.crnn.start import non_negative
 _RIDGE = 1e-9  # of a column's own square: collinear columns
 _SPARE = 4  # reactions more than wanted, on the way
 _TRIED = 3  # reactions that are tried in full where one is to be added
+LEAST = 1e-6  # constant of a required reaction that the data do not ask for, to begin with
 MOLECULE = 1e-3  # what a product costs: of reactions that explain alike the smaller one
 
 
@@ -42,9 +43,24 @@ class Choice:
 class Chooser:
     """Searches subsets of a library."""
 
-    def __init__(self, library: Library, quadratic: Quadratic, price: float, most: int) -> None:
-        """Take a library, the quadratic form, the price of a reaction, the most reactions."""
+    def __init__(
+        self,
+        library: Library,
+        quadratic: Quadratic,
+        price: float,
+        most: int,
+        *,
+        required: Mapping[int, float | None] | None = None,
+        one_way: bool = False,
+    ) -> None:
+        """Take a library, the quadratic form, the price of a reaction, the most reactions.
+
+        Those required are in each choice, some with a constant that is known; one way, none is
+        chosen with its reverse.
+        """
         self._n, self._most = len(library), most
+        self._required = dict(required or {})
+        self._reverse = library.reverse() if one_way else {}
         self._parts = len(quadratic.right) // library.complexes.size
         self._made = library.made(self._parts)
         self._quadratic = quadratic
@@ -71,20 +87,51 @@ class Chooser:
 
     def _solve(self, members: tuple[int, ...]) -> Choice:
         """Find the constants of a subset; members whose constant would be negative leave."""
-        members = tuple(sorted(members))
+        members = tuple(sorted({*members, *self._required}))
         while members:
             at = self._at(members)
             gram = (self._made[at] @ self._through[at].T).T
             gram[np.diag_indices_from(gram)] *= 1 + _RIDGE
-            values = np.linalg.lstsq(gram, self._right[at], rcond=1e-12)[0]
-            negative = values[:: self._parts] <= 0
-            if not negative.any():
+            if not self._required:
+                values = np.linalg.lstsq(gram, self._right[at], rcond=1e-12)[0]
+            else:
+                values = self._with_known(members, gram, self._right[at])
+            first = values[:: self._parts]
+            leaving = [
+                (float(value), place)
+                for place, (one, value) in enumerate(zip(members, first, strict=True))
+                if one not in self._required and (value <= 0 or self._reverse.get(one) in members)
+            ]
+            if not leaving:
                 cost = self._quadratic.constant - float(values @ self._right[at])
+                if self._required:
+                    cost += float(values @ gram @ values - values @ self._right[at])
                 cost += float(self._price[list(members)].sum())
                 return self._kept(Choice(members, cost, values.reshape(-1, self._parts)))
-            worst = int(values[:: self._parts].argmin())
+            worst = min(leaving)[1]
             members = members[:worst] + members[worst + 1 :]
         return self._kept(Choice((), self._quadratic.constant, np.empty((0, self._parts))))
+
+    def _with_known(
+        self, members: tuple[int, ...], gram: NDArray, right: NDArray
+    ) -> NDArray[np.float64]:
+        """Solve with constants that are known; one that is required is not negative."""
+        values = np.zeros(len(right))
+        free = np.ones(len(right), dtype=bool)
+        for place, one in enumerate(members):
+            known = self._required.get(one)
+            if known is not None:
+                own = slice(place * self._parts, (place + 1) * self._parts)
+                values[own], free[own] = 0.0, False
+                values[own.start] = known
+        rest = right - gram @ values
+        values[free] = np.linalg.lstsq(gram[np.ix_(free, free)], rest[free], rcond=1e-12)[0]
+        for place, one in enumerate(members):
+            own = place * self._parts
+            if one in self._required and values[own] <= 0:
+                values[own : own + self._parts] = 0.0
+                values[own] = LEAST
+        return values
 
     def _kept(self, choice: Choice) -> Choice:
         return self.seen.setdefault(choice.members, choice)
@@ -149,6 +196,9 @@ class Chooser:
             own = blocks[np.arange(len(blocks)), :, np.arange(len(blocks))]
             step = np.linalg.solve(own, choice.values[..., None])[..., 0]
             loss = (choice.values * step).sum(1) - self._price[list(choice.members)]
+            loss[[one in self._required for one in choice.members]] = np.inf
+            if not np.isfinite(loss).any():
+                return choice
             gone = int(loss.argmin())
             choice = self._solve(choice.members[:gone] + choice.members[gone + 1 :])
         return choice
@@ -162,7 +212,11 @@ class Chooser:
 
     def _smaller(self, choice: Choice) -> list[Choice]:
         members = choice.members
-        return [self._solve(members[:i] + members[i + 1 :]) for i in range(len(members))]
+        return [
+            self._solve(members[:i] + members[i + 1 :])
+            for i in range(len(members))
+            if members[i] not in self._required
+        ]
 
     def _improved(self, choice: Choice, most: int) -> Choice | None:
         """Return the best neighbour, if it is better: one more, one less, or one exchanged."""

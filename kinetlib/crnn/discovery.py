@@ -1,7 +1,8 @@
-"""From curves to reactions: the one call, and what it returns."""
+"""From curves to reactions: the one call."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
@@ -12,13 +13,20 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from kinetlib.crnn.absolute import least_absolute
+from kinetlib.crnn.balance import Kept, kept, parts_remark
+from kinetlib.crnn.clock import Clock, TimeUp
+from kinetlib.crnn.constraints import Constraints
+from kinetlib.crnn.doubt import doubts, reproducing, tied_networks
 from kinetlib.crnn.effects import Effects
-from kinetlib.crnn.fit import Problem, Unknowns
-from kinetlib.crnn.hidden import guesses, in_other_units
-from kinetlib.crnn.library import Library, network_of
+from kinetlib.crnn.fit import Problem
+from kinetlib.crnn.found import Discovery
+from kinetlib.crnn.hidden import guesses, in_other_units, sums_with_hidden
+from kinetlib.crnn.library import Library
 from kinetlib.crnn.noise import estimate_noise
+from kinetlib.crnn.own import compared
+from kinetlib.crnn.point import Unknowns
 from kinetlib.crnn.prune import pruned
-from kinetlib.crnn.runs import Curves, arrhenius, read
+from kinetlib.crnn.runs import Curves, read
 from kinetlib.crnn.search import Candidate, Search
 from kinetlib.crnn.start import Balance, smoothed
 from kinetlib.kinetics.network import Network, Reaction
@@ -35,135 +43,6 @@ _NOTHING = (
 _ROUGH = (1e-6, 1e-4)  # relative tolerances of the integrator while effects are pruned
 
 
-@dataclass(frozen=True)
-class Discovery:
-    """Reactions found in curves, R of them among S species.
-
-    Attributes
-    ----------
-    species
-        Names, length S.
-    orders
-        Reaction orders, molecules of each species that go in, shape (R, S), whole numbers.
-    stoichiometry
-        Net stoichiometry, molecules made, shape (R, S), whole numbers. A catalyst has an order and
-        a net stoichiometry of 0.
-    rate_constants
-        Shape (R,), in the units of the runs: 1/time for first order.
-    standard_errors
-        Of ln k, shape (R,), the structure taken for granted.
-    noise
-        Standard deviation of the noise relative to the value: as given, or as estimated.
-    background
-        What is added to it at any value, a standard deviation of each species in the unit of the
-        runs, shape (S,): as estimated, 0 where there is none to be seen.
-    loss
-        Mean absolute residual, each species over its range.
-    noise_floor
-        What that loss would be if nothing but the noise were left.
-    chi_squared
-        Sum of squared residuals over the number of values less that of constants: 1 where the
-        reactions leave nothing but noise.
-    criterion
-        Minus twice the logarithm of the likelihood and the price of the reactions (extended BIC,
-        `kinetlib.crnn.choose`), up to a constant of the data: smaller is better.
-    criterion_without
-        The same of no reaction at all.
-    alternatives
-        Other reactions that explain the curves nearly as well, best first: each on one line, with
-        how much larger the criterion is. Ten is much.
-    agreeing
-        Share of the starts that ended at these reactions, or at others that explain the curves as
-        well.
-    complete
-        False where the search was interrupted.
-    reference_temperature
-        Temperature in kelvin of the rate constants; None where runs have none.
-    activation_energies, activation_errors
-        In kJ/mol, shape (R,), with standard errors; None where runs have no temperatures.
-    names
-        Of the species as the runs have them, length S; empty where they are `species`.
-    """
-
-    species: tuple[str, ...]
-    orders: NDArray[np.int64]
-    stoichiometry: NDArray[np.int64]
-    rate_constants: NDArray[np.float64]
-    standard_errors: NDArray[np.float64]
-    noise: float
-    background: NDArray[np.float64]
-    loss: float
-    noise_floor: float
-    chi_squared: float
-    criterion: float
-    criterion_without: float
-    alternatives: tuple[tuple[str, float], ...] = ()
-    agreeing: float = 1.0
-    complete: bool = True
-    reference_temperature: float | None = None
-    activation_energies: NDArray[np.float64] | None = None
-    activation_errors: NDArray[np.float64] | None = None
-    names: tuple[str, ...] = ()
-
-    def same_reactions(self, other: Discovery) -> bool:
-        """Tell whether another discovery has the same reactions, in any order."""
-        return self._reactions() == other._reactions()
-
-    def _reactions(self) -> list[tuple]:
-        rows = zip(self.orders.tolist(), self.stoichiometry.tolist(), strict=True)
-        return sorted((tuple(order), tuple(net)) for order, net in rows)
-
-    def to_network(self) -> Network:
-        """Return the reactions as a network, to be simulated or written as SBML.
-
-        Its constants are ``rate_constants``; at another temperature, `constants_at`.
-        """
-        return network_of(self.species, self.orders, self.orders + self.stoichiometry)
-
-    def constants_at(self, temperature: float) -> NDArray[np.float64]:
-        """Return the rate constants at a temperature in kelvin, shape (R,).
-
-        Raises
-        ------
-        ValueError
-            If the runs had no temperatures.
-        """
-        if self.activation_energies is None:
-            raise ValueError(
-                "these runs had no temperatures: give discover() runs with temperature (run,)"
-            )
-        slope = arrhenius(temperature, self.reference_temperature)
-        return self.rate_constants * np.exp(self.activation_energies * slope)
-
-    def text(self) -> str:
-        """Write the reactions as a chemist reads them, one a line, with constants and errors."""
-        equations = self.equations
-        width = max(map(len, equations), default=0)
-        lines = [
-            f"{equation:<{width}}  k = {constant:.4g} ± {100 * error:.2g} %"
-            for equation, constant, error in zip(
-                equations, self.rate_constants, self.standard_errors, strict=True
-            )
-        ]
-        if self.activation_energies is None:
-            return "\n".join(lines)
-        activation = zip(self.activation_energies, self.activation_errors, strict=True)
-        return "\n".join(
-            f"{line} at {self.reference_temperature:.1f} K, E = {energy:.4g} ± {error:.2g} kJ/mol"
-            for line, (energy, error) in zip(lines, activation, strict=True)
-        )
-
-    @property
-    def equations(self) -> list[str]:
-        """The reactions, each as text, with the names that the runs have."""
-        return [self._written(reaction.equation) for reaction in self.to_network().reactions]
-
-    def _written(self, equation: str) -> str:
-        """Put names as the runs have them into an equation."""
-        names = dict(zip(self.species, self.names or self.species, strict=True))
-        return " ".join(names.get(word, word) for word in equation.split(" "))
-
-
 def discover(
     runs: xr.Dataset,
     n_reactions: int,
@@ -175,6 +54,11 @@ def discover(
     loss: str = "likelihood",
     starts: int = 3,
     seed: int = 0,
+    formulas: Mapping[str, str] | None = None,
+    constraints: Constraints | None = None,
+    own: str | None = None,
+    seconds: float | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Discovery:
     """Find reactions of mass action that explain measured curves.
 
@@ -184,8 +68,8 @@ def discover(
         ``concentration`` (run, time, species) and ``time`` (run, time) or (time,), NaN where there
         is no value. ``initial`` (run, species) where initial concentrations are known exactly; else
         and where it is NaN they are fitted, the first measured ones being as noisy as all others.
-        ``temperature`` (run,) in kelvin makes constants follow Arrhenius' law. One species may have
-        no values, if its initial concentrations are given.
+        ``temperature`` (run,) in kelvin makes constants follow Arrhenius' law. Species may have no
+        values, if their initial concentrations are given.
     n_reactions
         Most reactions, at least 1. Fewer are returned where fewer explain the curves.
     max_order
@@ -206,6 +90,20 @@ def discover(
         species from other guesses of it. Two that end at the same reactions are enough.
     seed
         Of these samples.
+    formulas
+        Formulas of species, ``{"O2": "O2"}``: no reaction makes or loses an atom, and halves and
+        thirds of molecules come out where whole ones do not balance. Without any, names that are
+        formulas are read, if the data keep their atoms. Without these either, reactions keep the
+        sums that the data keep, where others do not explain the curves better; and where there are
+        none, a network that makes matter out of nothing has to explain them better by 6.
+    constraints
+        Reactions that are or are not there, and species that no reaction changes.
+    own
+        Reactions of one's own, as text, to be fitted beside.
+    seconds
+        Time after which the best so far is returned.
+    progress
+        Told in a few words what is being done.
 
     Returns
     -------
@@ -220,7 +118,16 @@ def discover(
     _refuse_counts(n_reactions=n_reactions, max_order=max_order, starts=starts)
     if loss not in _LOSSES:
         raise ValueError(f"loss: expected one of {', '.join(_LOSSES)}, got {loss!r}")
+    clock = Clock(seconds, progress)
+    constraints = constraints or Constraints()
     curves = read(runs)
+    constraints.refuse_unknown(curves.species)
+    known = any(one.constant is not None for one in constraints.required(curves.species))
+    if known and curves.temperature is not None:
+        raise ValueError(
+            "a known constant is that of one temperature, and these runs have several: leave its "
+            "value out"
+        )
     # Whatever the units of the runs, numbers of the size of 1 are fitted.
     time_unit, unit = curves.units
     curves = curves.in_units(time_unit, unit)
@@ -231,57 +138,165 @@ def discover(
     level, background = estimate_noise(curves, given)
     curves = replace(curves, background=background)
     composition = None if conserve is None else _composition(conserve, curves.species)
-    library = Library.all(curves.species, max_order, catalysts=catalysts, conserve=composition)
+    asked = _Asked(
+        n_reactions,
+        max_order,
+        catalysts,
+        composition,
+        formulas,
+        constraints.in_units(time_unit, unit),
+        starts,
+        clock,
+    )
     rng = _random(seed)
     # Small matrices are slower on many cores, where the integrator works already.
     with threadpool_limits(1, user_api="blas"):
-        search = Search(curves, level, library, n_reactions)
-        ends, complete = _searched(search, starts, rng, max_order, catalysts)
+        try:
+            search, ends, complete, keeps = _balanced(curves, level, asked, rng)
+        except TimeUp:
+            raise ValueError(
+                f"in {seconds:g} seconds nothing was found: give more, or fewer species, or a "
+                "lower max_order"
+            ) from None
         if complete and (less := _less_noise(search, given)) is not None:
-            again = Search(*less, library, n_reactions)
-            others, complete = _searched(again, starts, rng, max_order, catalysts)
-            if again.best is not None:
-                search, ends = again, others
+            try:
+                again, others, complete, other_keeps = _balanced(*less, asked, rng)
+                if again.best is not None:
+                    search, ends, keeps = again, others, other_keeps
+            except TimeUp:
+                complete = False
+        clock.stop()
         best, finished = search.finish()
+        if best is not None:
+            best = reproducing(search, best)
         without = _without_reactions(search.curves, search.noise)
-        if best is None or not best.criterion < without:
+        required = any(search.required.values()) or bool(search.required)
+        if best is None or not (required or best.criterion < without):
             raise ValueError(_NOTHING)
+        mine = None if own is None else compared(own, search, best, (time_unit, unit))
         if loss == "absolute":
             best = replace(best, fit=least_absolute(best.problem, best.fit))
         agreeing = search.as_good(ends) / max(len(ends), 1)
         found = _described(search, best)
-        named = (
-            replace(found, names=tuple(map(str, runs["species"].values)))
-            if ("species" in runs.coords)
-            else found
-        )
+        remarks = (*keeps.remarks, *sums_with_hidden(found, search.curves))
         order = found.orders.sum(1)
         return replace(
-            named,
-            alternatives=tuple((named._written(text), worse) for text, worse in named.alternatives),
+            found,
             rate_constants=found.rate_constants / (time_unit * unit ** (order - 1.0)),
             background=found.background * unit,
+            initial=found.initial * unit,
             criterion_without=without,
             agreeing=agreeing,
             complete=complete and finished,
+            sums=keeps.sums,
+            remarks=remarks,
+            ties=tuple(map(search.written, tied_networks(search, best))),
+            doubts=tuple(doubts(search, best, (time_unit, unit))),
+            own=mine,
         )
 
 
-def _searched(
-    search: Search, starts: int, rng: Generator, max_order: int, catalysts: bool
-) -> tuple[list[tuple[int, ...]], bool]:
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked for, constants in the units of the fit."""
+
+    n_reactions: int
+    max_order: int
+    catalysts: bool
+    composition: NDArray[np.float64] | None
+    formulas: Mapping[str, str] | None
+    constraints: Constraints
+    starts: int
+    clock: Clock
+
+    def search(self, curves: Curves, noise: float, library: Library, keeps: bool) -> Search:
+        """Lay out a search; `keeps`, in a library that makes no matter of nothing."""
+        library, required = self.constraints.applied(library)
+        held = (*self.constraints.constant,)
+        weighed = np.array([name not in held for name in curves.species])
+        return Search(
+            curves,
+            noise,
+            library,
+            max(self.n_reactions, len(required)),
+            required=required,
+            one_way=self.constraints.one_way,
+            weighed=None if keeps else weighed,
+            tick=self.clock.tick,
+        )
+
+
+def _balanced(
+    curves: Curves, noise: float, asked: _Asked, rng: Generator
+) -> tuple[Search, list[tuple[int, ...]], bool, Kept]:
+    """Search among the reactions that keep what must be kept, and see whether others do better."""
+    keeps = kept(
+        curves,
+        noise,
+        conserve=asked.composition,
+        atoms=asked.formulas,
+        open_to=asked.constraints.constant,
+    )
+    listed = (curves.species, asked.max_order)
+    if keeps.composition is not None:
+        remark = parts_remark(len(curves.species), asked.max_order)
+        keeps = replace(keeps, remarks=(*keeps.remarks, *remark))
+    sure = keeps.composition is None or keeps.certain
+    try:
+        library = keeps.library(*listed, catalysts=asked.catalysts)
+    except ValueError:
+        if sure:
+            raise
+        sure, keeps = True, replace(keeps, composition=None)
+        library = keeps.library(*listed, catalysts=asked.catalysts)
+    closed = keeps.composition is not None and bool(np.isfinite(keeps.composition).all())
+    search = asked.search(curves, noise, library, closed)
+    ends, complete = _searched(search, asked, rng)
+    if sure or not complete:
+        return search, ends, complete, keeps
+    asked.clock.tell("whether reactions that break the kept sums do better")
+    free = asked.search(
+        curves, noise, keeps.library(*listed, catalysts=asked.catalysts, free=True), False
+    )
+    if search.best is not None and search.rest <= _MORE:
+        try:
+            free.descend(search.best.problem, search.best.fit)
+        except KeyboardInterrupt:
+            return search, ends, False, keeps
+        better = free.best is not None and free.best.criterion < search.best.criterion
+        if not better:
+            return search, ends, True, keeps
+    # Nothing that keeps the sums explains the curves: only what does may break them.
+    try:
+        others, complete = _searched(free, asked, rng)
+    except KeyboardInterrupt:
+        if search.best is None:
+            raise
+        return search, ends, False, keeps
+    wins = free.best is not None and (
+        search.best is None
+        or (free.best.criterion < search.best.criterion and not free.rest > _MORE)
+    )
+    if not wins:
+        return search, ends, complete, keeps
+    remark = "The sums above are kept only nearly: reactions that break them do better."
+    return free, others, complete, replace(keeps, remarks=(*keeps.remarks, remark))
+
+
+def _searched(search: Search, asked: _Asked, rng: Generator) -> tuple[list[tuple[int, ...]], bool]:
     """Search from several starts, until two agree; tell where each ended, and whether all did.
 
     What leaves much more than the noise is not the end, whoever agrees. Interrupted, the best so
     far counts.
     """
-    curves, noise, ends = search.curves, search.noise, []
+    curves, noise, ends, starts = search.curves, search.noise, [], asked.starts
     slope = curves.arrhenius
     try:
-        effects = Effects.all(curves.species, max_order, catalysts=catalysts)
+        effects = _effects(curves.species, asked)
         smooth = smoothed(curves, noise)
         filled = guesses(curves, smooth, effects) if curves.hidden.any() else [smooth]
         for start in range(starts):
+            asked.clock.tell(f"start {start + 1} of at most {starts}")
             # Guesses of a hidden species first, then the best of them with other data.
             balance = Balance.of(filled[start if start < len(filled) else 0], effects, slope)
             constants, activation, _ = balance.solve(rng if start >= len(filled) else None)
@@ -304,6 +319,14 @@ def _searched(
     return ends, True
 
 
+def _effects(species: tuple[str, ...], asked: _Asked) -> Effects:
+    """List what the reactants do to the species, but for those that stay as they are."""
+    effects = Effects.all(species, asked.max_order, catalysts=asked.catalysts)
+    still = {*asked.constraints.catalysts, *asked.constraints.constant}
+    at = [j for j, name in enumerate(species) if name in still]
+    return effects[~np.isin(effects.changed, at)] if at else effects
+
+
 def _less_noise(search: Search, given: float | None) -> tuple[Curves, float] | None:
     """Judge the noise by what the best leaves; None where it is about what was taken for granted.
 
@@ -322,7 +345,7 @@ def _less_noise(search: Search, given: float | None) -> tuple[Curves, float] | N
 def _descended(search: Search, effects: Effects, begun: Unknowns) -> Candidate | None:
     """Fit effects, let some leave, and search reactions around that."""
     rtol = float(np.clip(search.noise / 100, *_ROUGH))
-    rough = Problem(effects.network, search.curves, search.noise, rtol=rtol)
+    rough = Problem(effects.network, search.curves, search.noise, rtol=rtol, tick=search.tick)
     return search.descend(rough, pruned(rough, begun))
 
 
@@ -338,10 +361,12 @@ def _described(search: Search, best: Candidate) -> Discovery:
     loss, noise_floor = problem.losses(fit)
     rates = problem.largest_rates(fit.unknowns)[best.positions]
     order = np.argsort(-rates, kind="stable")
-    kept, at = np.array(best.members)[order], best.positions[order]
+    members, at = np.array(best.members)[order], best.positions[order]
     # Parameters stand in the order of the network, absent constants left out.
     row = np.cumsum(fit.present)[at] - 1
     errors = np.sqrt(fit.parameter_covariance.diagonal())
+    if problem.fixed is not None:  # known ones have none
+        errors = np.where(np.tile(problem.fixed[fit.present], fit.each), 0.0, errors)
     warm = search.curves.temperature is not None
     others = sorted(
         (one.criterion - best.criterion, one.members)
@@ -350,8 +375,8 @@ def _described(search: Search, best: Candidate) -> Discovery:
     )
     return Discovery(
         species=search.curves.species,
-        orders=library.complexes[library.of_complex[kept]],
-        stoichiometry=library.net[kept],
+        orders=library.complexes[library.of_complex[members]],
+        stoichiometry=library.net[members],
         rate_constants=fit.constants[at],
         standard_errors=errors[row],
         noise=search.noise,
@@ -361,10 +386,8 @@ def _described(search: Search, best: Candidate) -> Discovery:
         chi_squared=fit.chi_squared / max(fit.n_values - len(fit.information), 1),
         criterion=best.criterion,
         criterion_without=np.nan,
-        alternatives=tuple(
-            (", ".join(r.equation for r in library.network(np.array(members)).reactions), worse)
-            for worse, members in others
-        ),
+        alternatives=tuple((search.written(members), worse) for worse, members in others),
+        initial=fit.unknowns.initial,
         reference_temperature=search.curves.reference_temperature,
         activation_energies=fit.unknowns.activation[at] if warm else None,
         activation_errors=errors[int(fit.present.sum()) + row] if warm else None,

@@ -11,12 +11,15 @@ activation energy: ln k = ln k(T0) - E/R (1/T - 1/T0), with T0 in the middle of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetlib.crnn.point import Point, Unknowns, inverse, reduced, step_of
 from kinetlib.crnn.runs import Curves
+from kinetlib.crnn.tied import Tied
 from kinetlib.kinetics.network import Network
 from kinetlib.kinetics.sensitivity import CONSTANTS, INITIAL, sensitivities
 
@@ -27,32 +30,6 @@ _STEPS = 60  # of one search
 _LONGEST = 2.0  # step in ln k
 _SETTLED = 1e-4  # change of ln k between two fits that ends reweighting
 _EXACT = 1e-4  # error of a start that is known, of the least noise there is
-_NOTHING = 1e-200  # square of derivatives below which there are none
-_SMALLEST = 1e-12  # share of the largest eigenvalue below which information is none
-
-
-@dataclass(frozen=True)
-class Unknowns:
-    """What is fitted.
-
-    Attributes
-    ----------
-    constants
-        Shape (R,), at the temperature in the middle of the runs; 0 for those not in the model.
-    activation
-        Activation energies in kJ/mol, shape (R,); 0 where runs have no temperatures.
-    initial
-        Initial concentrations, shape (r, S).
-    """
-
-    constants: NDArray[np.float64]
-    activation: NDArray[np.float64]
-    initial: NDArray[np.float64]
-
-    @property
-    def present(self) -> NDArray[np.bool_]:
-        """Which constants are in the model, shape (R,)."""
-        return self.constants > 0
 
 
 @dataclass(frozen=True)
@@ -117,41 +94,22 @@ class Fit:
         return found
 
 
-@dataclass(frozen=True)
-class _Point:
-    """Unknowns, and what follows from them.
-
-    ``residual`` (r, V) and its derivatives ``by_parameters`` (r, V, P) and ``by_initial``
-    (r, V, S); ``drift`` (r, S), initial concentrations less measured ones over their noise; 0 where
-    known.
-    """
-
-    unknowns: Unknowns
-    value: NDArray[np.float64]
-    residual: NDArray[np.float64]
-    by_parameters: NDArray[np.float64]
-    by_initial: NDArray[np.float64]
-    drift: NDArray[np.float64]
-
-    @property
-    def cost(self) -> float:
-        """Sum of squares; infinite where a run failed."""
-        with np.errstate(over="ignore"):
-            total = float((self.residual**2).sum() + (self.drift**2).sum())
-        return total if np.isfinite(total) else np.inf
-
-
 class Problem:
     """Curves to be explained by a network, all of whose constants are unknown.
 
     Parameters
     ----------
     network
-        Its species are among those of the curves; others stay as they are.
+        Its species are among those of the curves; others stay as they are. Its reactions may share
+        constants.
     curves, noise
         The data, and the standard deviation of their noise relative to the value.
     rtol
         Relative tolerance of the integrator.
+    fixed
+        Which constants are known and stay as they begin, shape (R,).
+    tick
+        Called before each step of a search, which it ends by an exception.
 
     Attributes
     ----------
@@ -164,10 +122,20 @@ class Problem:
     """
 
     def __init__(
-        self, network: Network, curves: Curves, noise: float, *, rtol: float = 1e-6
+        self,
+        network: Network | Tied,
+        curves: Curves,
+        noise: float,
+        *,
+        rtol: float = 1e-6,
+        fixed: NDArray[np.bool_] | None = None,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
         """Lay out what all simulations share."""
-        self.network, self.curves, self.noise, self.rtol = network, curves, noise, rtol
+        self.tied = network if isinstance(network, Tied) else Tied.of(network)
+        self.network = network = self.tied.network
+        self.curves, self.noise, self.rtol = curves, noise, rtol
+        self.fixed, self._tick = fixed, tick
         self.place = np.array([curves.species.index(name) for name in network.species])
         self.seen = curves.measured
         self._data = np.where(self.seen, curves.value, 0.0)
@@ -192,12 +160,14 @@ class Problem:
         )
 
     def constants(self, unknowns: Unknowns) -> NDArray[np.float64]:
-        """Return the constants of each run, (r, R), or (R,) where all have the same."""
+        """Return the constants of the network in each run, (r, N), or (N,) where all are alike."""
         slope = self.curves.arrhenius
         if slope is None:
-            return unknowns.constants
+            return self.tied.spread(unknowns.constants)
         with np.errstate(over="ignore"):  # far off: the integrator says so
-            return unknowns.constants * np.exp(slope[:, None] * unknowns.activation)
+            return self.tied.spread(
+                unknowns.constants * np.exp(slope[:, None] * unknowns.activation)
+            )
 
     def simulated(self, unknowns: Unknowns) -> NDArray[np.float64]:
         """Return simulated concentrations of all species, (r, T, S); NaN where a run failed."""
@@ -205,7 +175,7 @@ class Problem:
 
     def deviance_without(self) -> float:
         """Return the deviance of curves in which nothing happens, see `Fit`."""
-        value = self.simulated(self.unknowns(np.zeros(len(self.network.reactions))))
+        value = self.simulated(self.unknowns(np.zeros(len(self.tied.owner))))
         deviation = self._deviation(value)
         residual = np.where(self.seen, value - self._data, 0.0) / deviation
         return float((residual**2).sum()) + self._log_noise(deviation)
@@ -223,7 +193,9 @@ class Problem:
     def largest_rates(self, unknowns: Unknowns) -> NDArray[np.float64]:
         """Return the largest rate of each reaction along its trajectories, shape (R,)."""
         value = np.maximum(self.simulated(unknowns)[..., self.place], 0.0)
-        return self.network.rates(value, unknowns.constants).max((0, 1))
+        rates = self.network.rates(value, self.tied.spread(unknowns.constants)).max((0, 1))
+        first = np.unique(self.tied.owner, return_index=True)[1]
+        return rates[first] / self.tied.share[first]
 
     def fit(
         self,
@@ -260,13 +232,13 @@ class Problem:
         return Fit(
             unknowns,
             deviation,
-            _reduced(point, self._start_weight, 0.0)[0],
+            reduced(point, self._start_weight, 0.0)[0],
             point.cost,
             point.cost + self._log_noise(deviation),
             self.n_values,
         )
 
-    def _search(self, unknowns: Unknowns, deviation: NDArray, fall: float) -> _Point:
+    def _search(self, unknowns: Unknowns, deviation: NDArray, fall: float) -> Point:
         """Levenberg-Marquardt, with Marquardt's scaling."""
         point = self._at(unknowns, deviation)
         while not np.isfinite(point.cost) and unknowns.constants.max(initial=0.0) > 1e-20:
@@ -275,7 +247,8 @@ class Problem:
             point = self._at(unknowns, deviation)
         damping = 1e-3
         for _ in range(_STEPS):
-            step, start_step = _step(point, self._start_weight, damping)
+            self._tick()
+            step, start_step = step_of(point, self._start_weight, damping)
             if not np.isfinite(step).all():
                 return point
             tried = self._at(self._moved(point.unknowns, step, start_step), deviation)
@@ -298,20 +271,26 @@ class Problem:
         present, slope = unknowns.present, self.curves.arrhenius
         size = int(present.sum())
         constants, activation = unknowns.constants.copy(), unknowns.activation.copy()
-        constants[present] *= np.exp(np.clip(step[:size], -_LONGEST, _LONGEST))
+        moved = np.clip(step[:size], -_LONGEST, _LONGEST)
+        if self.fixed is not None:
+            moved = np.where(self.fixed[present], 0.0, moved)
+        constants[present] *= np.exp(moved)
         if slope is not None:
             longest = _LONGEST / max(np.abs(slope).max(), 1e-300)
             activation[present] += np.clip(step[size:], -longest, longest)
         initial = unknowns.initial.copy()
         initial[:, self.place] = np.maximum(initial[:, self.place] + start_step, 0.0)
+        # What is not there at first must not begin to be, however little of it would do.
+        known = self.curves.start_known
+        initial[:, known] = unknowns.initial[:, known]
         return Unknowns(constants, activation, initial)
 
-    def _at(self, unknowns: Unknowns, deviation: NDArray) -> _Point:
+    def _at(self, unknowns: Unknowns, deviation: NDArray) -> Point:
         value, by_parameters, by_initial = self._run(unknowns)
         weight = np.where(self.seen, 1 / deviation, 0.0)
         residual = np.where(self.seen, value - self._data, 0.0) * weight
         rows = (len(value), residual[0].size)
-        return _Point(
+        return Point(
             unknowns,
             value,
             residual.reshape(rows),
@@ -337,14 +316,26 @@ class Problem:
         value = np.broadcast_to(unknowns.initial[:, None], shape).copy()
         value[..., self.place] = run.concentration
         by_constants = np.zeros((*shape, int(present.sum())))
-        by_constants[..., self.place, :] = run.log_constants[..., present]
+        by_constants[..., self.place, :] = self._summed(run.log_constants, present)
         if slope is not None:
             by_activation = by_constants * slope[:, None, None, None]
             by_constants = np.concatenate([by_constants, by_activation], -1)
         by_initial = np.zeros((*shape, own if run.initial is not None else 0))
         if run.initial is not None:
             by_initial[..., self.place, :] = run.initial
+            by_initial[..., self.curves.start_known[self.place]] = 0.0
         return value, by_constants, by_initial
+
+    def _summed(self, slopes: NDArray, present: NDArray[np.bool_]) -> NDArray:
+        """Sum derivatives (..., N) over what shares a constant: those of free ones, (..., P)."""
+        if not self.tied.plain:
+            whole = np.zeros((*slopes.shape[:-1], len(present)))
+            for number, owner in enumerate(self.tied.owner):
+                whole[..., owner] += slopes[..., number]
+            slopes = whole
+        if self.fixed is not None:
+            slopes = np.where(self.fixed, 0.0, slopes)
+        return slopes[..., present]
 
     def _deviation(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the standard deviation of the noise at simulated values, shape (r, T, S)."""
@@ -356,62 +347,3 @@ class Problem:
     def _log_noise(self, deviation: NDArray[np.float64]) -> float:
         """Twice the logarithms of the noise of all values, relative to their floor, in all."""
         return 2.0 * float(np.log(deviation / self._floor)[self.seen].sum())
-
-
-def _reduced(
-    point: _Point, start_weight: NDArray, damping: float
-) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
-    """Eliminate initial concentrations, run by run, from the damped normal equations.
-
-    Returns the Schur complement (P, P), its gradient (P,), and per run what gives the initial
-    concentrations back: the mixed block (r, P, S), and own block (r, S, S) and gradient (r, S).
-    """
-    by_parameters, by_initial = point.by_parameters, point.by_initial
-    flat = by_parameters.reshape(-1, by_parameters.shape[2])
-    own = flat.T @ flat
-    own[np.diag_indices_from(own)] *= 1 + damping
-    gradient = flat.T @ point.residual.ravel()
-    n_free = by_initial.shape[2]
-    mixed = by_parameters.transpose(0, 2, 1) @ by_initial
-    block = by_initial.transpose(0, 2, 1) @ by_initial
-    start_gradient = np.einsum("nvs,nv->ns", by_initial, point.residual)
-    if n_free:
-        at = np.arange(n_free)
-        block[:, at, at] += start_weight
-        block[:, at, at] *= 1 + damping
-        start_gradient = start_gradient + point.drift * np.sqrt(start_weight)
-        solved = solve_blocks(block, mixed.transpose(0, 2, 1))
-        own = own - np.einsum("nas,nsb->ab", mixed, solved)
-        gradient = gradient - np.einsum("nsa,ns->a", solved, start_gradient)
-    return own, gradient, mixed, block, start_gradient
-
-
-def _step(point: _Point, start_weight: NDArray, damping: float) -> tuple[NDArray, NDArray | float]:
-    """Solve the damped normal equations: steps of parameters (P,) and initial values (r, S)."""
-    own, gradient, mixed, block, start_gradient = _reduced(point, start_weight, damping)
-    step = -inverse(own) @ gradient
-    if not block.shape[1]:
-        return step, 0.0
-    right = start_gradient + np.einsum("nas,a->ns", mixed, step)
-    return step, -solve_blocks(block, right[..., None])[..., 0]
-
-
-def solve_blocks(block: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve normal equations of each run, (r, S, S) and (r, S, n), scaled.
-
-    Of starts that a fast run forgets at once only sums are determined: rounding makes no others.
-    """
-    scale = np.sqrt(np.maximum(block.diagonal(axis1=1, axis2=2), _NOTHING))[..., None]
-    scaled = block / scale / scale.transpose(0, 2, 1) + _SMALLEST * np.eye(block.shape[1])
-    return np.linalg.solve(scaled, right / scale) / scale
-
-
-def inverse(information: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Invert normal equations, scaled; what they do not determine is very uncertain."""
-    square = information.diagonal()
-    scale = np.sqrt(np.where(square > _NOTHING, square, 1.0))
-    if not np.isfinite(information).all():
-        return np.full_like(information, np.nan)
-    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    values = np.maximum(values, _SMALLEST * values.max(initial=1.0))
-    return (vectors / values) @ vectors.T / np.outer(scale, scale)

@@ -7,11 +7,16 @@ from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 from scipy.sparse import block_diag, csr_matrix
 
 from kinetlib.crnn.effects import complexes
+from kinetlib.crnn.tied import Tied, equation, tied
 from kinetlib.kinetics.network import Network, Reaction
 
+_SAME = 1e-9  # molecules
+_SIDES = 10_000  # that are looked through for parts of molecules
+_PARTS = (2, 3)  # of a molecule that reactions may make, where whole ones do not balance
 _LARGEST = 50_000_000  # numbers that relate reactions to the effects of complexes
 
 
@@ -31,13 +36,14 @@ class Library:
     of_complex
         Reactant complex of each reaction, shape (L,).
     net
-        Net stoichiometry, shape (L, S).
+        Net stoichiometry, shape (L, S): whole numbers, but for halves and thirds that were asked
+        for.
     """
 
     species: tuple[str, ...]
     complexes: NDArray[np.int64]
     of_complex: NDArray[np.int64]
-    net: NDArray[np.int64]
+    net: NDArray
 
     @classmethod
     def all(
@@ -47,6 +53,7 @@ class Library:
         *,
         catalysts: bool = True,
         conserve: NDArray[np.float64] | None = None,
+        fractions: bool = False,
     ) -> Library:
         """List all reactions of one to `max_order` molecules.
 
@@ -58,6 +65,9 @@ class Library:
             Whether a product may be what goes in.
         conserve
             Composition of the species, shape (S, elements): reactions that break it are left out.
+        fractions
+            Whether halves and thirds of molecules come out where whole ones do not conserve that:
+            those that `parts_among` says.
 
         Raises
         ------
@@ -76,6 +86,8 @@ class Library:
             if conserve is not None:
                 usable &= np.isclose(change @ conserve, 0.0).all(1)
             net.append(change[usable])
+            if fractions and conserve is not None:
+                net[-1] = _with_parts(reactant, net[-1], conserve, catalysts)
             of_complex.append(np.full(len(net[-1]), number))
         if not any(map(len, net)):
             raise ValueError(
@@ -89,9 +101,44 @@ class Library:
         return len(self.net)
 
     @property
-    def molecules(self) -> NDArray[np.int64]:
+    def molecules(self) -> NDArray:
         """Molecules that come out, shape (L,)."""
         return (self.complexes[self.of_complex] + self.net).sum(1)
+
+    def where(self, kept: NDArray[np.bool_]) -> Library:
+        """Select reactions, shape (L,)."""
+        return Library(self.species, self.complexes, self.of_complex[kept], self.net[kept])
+
+    def place(self, reactants: NDArray, net: NDArray) -> int | None:
+        """Find a reaction; None where it is not there."""
+        same = (self.complexes[self.of_complex] == reactants).all(1)
+        same &= np.isclose(self.net, net).all(1)
+        return int(same.argmax()) if same.any() else None
+
+    def having(self, reactants: NDArray, net: NDArray) -> Library:
+        """Add a reaction, if it is not there."""
+        if self.place(reactants, net) is not None:
+            return self
+        known = (self.complexes == reactants).all(1)
+        complexes = self.complexes if known.any() else np.vstack([self.complexes, reactants])
+        number = int(known.argmax()) if known.any() else len(self.complexes)
+        return Library(
+            self.species,
+            complexes,
+            np.append(self.of_complex, number),
+            np.vstack([self.net, net]),
+        )
+
+    def equation(self, one: int) -> str:
+        """Write a reaction."""
+        return equation(self.species, self.complexes[self.of_complex[one]], self.net[one])
+
+    def reverse(self) -> dict[int, int]:
+        """Return the reverse of each reaction that has one here."""
+        left = self.complexes[self.of_complex]
+        pairs = zip(left, left + self.net, strict=True)
+        sides = {(tuple(before), tuple(after)): r for r, (before, after) in enumerate(pairs)}
+        return {r: sides[one[::-1]] for one, r in sides.items() if one[::-1] in sides}
 
     def made(self, parts: int = 1) -> csr_matrix:
         """Return what each reaction makes of each complex's effects, shape (L parts, C S parts).
@@ -108,10 +155,42 @@ class Library:
         )
         return csr_matrix(block_diag([one] * parts))
 
-    def network(self, which: NDArray[np.int64]) -> Network:
+    def network(self, which: NDArray[np.int64]) -> Tied:
         """Return the network of some reactions, in their order."""
-        left = self.complexes[self.of_complex[which]]
-        return network_of(self.species, left, left + self.net[which])
+        return tied(self.species, self.complexes[self.of_complex[which]], self.net[which])
+
+
+def parts_among(n_species: int, max_order: int) -> list[int]:
+    """Tell which parts of molecules are looked for: 2 for halves, 3 for thirds."""
+    sizes = {parts: parts * (max_order + 1) for parts in _PARTS}
+    return [parts for parts, size in sizes.items() if comb(n_species + size, size) <= _SIDES]
+
+
+def _with_parts(
+    reactant: NDArray[np.int64], whole: NDArray[np.int64], conserve: NDArray, catalysts: bool
+) -> NDArray:
+    """Add changes in halves and thirds of molecules, (n, S), where no whole ones go that way."""
+    found = [whole.astype(float)]
+    n_species, size = len(reactant), int(reactant.sum())
+    for parts in parts_among(n_species, size):
+        sides = np.array(complexes(n_species, parts * (size + 1)))
+        change = sides - parts * reactant
+        usable = np.isclose(change @ conserve, 0.0).all(1) & change.any(1)
+        # What makes less than one molecule go in is the same, slower.
+        usable &= (change.min(1) < 0) & (np.gcd.reduce(change, axis=1) == 1)
+        usable &= (change < -reactant).any(1)
+        if not catalysts:
+            usable &= ~((sides > 0) & (reactant > 0)).any(1)
+        # What is two whole reactions at once is no reaction of its own.
+        cone = np.concatenate(found).T
+        new = [one / parts for one in change[usable] if not _mixed(cone, one / parts)]
+        found.append(np.array(new, dtype=float).reshape(-1, n_species))
+    return np.concatenate(found)
+
+
+def _mixed(cone: NDArray, change: NDArray) -> bool:
+    """Tell whether a change is a sum of others, columns of (S, n)."""
+    return bool(cone.size) and nnls(cone, change)[1] < _SAME
 
 
 def _refuse_size(n_species: int, max_order: int) -> None:

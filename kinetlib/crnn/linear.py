@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.crnn.fit import Fit, Problem, solve_blocks
+from kinetlib.crnn.fit import Fit, Problem
+from kinetlib.crnn.point import solve_blocks
 from kinetlib.kinetics.integrate import integrate
 
 _STEPS = 160  # of a run, about

@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.crnn.fit import COARSE, Fit, Problem, Unknowns
+from kinetlib.crnn.fit import COARSE, Fit, Problem
+from kinetlib.crnn.point import Unknowns
 
 _LEAST = 1e-3  # part of itself that a constant is started with at least
 

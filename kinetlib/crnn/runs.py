@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from dataclasses import dataclass, replace
 
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 GAS_CONSTANT = 8.31446261815324e-3  # kJ/(mol K), CODATA 2018
 FLOOR = 1e-3  # of a species' range: noise that is not relative, and what the integrator leaves
 _COLDEST = 150.0  # K; what is colder in all runs is in degrees Celsius
+_MOST_HIDDEN = 3  # species that sums of the others can be guessed for
 _BELOW = 2.0  # times the largest value that noise may bring one below zero
 
 
@@ -138,8 +138,8 @@ def read(runs: xr.Dataset) -> Curves:
         ``concentration`` (run, time, species) and ``time`` (run, time) or (time,), NaN where there
         is no value; the first time of a run is its start. ``initial`` (run, species) where initial
         concentrations are known exactly; else, and where it is NaN, the first measured ones count,
-        noise and all, or as a guess where they are later than the start. One species may have no
-        values, if its initial concentrations are given.
+        noise and all, or as a guess where they are later than the start. Up to three
+        species may have no values, if their initial concentrations are given.
         ``temperature`` (run,) in kelvin where runs differ in it.
 
     Raises
@@ -172,7 +172,7 @@ def read(runs: xr.Dataset) -> Curves:
             f"{value.shape} (run, time, species)"
         )
     names = runs["species"].values if "species" in runs.coords else range(value.shape[2])
-    species = _as_in_networks([str(name) for name in names])
+    species = _names([str(name) for name in names])
     time, value = _from_start(_times(runs, value.shape[:2]), value)
     infinite = np.isinf(value)
     if infinite.any():
@@ -288,7 +288,7 @@ def _refuse_negative(value: NDArray[np.float64], species: tuple[str, ...]) -> No
 
 
 def _refuse_gaps(value: NDArray[np.float64], species: tuple[str, ...], runs: xr.Dataset) -> None:
-    """Refuse species that are not measured, but for one whose start is given."""
+    """Refuse species that are not measured, but for a few whose start is given."""
     lacking = ~np.isfinite(value[:, 1:]).any(1)
     hidden = lacking.all(0)
     names = ", ".join(np.array(species)[hidden])
@@ -297,8 +297,11 @@ def _refuse_gaps(value: NDArray[np.float64], species: tuple[str, ...], runs: xr.
             f"{names}: no value in any run; give initial (run, species), its concentrations at the "
             "start, or leave out what is not measured"
         )
-    if hidden.sum() > 1:
-        raise ValueError(f"{names}: no values; expected at most one species that is not measured")
+    if hidden.sum() > _MOST_HIDDEN or hidden.all():
+        raise ValueError(
+            f"{names}: no values; expected at most {_MOST_HIDDEN} species that are not measured, "
+            "and one that is"
+        )
     if (lacking & ~hidden).any():
         run, j = np.argwhere(lacking & ~hidden)[0]
         raise ValueError(
@@ -325,15 +328,12 @@ def _temperature(runs: xr.Dataset) -> NDArray[np.float64] | None:
     return temperature if np.ptp(temperature) > 0 else None
 
 
-def _as_in_networks(names: list[str]) -> tuple[str, ...]:
-    """Bring names of columns to the form that reactions are written in."""
-    species = [re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") for name in names]
-    species = [name if name[:1].isalpha() else f"X{name}" for name in species]
-    for name in species:
+def _names(names: list[str]) -> tuple[str, ...]:
+    """Take names of columns as they are; those that are none, or given twice, are refused."""
+    species = [name.strip() for name in names]
+    for number, name in enumerate(species):
+        if not name:
+            raise ValueError(f"species {number + 1} has no name: give it one")
         if species.count(name) > 1:
-            same = [names[i] for i, other in enumerate(species) if other == name]
-            raise ValueError(
-                f"the species {' and '.join(map(repr, same))} would both be called {name}: give "
-                "them names that differ in letters and digits"
-            )
+            raise ValueError(f"two species are called {name!r}: give them different names")
     return tuple(species)

@@ -7,22 +7,25 @@ begins anew, until no better one comes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetlib.crnn.choose import MOLECULE, Choice, Chooser
-from kinetlib.crnn.fit import COARSE, FINE, Fit, Problem, Unknowns
+from kinetlib.crnn.choose import LEAST, MOLECULE, Choice, Chooser
+from kinetlib.crnn.conserved import makes_matter
+from kinetlib.crnn.fit import COARSE, FINE, Fit, Problem
 from kinetlib.crnn.library import Library
 from kinetlib.crnn.linear import Quadratic, linearised
+from kinetlib.crnn.point import Unknowns
 from kinetlib.crnn.runs import Curves
 
 _FITTED = 4  # subsets of each round that are fitted
 _ROUNDS = 6
 _FINISHED = 12  # candidates that are fitted well at the end, at most
 _TELLING = 30  # residuals that tell the size of the noise
+_MADE, _LOST = 6.0, 1.0  # what networks cost that make matter of nothing, or lose it
 _ALIKE = 0.5  # of the criterion: what differs by less explains the curves as well
 Members = tuple[int, ...]  # numbers of reactions in the library, sorted
 
@@ -54,6 +57,17 @@ class Search:
         Reactions to choose from.
     most
         Most reactions.
+    required
+        Reactions that are in each answer, with their constants where they are known.
+    one_way
+        Whether no reaction goes both ways.
+    weighed
+        Species whose matter nobody made of nothing, shape (S,): a network that does costs more.
+        None where the library keeps matter anyhow.
+    chosen_of
+        Number of reactions that each was chosen out of, where that is not the library.
+    tick
+        Called now and then; ends the search by an exception.
     tried
         By members, all that was fitted.
     """
@@ -62,6 +76,11 @@ class Search:
     noise: float
     library: Library
     most: int
+    required: Mapping[int, float | None] = field(default_factory=dict)
+    one_way: bool = False
+    weighed: NDArray[np.bool_] | None = None
+    chosen_of: int | None = None
+    tick: Callable[[], None] = lambda: None
     tried: dict[Members, Candidate] = field(default_factory=dict)
 
     @property
@@ -69,7 +88,7 @@ class Search:
         """What a reaction costs, see `kinetlib.crnn.choose`."""
         parts = 1 if self.curves.temperature is None else 2
         n_values = int(self.curves.measured.sum())
-        return parts * np.log(n_values) + 2 * np.log(max(len(self.library), 1))
+        return parts * np.log(n_values) + 2 * np.log(self.chosen_of or len(self.library))
 
     @property
     def best(self) -> Candidate | None:
@@ -82,6 +101,10 @@ class Search:
     def as_good(self, members: Iterable[Members]) -> int:
         """Count the members that explain the curves as well as the best."""
         return sum(self.tried[one].criterion < self.best.criterion + _ALIKE for one in members)
+
+    def written(self, members: Members) -> str:
+        """Write reactions on one line."""
+        return ", ".join(self.library.equation(one) for one in members)
 
     @property
     def rest(self) -> float:
@@ -115,7 +138,14 @@ class Search:
             quadratic = linearised(*around, self.library.complexes)
             if not np.isfinite(quadratic.gram).all():
                 break  # a fit that can hardly be integrated: nothing is known around it
-            chooser = Chooser(self.library, quadratic, self.price, self.most)
+            chooser = Chooser(
+                self.library,
+                quadratic,
+                self.price,
+                self.most,
+                required=self.required,
+                one_way=self.one_way,
+            )
             chooser.search(best.members if best else ())
             choices = [one for one in chooser.best(_FITTED) if one.members]
             candidates = self._fitted(choices, quadratic, around[1].unknowns.initial)
@@ -133,7 +163,13 @@ class Search:
         reactions may be farther away.
         """
         while len(one.members) > 1:
-            smaller = [self._without(one, gone) for gone in range(len(one.members))]
+            smaller = [
+                self._without(one, gone)
+                for gone, member in enumerate(one.members)
+                if member not in self.required
+            ]
+            if not smaller:
+                return one
             best = min(smaller, key=lambda other: other.criterion)
             if best.criterion >= one.criterion:
                 return one
@@ -158,21 +194,47 @@ class Search:
         new = [one for one in choices if one.members not in self.tried]
         pool = np.array(sorted({number for one in new for number in one.members}), dtype=int)
         if len(pool):
-            problem = Problem(self.library.network(pool), self.curves, self.noise)
+            problem = self._problem(pool)
         for choice in new:
             positions = np.searchsorted(pool, choice.members)
             constants, activation = np.zeros(len(pool)), np.zeros(len(pool))
-            constants[positions] = np.maximum(choice.values[:, 0], 1e-12)
+            constants[positions] = np.maximum(choice.values[:, 0], LEAST * LEAST)
             activation[positions] = quadratic.activations(choice.values)
             unknowns = Unknowns(constants, activation, initial)
             fit = problem.fit(unknowns, rounds=2, fall=COARSE)
             self._keep(choice.members, problem, positions, fit)
         return [self.tried[one.members] for one in choices]
 
+    def _problem(self, pool: NDArray[np.int64]) -> Problem:
+        """Lay out the fit of some reactions, those with known constants fixed."""
+        fixed = np.array([self.required.get(one) is not None for one in pool])
+        return Problem(
+            self.library.network(pool),
+            self.curves,
+            self.noise,
+            fixed=fixed if fixed.any() else None,
+            tick=self.tick,
+        )
+
+    def fitted(self, members: Members, constants: NDArray[np.float64]) -> Candidate:
+        """Fit reactions of someone's own choice, from constants on."""
+        order = np.argsort(members)
+        members = tuple(int(members[i]) for i in order)
+        problem = self._problem(np.array(members))
+        fit = problem.fit(problem.unknowns(np.asarray(constants)[order]))
+        return self._keep(members, problem, np.arange(len(members)), fit)
+
+    def _matter(self, members: Members) -> float:
+        """Return the price of matter that is made of nothing, or lost."""
+        if self.weighed is None:
+            return 0.0
+        made, lost = makes_matter(self.library.net[list(members)][:, self.weighed])
+        return _MADE if made else _LOST if lost else 0.0
+
     def _keep(
         self, members: Members, problem: Problem, positions: Iterable[int], fit: Fit
     ) -> Candidate:
-        criterion = fit.deviance + self.price * len(members)
+        criterion = fit.deviance + self.price * len(members) + self._matter(members)
         self.tried[members] = Candidate(members, problem, np.array(positions), fit, criterion)
         return self.tried[members]
 

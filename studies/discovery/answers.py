@@ -77,11 +77,16 @@ class Task:
 def by_discovery(task: Task) -> Answer:
     """Ask `discover`, told nothing but the most reactions."""
     found = discover(task.runs, task.n_reactions, seed=task.seed)
-    network, kelvin = found.to_network(), task.case.reference_temperature
+    kelvin = task.case.reference_temperature
     more = {
         name: getattr(found, name)
-        for name in ("noise", "loss", "noise_floor", "chi_squared", "agreeing")
+        for name in ("noise", "loss", "noise_floor", "chi_squared", "agreeing", "doubts")
     }
+    if not found.to_tied().plain:  # parts of molecules, which no truth here has
+        effect = found.rate_constants[:, None] * found.stoichiometry
+        law = Law(found.species, found.orders.astype(float), effect)
+        return Answer(lambda _: law, text=found.text(), more=more)
+    network = found.to_network()
     if kelvin is None:
         return _of_network(network, found.rate_constants, found.text(), more)
     return Answer(

@@ -108,6 +108,17 @@ class Case:
         made = self._made(seed, 1, self.n_held_out, n_times, noise)
         return made.assign(concentration=made["measured"])
 
+    def exact(
+        self,
+        initial: NDArray[np.float64],
+        times: NDArray[np.float64],
+        temperature: NDArray[np.float64] | None,
+    ) -> NDArray[np.float64]:
+        """Simulate runs without noise, shape (n, T, S)."""
+        return integrate(
+            self.network, self.rate_constants(temperature), initial, times, rtol=1e-9, atol=1e-12
+        ).concentration
+
     def _made(
         self, seed: int, part: int, n_runs: int, n_times: int | None, noise: float | None
     ) -> xr.Dataset:
@@ -117,9 +128,7 @@ class Case:
         initial = self.start(conditions, n_runs)
         temperature = self.temperatures and conditions.uniform(*self.temperatures, n_runs)
         times = np.linspace(0, self.horizon, n_times or self.n_times)
-        exact = integrate(
-            self.network, self.rate_constants(temperature), initial, times, rtol=1e-9, atol=1e-12
-        ).concentration
+        exact = self.exact(initial, times, temperature)
         level = self.noise if noise is None else noise
         measured = exact * (1 + level * spread.standard_normal(exact.shape))
         seen = ~np.isin(self.network.species, self.hidden)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from studies.discovery import drawn
+from studies.discovery import drawn, public
 from studies.discovery.answers import Task
 from studies.discovery.cases import CASES, Case
 
@@ -36,7 +36,9 @@ class Setting(BaseModel):
     noise: float | None = None
 
     def case_of(self, seed: int) -> Case:
-        """Return the case of a seed: the same for all, but where networks are drawn."""
+        """Return the case of a seed: the same for all, but where each is another network."""
+        if self.case == public.NAME:
+            return public.case(seed)
         return drawn.drawn(seed) if self.case == drawn.NAME else CASES[self.case]
 
     def task(self, seed: int) -> Task:
@@ -84,5 +86,10 @@ SETTINGS: dict[str, Setting] = {
     ),
     "drawn": Setting(
         case=drawn.NAME, n_reactions=7, seeds={name: 50 for name in (*_OURS, *_OTHERS)}
+    ),
+    "public": Setting(
+        case=public.NAME,
+        n_reactions=9,
+        seeds={name: len(public.NETWORKS) for name in (*_OURS, *_OTHERS)},
     ),
 }

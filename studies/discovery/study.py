@@ -1,7 +1,7 @@
 """How often the true reactions are found, and what others find: the benchmark of the cases.
 
-The parts are settings, B1, B1many, B1few, B1noise, B2, B2m, B3, B4, drawn, and methods as in
-`SETTINGS`; of both, all where none is named. A piece is one method on one seed of one setting.
+The parts are settings, B1, B1many, B1few, B1noise, B2, B2m, B3, B4, drawn, public, and methods as
+in `SETTINGS`; of both, all where none is named. A piece is one method on one seed of one setting.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from kinetlib.crnn.runs import FLOOR
 from kinetlib.records import code
 from kinetlib.records.pieces import Done, Key, Piece, chosen, compute, done, signed
-from studies.discovery import drawn
+from studies.discovery import drawn, public
 from studies.discovery.answers import judged
 from studies.discovery.cases import cramer_rao
 from studies.discovery.settings import COLD, SETTINGS, Setting
@@ -129,12 +129,13 @@ def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
             continue
         seeds = sorted(records.get("oracle", {}))
         # Of networks that differ there is no mean over seeds.
-        seeds = [] if setting.case == drawn.NAME else seeds
+        many = setting.case in (drawn.NAME, public.NAME)
+        seeds = [] if many else seeds
         limit = _limit(setting, seeds, FLOOR) if seeds else None
         found[name] = {
             **setting.model_dump(exclude={"seeds"}),
             "noise": setting.level,
-            "constants": None if setting.case == drawn.NAME else list(setting.case_of(0).constants),
+            "constants": None if many else list(setting.case_of(0).constants),
             "cramer_rao": None if limit is None else limit.tolist(),
             "cramer_rao_without_floor": _limit(setting, seeds, 0.0).tolist()
             if seeds and setting.level
@@ -173,6 +174,13 @@ def _method(made: dict[int, Done], by_oracle: dict[int, Done]) -> dict[str, Any]
             kind: _spread([record[kind] for record in records.values() if kind in record])
             for kind in ("seconds", "processor_seconds")
         },
+        "wrong_without_doubt": sum(
+            not (record["exact"] or record.get("equivalent") or record.get("refused"))
+            and not record.get("doubts")
+            for record in records.values()
+        )
+        if any("doubts" in record for record in records.values())
+        else None,
         "refused": sum("refused" in record for record in records.values()),
         "commits": sorted({one.made_with["commit"] for one in made.values()}),
     }
