@@ -53,7 +53,7 @@ def answer(folder: Path) -> dict:
     file = folder / "runs of M1.csv"
     file.write_text("\n".join(lines), encoding="utf-8")
     columns = ["--substrate", "S", "--product", "P", "--catalyst", "cat", "--json"]
-    command = [sys.executable, "-m", "kinetlib.cli", "classify", str(file), *columns]
+    command = [sys.executable, "-m", "kinetlib.cli", "classify", str(file), "--quick", *columns]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
     return json.loads(done.stdout)
 

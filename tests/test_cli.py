@@ -169,7 +169,7 @@ def classified(monkeypatch, tmp_path):
 
 
 def test_classify_json_is_one_object_and_nothing_else(classified):
-    answer = _call("classify", "data.xlsx", *COLUMNS, "--product", "P", "--json")
+    answer = _call("classify", "data.xlsx", "--quick", *COLUMNS, "--product", "P", "--json")
     assert answer.exit_code == 0, answer.output
     assert json.loads(answer.stdout) == {
         "probabilities": PROBABILITIES,
@@ -186,7 +186,7 @@ def test_classify_json_is_one_object_and_nothing_else(classified):
 
 
 def test_classify_prints_the_most_probable_first(classified):
-    answer = _call("classify", "data.xlsx", *COLUMNS, "--standard", "excess")
+    answer = _call("classify", "data.xlsx", "--quick", *COLUMNS, "--standard", "excess")
     assert answer.exit_code == 0, answer.output
     order = [word for word in answer.stdout.split() if word in PROBABILITIES]
     assert order == ["M2", "M1", "M3"]
@@ -198,7 +198,7 @@ def test_classify_prints_the_most_probable_first(classified):
 
 
 def test_classify_by_a_network_without_calibration_says_less(classified):
-    answer = _call("classify", "data.xlsx", *COLUMNS, "--model", "mine.keras", "--json")
+    answer = _call("classify", "data.xlsx", "--quick", *COLUMNS, "--model", "mine.keras", "--json")
     assert set(json.loads(answer.stdout)) == {
         "probabilities",
         "model",
@@ -206,4 +206,7 @@ def test_classify_by_a_network_without_calibration_says_less(classified):
         "runs_left_aside",
         "warnings",
     }
-    assert "Strangeness" not in _call("classify", "data.xlsx", *COLUMNS, "--model", "m").stdout
+    assert (
+        "Strangeness"
+        not in _call("classify", "data.xlsx", "--quick", *COLUMNS, "--model", "m").stdout
+    )

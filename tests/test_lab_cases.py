@@ -458,6 +458,7 @@ def test_classify_says_what_was_decided_and_reads_nine_runs(tmp_path):
     answer = call(
         "classify",
         path,
+        "--quick",
         "--substrate",
         "Substrate",
         "--product",
@@ -475,7 +476,7 @@ def test_options_of_reading_reach_every_command(tmp_path):
     answer = call("classify", path, *ROLES)
     assert answer.exit_code == 2 and "--unit 'Catalyst=mM'" in answer.stderr
     options = ("--unit", "Catalyst=mM", "--unit", "Substrate=M", "--leave-out", "cat half")
-    answer = call("classify", path, *ROLES, *options, "--json")
+    answer = call("classify", path, "--quick", *ROLES, *options, "--json")
     assert answer.exit_code == 0, answer.output
     assert '"runs": ["Standard", "cat double"]' in answer.stdout
     for command in (("classify",), ("design", "next"), ("discover",)):

@@ -1,0 +1,97 @@
+"""The whole answer: mechanisms composed by a grammar, evidence on real files, words."""
+
+import numpy as np
+import pytest
+from numpy.random import default_rng
+
+from kinetlib.answers import answer, sentences
+from kinetlib.answers.sight import LIVING, SECOND, seen, shown_to
+from kinetlib.answers.weighing import probabilities, weighed
+from kinetlib.inference.sources import observations
+from kinetlib.kinetics import grammar as grammars
+from kinetlib.kinetics import mechanisms
+from kinetlib.runs import runs as runs_of
+from kinetlib.runs.sample import TEST, TRAIN, accepted_sets, draw_samples
+
+GRAMMAR = grammars.grammar()
+SPECIES = ("S", "P", "cat")
+
+
+@pytest.fixture(scope="module")
+def dying():
+    """Four runs of M9 with seven points each and 1 % noise, one reaction."""
+    rng = default_rng(5)
+    mechanism = mechanisms.get("M9")
+    sets = accepted_sets(mechanism, 1, TRAIN, rng)
+    exact = draw_samples(mechanism, sets, 1, TEST, rng).runs
+    return runs_of.measured(exact, 0.01, rng)[0].checked()
+
+
+def test_a_core_and_a_step_that_the_catalogue_holds_keep_their_name():
+    made = {one.mechanism.id for one in GRAMMAR.extended(GRAMMAR.of("M1"))}
+    deaths = {f"M{number}" for number in range(9, 20)}
+    assert deaths | {"M2"} <= made and not made & {"M1", "M20"}
+    assert GRAMMAR.made("M1", ("dies", "loaded_dies")).mechanism.id == "M20"
+
+
+def test_composed_mechanisms_keep_their_catalyst_and_have_their_features():
+    for core in (*GRAMMAR.cores(), *GRAMMAR.own_cores()):
+        for one in GRAMMAR.extended(core):
+            network = one.mechanism.network
+            assert np.allclose(network.stoichiometry @ one.mechanism.catalyst_atoms, 0)
+            assert core.features <= one.features
+            names = {name for nothing in one.without for name in (*nothing.zero, *nothing.fast)}
+            assert names <= set(network.constants)
+            dies = one.mechanism.living.sum() < one.mechanism.catalyst_atoms.sum()
+            assert dies == ("deactivation" in one.features), one.mechanism.id
+
+
+def test_a_grammar_that_is_wrong_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[cores.M1]\nfree = "cat"\nloaded = "catS"\n[steps.x]\nname = "x"\n')
+    with pytest.raises(ValueError, match=r"mine.toml: steps, x, reactions: Field required") as told:
+        grammars.load(path)
+    assert "\n" not in str(told.value)
+
+
+def test_the_evidence_names_what_happened_and_depends_on_nothing_beside_it(dying):
+    asked = [GRAMMAR.of(name) for name in ("M1", "M6", "M9")]
+    found = weighed(observations(dying, SPECIES), asked)
+    shares = dict(zip([one.name for one in found], probabilities(found), strict=True))
+    assert shares["M9"] > 0.9 and sum(shares.values()) == pytest.approx(1)
+    alone = weighed(observations(dying, SPECIES), asked[2:])
+    assert alone[0].log_evidence == found[2].log_evidence
+    assert found[0].log_likelihood < found[2].log_likelihood
+
+
+def test_time_that_is_up_leaves_mechanisms_out_and_says_so(dying):
+    assert weighed(observations(dying, SPECIES), [GRAMMAR.of("M1")], until=0.0) == []
+    with pytest.raises(ValueError, match="no mechanism was weighed in time; give more seconds"):
+        answer(dying, seconds=1e-9)
+
+
+@pytest.mark.slow
+def test_an_answer_holds_together(dying):
+    found = answer(dying, catalogue_is="closed", seconds=600)
+    shares = [one.probability for one in found.mechanisms]
+    assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx(1)
+    assert sum(found.probabilities.values()) == pytest.approx(1)
+    assert found.features["deactivation"] > 0.9 and "M9" in found.members
+    assert found.explains and found.mechanisms[0].fit
+    assert sentences(found)[0].startswith("The catalyst dies (")
+
+
+def test_every_mechanism_is_shown_the_same_values(dying):
+    data = observations(dying, SPECIES)
+    first, second = data.shows
+    with_living = type(data)(
+        data.time, data.values, (first, {LIVING: 1.0}), data.starts, data.columns, data.runs
+    )
+    for name in ("M3", "M6", "M9"):
+        own = shown_to(with_living, mechanisms.get(name))
+        assert own.shows[0] == first and SECOND not in own.starts
+        assert set(own.shows[1]) <= set(mechanisms.get(name).network.species)
+        assert np.array_equal(own.values, data.values, equal_nan=True)
+    assert shown_to(with_living, mechanisms.get("M3")).shows[1]["cat2"] == 2
+    assert second == {"P": 1.0}
+    assert seen(dying).shows == data.shows
