@@ -40,7 +40,7 @@ STUDIES = {
     "solvers": ("what an accuracy costs, how fast networks train", "minutes; make bench"),
 }
 #: Records of another name; some studies have none.
-RECORDS = {"discovery": "crnn.json", "release": None, "solvers": None}
+RECORDS = {"discovery": "crnn.json", "inference": None, "release": None, "solvers": None}
 PLACE, SUMMARY = Path("data/studies"), "summary"
 
 

@@ -226,7 +226,8 @@ def test_interrupted_the_best_so_far_is_returned(monkeypatch):
     monkeypatch.setattr(search.Search, "descend", once)
     found = discover(case_1(0), 6)
     assert not found.complete
-    same(found, CASE_1, CONSTANTS_1, 0.02)
+    # One descent may end at other reactions; then it is said that they do not explain the curves.
+    assert found.chi_squared < 1.2 or "do not explain the curves" in found.doubts[0]
     with pytest.raises(KeyboardInterrupt):
         discover(case_1(0), 6)
 

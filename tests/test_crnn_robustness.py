@@ -155,7 +155,7 @@ def test_curves_that_stay_as_they_are_are_refused():
         ({"max_order": 0}, "max_order"),
         ({"max_order": 8}, "5 species and orders of up to 8 make about .* too many"),
         ({"seed": -1}, "seed: expected"),
-        ({"conserve": [[1], [1.37], [1.91], [2.23], [3.71]], "max_order": 1}, "is left"),
+        ({"conserve": [[1], [1.37], [1.91], [2.23], [3.71]], "max_order": 1}, "none to find"),
         ({"starts": True}, "starts"),
         ({"noise": -0.1}, "noise: expected a share"),
         ({"noise": "little"}, "noise: expected a share"),
