@@ -1,12 +1,16 @@
 """The whole answer: mechanisms composed by a grammar, evidence on real files, words."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib.answers import answer, sentences
+from kinetlib.answers import Answer, Possible, answer, sentences, sight, weighing
+from kinetlib.answers.asking import features
 from kinetlib.answers.sight import LIVING, SECOND, seen, shown_to
 from kinetlib.answers.weighing import probabilities, weighed
+from kinetlib.inference.misfit import Misfit
 from kinetlib.inference.sources import observations
 from kinetlib.kinetics import grammar as grammars
 from kinetlib.kinetics import mechanisms
@@ -68,6 +72,46 @@ def test_time_that_is_up_leaves_mechanisms_out_and_says_so(dying):
     assert weighed(observations(dying, SPECIES), [GRAMMAR.of("M1")], until=0.0) == []
     with pytest.raises(ValueError, match="no mechanism was weighed in time; give more seconds"):
         answer(dying, seconds=1e-9)
+
+
+def test_what_came_near_and_was_not_integrated_has_no_probability(dying, monkeypatch):
+    monkeypatch.setattr("kinetlib.answers.weighing._integrated", lambda one, seed, until: None)
+    asked = [GRAMMAR.of(name) for name in ("M1", "M9")]
+    found = {one.name for one in weighed(observations(dying, SPECIES), asked)}
+    assert "M9" not in found, "it fits best, and there was no time for its evidence"
+
+
+def test_a_mechanism_that_cannot_be_simulated_leaves_the_others(dying, monkeypatch):
+    search = weighing.search
+
+    def fails(problem, *given, **options):
+        if len(problem.network.constants) == 5:
+            raise ValueError("could not be simulated")
+        return search(problem, *given, **options)
+
+    monkeypatch.setattr(weighing, "search", fails)
+    asked = [GRAMMAR.of(name) for name in ("M1", "M9")]
+    assert [one.name for one in weighed(observations(dying, SPECIES), asked)] == ["M1"]
+    with pytest.raises(ValueError, match="could not be simulated"):
+        weighed(observations(dying, SPECIES), asked[1:])
+
+
+def test_one_species_alone_is_not_all_catalyst():
+    assert sight._carries("cat + catS") and not sight._carries("cat")
+    assert not sight._carries("cat + P")
+
+
+def test_what_does_not_explain_the_runs_is_never_said_to_be_it(dying):
+    """Nothing is stated of runs that no mechanism explains, but of what comes nearest."""
+    found = weighed(observations(dying, SPECIES), [GRAMMAR.of("M1")])
+    misfit = Misfit(chi_squared=4.0, size=1e-6, signs=1.0, replicas=1.0)
+    fit = SimpleNamespace(misfit=misfit, explains=False, constants={})
+    best = Possible(found[0], 1.0, fit)
+    said = sentences(
+        Answer({"M1": 1.0}, features([best]), (best,), ("M1",), False, None, False, ("a",))
+    )
+    assert said[0].startswith("None of the mechanisms weighed explains these runs")
+    assert not any("It is" in line or "explained:" in line for line in said)
 
 
 @pytest.mark.slow

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -151,12 +151,15 @@ def answer(
     network = proposal(runs, model, remarks)
     asked = [*rules.closed(), *(rules.own_cores() if SECOND in data.starts else ())]
     found = weighed(data, asked, seed=seed, progress=progress, until=began + limit)
-    if len(found) < len(asked):
+    names = {one.name for one in found}
+    missing = [one.mechanism.id for one in asked if one.mechanism.id not in names]
+    if missing:
         remarks.append(
-            f"only {len(found)} of {len(asked)} mechanisms were weighed in {limit:.0f} seconds"
+            f"not weighed, since {limit:.0f} seconds were over or they could not be simulated, and "
+            f"so in none of the probabilities: {', '.join(missing)}"
         )
     possible = _fitted(data, found, seed, progress)
-    explains = possible[0].fit.explains if possible and possible[0].fit else None
+    explains = possible[0].fit.explains if possible[0].fit else None
     opens = catalogue_is == "open" or (catalogue_is == "auto" and explains is False)
     if opens:
         possible, remark = _opened(data, rules, found, seed, progress, seconds)
@@ -262,8 +265,3 @@ def _members(possible: Sequence[Possible], level: float = LEVEL) -> tuple[str, .
     """Return the fewest that add up to the level."""
     shares = np.cumsum([one.probability for one in possible])
     return tuple(one.name for one in possible[: int(np.searchsorted(shares, level)) + 1])
-
-
-def noises(possible: Sequence[Possible]) -> Mapping[str, Any]:
-    """Return the noise of each column, of the most probable fit."""
-    return possible[0].fit.noise if possible and possible[0].fit else {}

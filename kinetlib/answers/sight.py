@@ -79,7 +79,7 @@ def _living(one: xr.Dataset) -> tuple[xr.Dataset, str | None]:
     """Let the column that shows the catalyst show what of it lives; other columns show nothing.
 
     That is the catalyst's own column where it was measured, or one said to be a sum of species that
-    carry catalyst.
+    carry catalyst; one such species alone is not all of it.
     """
     if "observed" not in one:
         return one, None
@@ -100,11 +100,12 @@ def _living(one: xr.Dataset) -> tuple[xr.Dataset, str | None]:
 
 
 def _carries(said: str) -> bool:
-    """Tell whether all species of a sum carry catalyst, in some mechanism of the catalogue."""
+    """Tell whether several species are summed, all of which carry catalyst in some mechanism."""
     carriers = {
         name
         for one in catalogue().values()
         for name, atoms in zip(one.network.species, one.living, strict=True)
         if atoms > 0
     }
-    return set(sum_of(said)) <= carriers
+    terms = set(sum_of(said))
+    return len(terms) > 1 and terms <= carriers

@@ -108,29 +108,54 @@ def weighed(
     Returns
     -------
     list of Weighed
-        In the order of `asked`; those that were not begun in time are left out.
+        In the order of `asked`, without those that could not be simulated or for which there was
+        no time: what came near and was not integrated has no evidence, not a small one.
+
+    Raises
+    ------
+    ValueError
+        If none of them could be simulated: what is wrong with the first.
     """
     few = averaged(data)
     with ThreadPoolExecutor(available_processors()) as pool:
-        searched: list[tuple[Composed, Problem, Ends] | None] = []
-        for number, found in enumerate(
-            pool.map(lambda one: _searched(few, one, seed, until), asked), start=1
-        ):
+        searched = []
+        tried = pool.map(lambda one: _searched(few, one, seed, until), asked)
+        for number, found in enumerate(tried, start=1):
             searched.append(found)
             progress(number, len(asked), "looking where each fits best")
-        begun = [one for one in searched if one is not None]
+        begun = [one for one in searched if isinstance(one, _Searched)]
         if not begun:
+            errors = [one for one in searched if isinstance(one, ValueError)]
+            if errors:
+                raise errors[0]
             return []
-        best = max(best, *(float(ends.log_likelihood[0]) for _, _, ends in begun))
-        near = [one for one in begun if one[2].log_likelihood[0] > best - NEAR]
-        counted = []
-        for number, found in enumerate(
-            pool.map(lambda one: _integrated(*one, seed, until), near), start=1
-        ):
-            counted.append(found)
+        best = max(best, *(one.log_likelihood for one in begun))
+        near = [one for one in begun if one.log_likelihood > best - NEAR]
+        near.sort(key=lambda one: -one.log_likelihood)
+        counted: dict[str, Weighed | None] = {}
+        made = pool.map(lambda one: _integrated(one, seed, until), near)
+        for number, (one, found) in enumerate(zip(near, made, strict=True), start=1):
+            counted[one.name] = found
             progress(number, len(near), "weighing those that fit")
-    by_name = {one.name: one for one in counted if one is not None}
-    return [by_name.get(one[0].mechanism.id) or _out(*one) for one in begun]
+    found = [counted[one.name] if one.name in counted else _out(one) for one in begun]
+    return [one for one in found if one is not None]
+
+
+@dataclass(frozen=True)
+class _Searched:
+    """A mechanism and where it fits best."""
+
+    composed: Composed
+    problem: Problem
+    ends: Ends
+
+    @property
+    def name(self) -> str:
+        return self.composed.mechanism.id
+
+    @property
+    def log_likelihood(self) -> float:
+        return float(self.ends.log_likelihood[0])
 
 
 def probabilities(found: Sequence[Weighed]) -> NDArray[np.float64]:
@@ -146,32 +171,40 @@ def _rng(seed: int, one: Composed) -> Generator:
 
 def _searched(
     few: Observations, one: Composed, seed: int, until: float
-) -> tuple[Composed, Problem, Ends] | None:
+) -> _Searched | ValueError | None:
+    """Search one mechanism; None where time is up, an error where it cannot be simulated."""
     if time.monotonic() > until:
         return None
+    try:
+        problem = _problem(few, one)
+        ends = search(problem, _rng(seed, one), bank=_BANK, starts=_STARTS, steps=_STEPS)
+    except ValueError as error:
+        return error
+    return _Searched(one, problem, ends)
+
+
+def _problem(few: Observations, one: Composed) -> Problem:
     mechanism = one.mechanism
     own, _ = shown(shown_to(few, mechanism), mechanism, {}, {})
     starts = {
         name: (low * few.scale, high * few.scale) for name, (low, high) in mechanism.drawn.items()
     }
     layout = coordinates(mechanism.network, own, Wishes(unknown=starts))
-    problem = Problem(mechanism.network, own, layout, threads=1)
-    rng = _rng(seed, one)
-    return one, problem, search(problem, rng, bank=_BANK, starts=_STARTS, steps=_STEPS)
+    return Problem(mechanism.network, own, layout, threads=1)
 
 
-def _integrated(
-    one: Composed, problem: Problem, ends: Ends, seed: int, until: float
-) -> Weighed | None:
+def _integrated(one: _Searched, seed: int, until: float) -> Weighed | None:
+    """Integrate over the constants of one mechanism; None where time is up."""
     if time.monotonic() > until:
         return None
-    rng = _rng(seed + 1, one)
-    sample = drawn(problem, ends.x, rng, _EFFORT)
-    matters, factor = _factor(one, problem, sample, rng)
+    composed, problem = one.composed, one.problem
+    rng = _rng(seed + 1, composed)
+    sample = drawn(problem, one.ends.x, rng, _EFFORT)
+    matters, factor = _factor(composed, problem, sample, rng)
     return Weighed(
-        one,
-        max(float(ends.log_likelihood[0]), float(sample.log_likelihood.max())),
-        sample.log_evidence + factor - one.price,
+        composed,
+        max(one.log_likelihood, float(sample.log_likelihood.max())),
+        sample.log_evidence + factor - composed.price,
         sample.standard_error,
         problem,
         sample.best,
@@ -179,9 +212,10 @@ def _integrated(
     )
 
 
-def _out(one: Composed, problem: Problem, ends: Ends) -> Weighed:
-    likelihood = float(ends.log_likelihood[0])
-    return Weighed(one, likelihood, -math.inf, 0.0, problem, ends.x[0], math.nan)
+def _out(one: _Searched) -> Weighed:
+    """Put a mechanism out of the question that fits far worse than the best."""
+    likelihood, best = one.log_likelihood, one.ends.x[0]
+    return Weighed(one.composed, likelihood, -math.inf, 0.0, one.problem, best, math.nan)
 
 
 def _factor(one: Composed, problem: Problem, sample: Drawn, rng: Generator) -> tuple[float, float]:

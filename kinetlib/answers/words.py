@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kinetlib.answers.asking import Answer, Possible
-from kinetlib.inference.verdicts import Constant
+from kinetlib.inference.verdicts import DETERMINED
 
 _SURE, _OPEN = 0.9, 0.1  # probability from which a feature is said to be, and below which not to
 _SHOWN = 3  # mechanisms and constants that are named
@@ -26,14 +26,14 @@ def sentences(answer: Answer) -> list[str]:
     best = answer.mechanisms[0]
     said = []
     if answer.explains is False and best.fit:
-        among = "these or any composed of them" if answer.was_opened else "the twenty"
+        more = ", composed ones among them," if answer.was_opened else ""
         said.append(
-            f"No mechanism of {among} explains these runs; the nearest is {best.name}. "
-            f"{best.fit.misfit.sentence(best.name)}"
+            f"None of the mechanisms weighed{more} explains these runs, and what follows is only "
+            f"of those that come nearest. {best.fit.misfit.sentence(best.name)}"
         )
     said += [_features(answer), _which(answer)]
     determined = _determined(best)
-    if determined:
+    if determined and answer.explains:
         said.append(f"{best.name}: {'; '.join(determined)}.")
     if answer.explains:
         said.append("These runs are explained: what is left looks like noise.")
@@ -51,12 +51,14 @@ def _features(answer: Answer) -> str:
     sure = {name: p for name, p in answer.features.items() if p >= _SURE}
     may = {name: p for name, p in answer.features.items() if _OPEN <= p < _SURE}
     parts = [f"{_IS[name]} ({_percent(p)})" for name, p in sure.items()]
-    text = _sentence(" and ".join(parts)) if parts else ""
+    nearest = "" if answer.explains else "in the nearest of them "
+    text = _sentence(nearest + " and ".join(parts)) if parts else ""
     if may:
         open_ones = ", ".join(f"{_IS[name]} ({_percent(p)})" for name, p in may.items())
         text += f"{' ' if text else ''}Not decided: {open_ones}."
+    nothing = "Nothing" if answer.explains else "In the nearest of them nothing"
     return text or (
-        "Nothing beside the catalytic cycle shows: the catalyst neither dies "
+        f"{nothing} beside the catalytic cycle shows: the catalyst neither dies "
         f"({_percent(answer.features['deactivation'])}) nor wakes up "
         f"({_percent(answer.features['activation'])})."
     )
@@ -70,9 +72,10 @@ def _which(answer: Answer) -> str:
         f"{one.name} ({_percent(one.probability)}, {_lower(one)})" for one in members[:_SHOWN]
     ]
     if len(members) == 1:
-        return f"It is {listed[0]}."
+        return f"{'It is' if answer.explains else 'Nearest is'} {listed[0]}."
     more = f" and {len(members) - _SHOWN} more" if len(members) > _SHOWN else ""
-    return f"{', '.join(listed)}{more}: these runs do not tell them apart."
+    what = "these runs do not tell them apart" if answer.explains else "nearest, and not told apart"
+    return f"{', '.join(listed)}{more}: {what}."
 
 
 def _lower(one: Possible) -> str:
@@ -86,12 +89,8 @@ def _determined(best: Possible) -> Sequence[str]:
     return [
         f"{name} = {constant.value:.3g} {constant.unit} ({constant.low:.3g} to {constant.high:.3g})"
         for name, constant in constants.items()
-        if _is_determined(constant)
+        if constant.verdict == DETERMINED
     ][:_SHOWN]
-
-
-def _is_determined(constant: Constant) -> bool:
-    return constant.verdict == "determined"
 
 
 def _disagree(answer: Answer) -> bool:

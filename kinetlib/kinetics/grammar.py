@@ -14,26 +14,12 @@ from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kinetlib.kinetics.mechanisms import Mechanism, catalogue
 from kinetlib.kinetics.network import parse
-
-FEATURES = (
-    "deactivation",
-    "activation",
-    "dimer",
-    "product inhibition",
-    "substrate inhibition",
-    "background",
-    "second reactant",
-)
-_FAMILIES = {"activation": "activation", "deactivation": "deactivation"}
-_DIMERS = ("M2", "M3")
-_BARE = re.compile(r"\s*\([^()]*\)\s*$")
-_CONSTANT = re.compile(r"\((k)(?:, (k-))?\)")
 
 Feature = Literal[
     "deactivation",
@@ -44,6 +30,11 @@ Feature = Literal[
     "background",
     "second reactant",
 ]
+FEATURES: tuple[str, ...] = get_args(Feature)
+_FAMILIES = {"activation": "activation", "deactivation": "deactivation"}
+_DIMERS = ("M2", "M3")
+_BARE = re.compile(r"\s*\([^()]*\)\s*$")
+_CONSTANT = re.compile(r"\((k)(?:, (k-))?\)")
 
 
 class _Model(BaseModel):
@@ -119,11 +110,6 @@ class Grammar:
         #: Sets of reactions of the catalogue, so that what it holds keeps its name.
         self._known = {_written(one): name for name, one in catalogue().items()}
 
-    @property
-    def steps(self) -> dict[str, Step]:
-        """Steps by name."""
-        return self._file.steps
-
     def closed(self) -> list[Composed]:
         """Return the twenty mechanisms."""
         return [self.of(name) for name in catalogue()]
@@ -160,9 +146,9 @@ class Grammar:
         """
         base = self._core(core)
         place = self._file.cores[core]
-        network, others = base.mechanism.network, dict(base.mechanism.others)
+        others = dict(base.mechanism.others)
         reactions = _steps(base.mechanism)
-        number = max(int(re.sub(r"\D", "", name)) for name in network.constants)
+        number = max(int(re.sub(r"\D", "", name)) for name in base.mechanism.network.constants)
         features, without, price, added = set(base.features), list(base.without), 0.0, []
         for name in sorted(steps, key=list(self._file.steps).index):
             step = self._file.steps[name]
@@ -179,10 +165,10 @@ class Grammar:
             features |= set(step.features)
             without.append(Nothing(**{step.without: tuple(constants)}))
             price += step.price
-        network = parse("\n".join(reactions))
         known = self._known.get(_shape(reactions))
         if known is not None:
             return replace(self.of(known), core=core, steps=tuple(steps))
+        network = parse("\n".join(reactions))
         words = [base.mechanism.name, *(self._file.steps[name].name for name in steps)]
         mechanism = Mechanism(
             " + ".join([core, *added]), "; ".join(words), "composed", network, others, ()

@@ -91,7 +91,7 @@ def catalyst_of(
             remarks.append(
                 Remark(
                     "Without catalyst, a blank run: kept, but it tells nothing of a catalytic "
-                    "mechanism and is not read by classify and design next.",
+                    "mechanism and is not read by networks.",
                     "--loading",
                     tuple(blanks),
                 )

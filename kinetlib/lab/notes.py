@@ -119,7 +119,7 @@ def comparable(
             left_out.update(apart)
             remarks.append(
                 Remark(
-                    f"Kept, but not read by classify and design next, since {species}, which no "
+                    f"Kept, but not read by networks, since {species}, which no "
                     "mechanism knows, starts differently from the standard run.",
                     f"--ignore '{species}'",
                     tuple(apart),
@@ -190,10 +190,7 @@ def at_other_temperatures(found: dict[str, float], standard: str) -> tuple[set[s
     apart = [name for name, value in found.items() if abs(value - found[standard]) > _KELVIN]
     if not apart:
         return set(), []
-    text = (
-        "Kept, but not read by classify and design next, since the temperature is not the standard "
-        "run's."
-    )
+    text = "Kept, but not read by networks, since the temperature is not the standard run's."
     return set(apart), [Remark(text, "--standard", tuple(apart))]
 
 

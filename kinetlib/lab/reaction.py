@@ -391,6 +391,6 @@ def _on_tails(runs: list[Relative], tails: list[np.ndarray], kept: set[str]) -> 
         return []
     text = (
         f"Rows after {COMPLETE:.0%} of the turnover tell nothing of the mechanism, and are not "
-        "read by classify and design next."
+        "read by networks."
     )
     return [Remark(text, "--keep-tail", tuple(cut))]
