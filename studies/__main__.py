@@ -29,6 +29,7 @@ STUDIES = {
     "limit": ("how often any method can be right", "two hours"),
     "recipes": ("what limits the four fusions", "two hours"),
     "fusions": ("the four fusions by sample passes", "four hours"),
+    "reading": ("many runs, and rows after the end", "five minutes"),
     "answers": ("how often the evidence names the mechanism", "half an hour"),
     "release": ("the network in data/models", "a day"),
     "training_design": ("which simulated samples to train on", "two hours"),

@@ -174,22 +174,20 @@ class Padded(keras.utils.PyDataset):
     def __getitem__(self, step: int) -> tuple[dict[str, NDArray], Targets]:
         """Make one batch, and fill it up."""
         shown, targets = self._batches[step]
-        n_runs, n_points = shown["points"].shape[1:3]
-        more = [
+        none, (n_runs, n_points) = (0, 0), shown["points"].shape[1:3]
+        runs, points = (
             (0, next(size for size in sizes if size >= n) - n)
             for sizes, n in ((PADDED_RUNS, n_runs), (PADDED_POINTS, n_points))
-        ]
-        filled = {
-            name: np.pad(
-                value,
-                [(0, 0), *more, (0, 0)][: value.ndim]
-                if name != "runs"
-                else [(0, 0), more[0], (0, 0)],
-            )
-            for name, value in shown.items()
+        )
+        widths = {
+            "points": [none, runs, points, none],
+            "pooling": [none, runs, points, none],
+            "runs": [none, runs, none],
+            "present": [none, runs],
         }
+        filled = {name: np.pad(value, widths[name]) for name, value in shown.items()}
         if isinstance(targets, dict):
-            living = np.pad(targets["living"], [(0, 0), *more], constant_values=np.nan)
+            living = np.pad(targets["living"], [none, runs, points], constant_values=np.nan)
             targets = targets | {"living": living}
         return filled, targets
 

@@ -24,9 +24,8 @@ def after_completion(
 
     Over is a run from the first row on in which the substrate has fallen to 5 %, or in which 95 %
     of all that it turns over is turned over, if it then goes on for two thirds as long again. That
-    row still counts. The networks were trained on runs that end there. Of 300 simulated reactions
-    with runs four times as long, one named 29 % rightly with all rows and 52 % without these, its
-    95 % sets held 50 and 84 %; of runs as in its training it names the same 67 % either way.
+    row still counts. The released network was trained on runs that end there; what it makes of
+    longer ones with and without such rows is measured by the study ``reading``.
 
     Parameters
     ----------
