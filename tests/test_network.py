@@ -1,34 +1,19 @@
-from collections import Counter
-
 import numpy as np
 import pytest
 import reference_kinetics
-from hypothesis import assume, given, settings
+from drawn_networks import networks
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinetlib.kinetics import mechanisms
-from kinetlib.kinetics.network import Network, Reaction, latex_species, parse
+from kinetlib.kinetics.network import latex_species, parse
 
 SPECIES = st.sampled_from(["S", "P", "cat", "cat2", "cat*S", "dead'", "A_1", "X"])
-SIDE = st.lists(SPECIES, max_size=3).map(lambda names: dict(Counter(names)))
-
-
-@st.composite
-def networks(draw):
-    steps = []
-    for number in range(1, draw(st.integers(1, 5)) + 1):
-        left, right = draw(SIDE), draw(SIDE)
-        assume(left != right)
-        step = (Reaction(left, right, f"k{number}"),)
-        if draw(st.booleans()):
-            step = (*step, Reaction(right, left, f"k-{number}"))
-        steps.append(step)
-    return Network(tuple(steps))
 
 
 @st.composite
 def networks_with_state(draw):
-    network = draw(networks())
+    network = draw(networks(SPECIES))
     positive = st.floats(1e-3, 1e3)
     c = draw(st.lists(positive, min_size=len(network.species), max_size=len(network.species)))
     k = draw(st.lists(positive, min_size=len(network.constants), max_size=len(network.constants)))
@@ -47,7 +32,7 @@ def as_listed(network):
     ]
 
 
-@given(networks())
+@given(networks(SPECIES))
 def test_what_is_written_is_read_back(network):
     again = parse(str(network))
     assert again == network
@@ -167,7 +152,7 @@ def test_rate_law_of_many_states_at_once():
     )
 
 
-@given(networks())
+@given(networks(SPECIES))
 @settings(deadline=None)  # the first rare network imports SymPy
 def test_conservation_laws_are_a_basis_of_the_left_null_space(network):
     laws = network.conservation_laws()

@@ -1,14 +1,14 @@
 """Reactions as chemists write them."""
 
-from collections import Counter
 from fractions import Fraction
 
 import pytest
+from drawn_networks import networks
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kinetlib.kinetics import notation
-from kinetlib.kinetics.network import Network, Reaction, parse
+from kinetlib.kinetics.network import Network, parse
 
 LETTERS = st.characters(exclude_characters='"“”', exclude_categories=("C", "Z"))
 NAMES = st.one_of(
@@ -19,25 +19,16 @@ NAMES = st.one_of(
     ),
     st.text(LETTERS, min_size=1, max_size=8),
 )
-SIDE = st.lists(NAMES, max_size=3).map(lambda names: dict(Counter(names)))
 
 
 @st.composite
-def networks(draw):
-    steps = []
-    for number in range(1, draw(st.integers(1, 4)) + 1):
-        left, right = draw(SIDE), draw(SIDE)
-        assume(left != right)
-        step = (Reaction(left, right, f"k{number}"),)
-        if draw(st.booleans()):
-            step = (*step, Reaction(right, left, f"k-{number}"))
-        steps.append(step)
-    network = Network(tuple(steps))
+def networks_that_hold(draw):
+    network = draw(networks(NAMES, 4))
     held = draw(st.sets(st.sampled_from(network.species), max_size=2))
     return Network(network.steps, frozenset(held))
 
 
-@given(networks())
+@given(networks_that_hold())
 def test_any_names_are_written_so_that_they_are_read_back(network):
     assert parse(str(network)) == network
 
