@@ -40,6 +40,40 @@ def test_how_the_fusions_compare(text):
     assert f"{worse[0]}, {worse[1]} and {worse[2]} are all worse than Hadamard" in text
 
 
+def test_how_far_the_hadamard_network_gets(text):
+    networks = record("fusions")["networks"]["hadamard"]
+    few, many = (
+        [one["test"]["0"]["top_1"] for one in networks[budget].values()]
+        for budget in ("3 million", "20 million")
+    )
+    low, middle, high = sorted(f"{100 * one['value']:.1f}" for one in few)
+    assert f"names {middle} % on a test like ours" in text
+    assert f"({low}, {middle} and {high} % by seed)" in text
+    (one,) = many
+    told = "{:.1f} % ({:.1f} to {:.1f}, one seed)".format(
+        *(100 * one[key] for key in ("value", "low", "high"))
+    )
+    assert told in text
+
+
+def test_how_often_evidence_and_network_name_the_mechanism(text):
+    study = record("answers")
+    published, *others = study["priors"].values()
+
+    def named(one):
+        return round(one["right"]["value"] * one["reactions"])
+
+    evidence, network = published["evidence"], published["network"]
+    assert study["noise"] == 0.01
+    assert f"Of {evidence['reactions']} simulated reactions" in text
+    assert (
+        f"the evidence named {named(evidence)} {share(evidence['right'])} and the released network "
+        f"{named(network)} {share(network['right'])}"
+    ) in text
+    told = [" and ".join(str(named(one[by])) for one in others) for by in ("evidence", "network")]
+    assert f"from two other priors {told[0]}, and the network {told[1]}" in text
+
+
 def test_what_chosen_crystals_are_worth(text):
     study = record("zirconium")["4"]
     place = study["sizes"].index(40)
