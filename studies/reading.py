@@ -105,7 +105,10 @@ def _long(name: str) -> dict[str, dict[str, list[int]]]:
     if times > 1:
         campaign = campaign.model_copy(update={"going_on": 1.0, "beyond": (times, times)})
     runs, labels, _ = _drawn(100 + int(times), 4, READINGS, campaign)
-    shown: dict[str, Callable[[Runs], Runs]] = {"all rows": lambda one: one, "until the end": _cut}
+    shown: dict[str, Callable[[Runs], Runs]] = {
+        "all rows": lambda one: one,
+        "until the end": until_the_end,
+    }
     return {rule: _hits(_said(runs_of.averaged(cut(runs))), labels) for rule, cut in shown.items()}
 
 
@@ -135,7 +138,7 @@ def _only(runs: Runs, which: NDArray[np.int64]) -> Runs:
     )
 
 
-def _cut(runs: Runs) -> Runs:
+def until_the_end(runs: Runs) -> Runs:
     """Take rows after the end of each run away."""
     values = {name: np.array(value) for name, value in vars(runs).items()}
     for i, j in np.ndindex(runs.loading.shape):

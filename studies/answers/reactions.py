@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,9 @@ from kinetlib.answers.weighing import probabilities, weighed
 from kinetlib.fusion.classify import open_network
 from kinetlib.kinetics import mechanisms
 from kinetlib.kinetics.grammar import grammar
-from kinetlib.records.pieces import Done, Key, Piece, signed
+from kinetlib.records.pieces import Piece
 from kinetlib.runs import runs as runs_of
+from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TEST, TRAIN, Design, Family, accepted_sets, draw_samples
 from studies.goals import share
 
@@ -39,7 +39,7 @@ PRIORS: dict[str, Design | Family] = {
 }
 
 
-def pieces(folder: Path, upto: int | None = None) -> Iterator[Piece]:
+def pieces(upto: int | None = None) -> Iterator[Piece]:
     """Name each reaction, all mechanisms of a round after the other."""
     for prior, drawn in PRIORS.items():
         for number in range(ROUNDS if upto is None else upto):
@@ -50,34 +50,12 @@ def pieces(folder: Path, upto: int | None = None) -> Iterator[Piece]:
                     "noise": NOISE,
                     "design": TEST.model_dump(mode="json"),
                 }
-                work = partial(_asked, prior, number, name)
-                yield Piece(("reactions", prior, name, number), settings, work, _brief, alone=True)
+                work = partial(_drawn, prior, number, name)
+                yield Piece(("reactions", prior, name, number), settings, work, brief, alone=True)
 
 
-def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
-    """Collect, by prior, what evidence and network said.
-
-    Returns
-    -------
-    dict
-        ``priors``: by name and by who was asked (``evidence``, ``network``) the share of reactions
-        named right and of those whose 95 % set holds the truth, with Wilson's interval, the mean
-        confidence and size of sets, and what was named wrong; ``seconds`` of processors that the
-        evidence of a reaction took, the median.
-    """
-    found: dict[str, list[dict[str, Any]]] = {}
-    for (_, prior, *_), one in made.items():
-        found.setdefault(str(prior), []).append(one.value)
-    priors = {
-        prior: {who: _measures(values, who) for who in ("evidence", "network")}
-        for prior, values in found.items()
-    }
-    seconds = float(np.median([one.value["seconds"] for one in made.values()]))
-    whole = {"noise": NOISE, "level": LEVEL, "seconds": seconds, "priors": priors}
-    return signed(whole, made.values())
-
-
-def _measures(values: list[dict[str, Any]], who: str) -> dict[str, Any]:
+def measures(values: list[dict[str, Any]], who: str) -> dict[str, Any]:
+    """Count what one of the two said of reactions."""
     answers = [(one["truth"], one[who]) for one in values]
     named = [max(said, key=said.__getitem__) for _, said in answers]
     right = np.array([best == truth for best, (truth, _) in zip(named, answers, strict=True)])
@@ -101,20 +79,25 @@ def _members(said: Mapping[str, float]) -> list[str]:
     return names[: int(np.searchsorted(shares, LEVEL)) + 1]
 
 
-def _asked(prior: str, number: int, name: str) -> dict[str, Any]:
+def _drawn(prior: str, number: int, name: str) -> dict[str, Any]:
     position = list(mechanisms.catalogue()).index(name)
     rng = default_rng(SeedSequence(SEED, spawn_key=(number, position)))
     mechanism = mechanisms.get(name)
     sets = accepted_sets(mechanism, 1, PRIORS[prior], rng)
     exact = draw_samples(mechanism, sets, 1, TEST, rng).runs
     runs = runs_of.measured(exact, NOISE, rng)
+    return asked(name, runs, runs)
+
+
+def asked(name: str, runs: Runs, shown: Runs) -> dict[str, Any]:
+    """Ask evidence about the runs of one reaction, and the network about what it is shown."""
     began = time.process_time()
     found = weighed(seen(runs[0].checked()), grammar().closed())
     between = time.process_time()
     shares = probabilities(found)
     evidence = {one.name: float(p) for one, p in zip(found, shares, strict=True)}
     model, trust, classes = _network()
-    said = trust.answer(runs, *fusion.read(model, runs))
+    said = trust.answer(shown, *fusion.read(model, shown))
     return {
         "truth": name,
         "evidence": evidence,
@@ -133,6 +116,7 @@ def _network() -> tuple[Any, Any, list[str]]:
     return model, trust, card["classes"]
 
 
-def _brief(value: dict[str, Any]) -> str:
+def brief(value: dict[str, Any]) -> str:
+    """Name what was said, for the log."""
     named = {who: max(value[who], key=value[who].__getitem__) for who in ("evidence", "network")}
     return f"{value['truth']}: evidence {named['evidence']}, network {named['network']}"

@@ -1,0 +1,1 @@
+"""How often evidence and network name the mechanism; see ``study``."""
