@@ -81,6 +81,7 @@ def test_runs_come_in_order_with_one_run_per_variant():
         "06_fusion_training-runset",
         "07_evaluation",
         "08_limits",
+        "08b_answers",
         "09_discovery",
         "10_higher_order",
     ]

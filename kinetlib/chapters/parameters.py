@@ -275,6 +275,20 @@ class Limits(Parameters):
     n_shown: Count = Field(12, description="samples shown side by side")
 
 
+class Answers(Parameters):
+    """Parameters of ``08b_answers``."""
+
+    seed: Seed = Field(19, description="root of all random numbers")
+    mechanism: str = Field(
+        "M9", pattern="^M([1-9]|1[0-9]|20)$", description="of the reaction that is asked about"
+    )
+    noise: Fraction = Field(0.01, description="standard deviation relative to the value")
+    n_times: Annotated[Integer, Ge(4)] = Field(12, description="rows of a run, the start counted")
+    seconds: Annotated[Number, Gt(0)] = Field(
+        55.0, description="for the answer; what is not weighed by then is named"
+    )
+
+
 class ReactionDiscovery(Parameters):
     """Parameters of ``09_discovery``."""
 
@@ -360,6 +374,7 @@ class Chapters(BaseModel):
     )
     evaluation: Evaluation = Field(Evaluation(), alias="07_evaluation")
     limits: Limits = Field(Limits(), alias="08_limits")
+    answers: Answers = Field(Answers(), alias="08b_answers")
     reaction_discovery: ReactionDiscovery = Field(ReactionDiscovery(), alias="09_discovery")
     higher_order: HigherOrder = Field(HigherOrder(), alias="10_higher_order")
 

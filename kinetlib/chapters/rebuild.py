@@ -27,6 +27,7 @@ DATA: dict[str, list[str]] = {
     "06_fusion_training": ["data/published/*.csv"],
     "07_evaluation": ["data/published/*.csv", "data/models/*.*"],
     "08_limits": ["data/published/*.csv", "data/models/*.*", "data/studies/*.json"],
+    "08b_answers": ["data/models/*.*", "data/studies/answers.json"],
     "09_discovery": ["data/published/crnn.csv", "data/studies/crnn.json"],
     "10_higher_order": ["data/studies/higher_order.json"],
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -109,6 +109,11 @@ class Grammar:
         self._file = file
         #: Sets of reactions of the catalogue, so that what it holds keeps its name.
         self._known = {_written(one): name for name, one in catalogue().items()}
+
+    @property
+    def steps(self) -> Mapping[str, Step]:
+        """Steps that may be added, by name."""
+        return self._file.steps
 
     def closed(self) -> list[Composed]:
         """Return the twenty mechanisms."""

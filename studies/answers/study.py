@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from kinetlib.records.pieces import Done, Key, Piece, signed
-from studies.answers import insults, reactions
+from studies.answers import insults, reactions, workbooks
 from studies.answers.reactions import LEVEL, NOISE
 
 __all__ = ["pieces", "record"]
 
-_ROOMS = {"reactions": reactions, "insults": insults}
+_ROOMS = {"reactions": reactions, "insults": insults, "workbooks": workbooks}
 
 
 def pieces(folder: Path, upto: int | None = None) -> Iterator[Piece]:
@@ -32,11 +32,13 @@ def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
         ``priors`` and ``insults``: by name and by who was asked (``evidence``, ``network``) the
         share of reactions named right and of those whose 95 % set holds the truth, with Wilson's
         interval, the mean confidence and size of sets, and what was named wrong; ``seconds`` of
-        processors that the evidence of a reaction took, the median.
+        processors that the evidence of a reaction took, the median. ``workbooks``: by name what
+        `studies.answers.workbooks.told` tells.
     """
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {"reactions": {}, "insults": {}}
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {room: {} for room in _ROOMS}
     for (room, name, *_), one in made.items():
         found[str(room)].setdefault(str(name), []).append(one.value)
+    read = {name: one for name, (one,) in found.pop("workbooks").items()}
     priors, insulted = (
         {
             name: {who: reactions.measures(values, who) for who in ("evidence", "network")}
@@ -44,6 +46,7 @@ def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
         }
         for room in ("reactions", "insults")
     )
-    seconds = float(np.median([one.value["seconds"] for one in made.values()]))
+    simulated = [one for names in found.values() for values in names.values() for one in values]
+    seconds = float(np.median([one["seconds"] for one in simulated]))
     whole = {"noise": NOISE, "level": LEVEL, "seconds": seconds}
-    return signed(whole | {"priors": priors, "insults": insulted}, made.values())
+    return signed(whole | {"priors": priors, "insults": insulted, "workbooks": read}, made.values())
