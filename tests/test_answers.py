@@ -1,12 +1,22 @@
 """The whole answer: mechanisms composed by a grammar, evidence on real files, words."""
 
+import signal
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from kinetlib.answers import Answer, Possible, answer, sentences, sight, weighing
+from kinetlib.answers import (
+    Answer,
+    Ending,
+    Possible,
+    answer,
+    interruptible,
+    sentences,
+    sight,
+    weighing,
+)
 from kinetlib.answers.asking import features
 from kinetlib.answers.sight import LIVING, SECOND, seen, shown_to
 from kinetlib.answers.weighing import probabilities, weighed
@@ -69,13 +79,43 @@ def test_the_evidence_names_what_happened_and_depends_on_nothing_beside_it(dying
 
 
 def test_time_that_is_up_leaves_mechanisms_out_and_says_so(dying):
-    assert weighed(observations(dying, SPECIES), [GRAMMAR.of("M1")], until=0.0) == []
+    assert weighed(observations(dying, SPECIES), [GRAMMAR.of("M1")], ending=Ending(0.0)) == []
     with pytest.raises(ValueError, match="no mechanism was weighed in time; give more seconds"):
         answer(dying, seconds=1e-9)
 
 
+def test_who_asks_for_the_end_gets_what_is_known_and_the_second_ctrl_c_leaves(dying):
+    said = []
+
+    def told(done, total, what):
+        if what.startswith("weighing") and done == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with interruptible(lambda: said.append("stopping")) as ending:
+            found = answer(dying, progress=told, ending=ending)
+            assert said == ["stopping"] and ending.asked
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert sum(found.probabilities.values()) == pytest.approx(1)
+    assert found.mechanisms[0].fit is None and found.explains is None and not found.was_opened
+    assert any("whether they explain the runs is open" in line for line in found.remarks)
+
+
+def test_an_ending_holds_for_all_its_parts():
+    whole = Ending()
+    part = whole.within(1e6)
+    assert not part.here and Ending(-1.0).within(1e6).here
+    whole.ask()
+    assert part.asked and part.here
+
+
 def test_what_came_near_and_was_not_integrated_has_no_probability(dying, monkeypatch):
-    monkeypatch.setattr("kinetlib.answers.weighing._integrated", lambda one, seed, until: None)
+    monkeypatch.setattr("kinetlib.answers.weighing._integrated", lambda one, seed, ending: None)
     asked = [GRAMMAR.of(name) for name in ("M1", "M9")]
     found = {one.name for one in weighed(observations(dying, SPECIES), asked)}
     assert "M9" not in found, "it fits best, and there was no time for its evidence"

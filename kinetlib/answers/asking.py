@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from kinetlib.answers.ending import Ending
 from kinetlib.answers.opening import opened
 from kinetlib.answers.sight import SECOND, seen, shown_to
 from kinetlib.answers.weighing import Progress, Weighed, probabilities, weighed
@@ -104,6 +104,10 @@ class Answer:
     remarks: tuple[str, ...] = field(default=())
 
 
+class NothingWeighed(ValueError):
+    """The time was over before any evidence was there."""
+
+
 def answer(
     runs: Observations | Runs | xr.Dataset,
     *,
@@ -113,6 +117,7 @@ def answer(
     seed: int = 0,
     progress: Progress = lambda done, total, said: None,
     seconds: float | None = None,
+    ending: Ending | None = None,
 ) -> Answer:
     """Tell which mechanisms explain the runs of a reaction, and what they have in common.
 
@@ -133,6 +138,8 @@ def answer(
         Told how many of how many are done, and what is done.
     seconds
         After so many nothing is begun any more, and the answer is of what is done.
+    ending
+        By which somebody may ask for the answer of what is done; constants are then not fitted.
 
     Returns
     -------
@@ -142,29 +149,38 @@ def answer(
     ------
     ValueError
         Runs without a value, or of which nothing could be simulated.
+    NothingWeighed
+        Where it ended before anything was weighed.
     """
-    began = time.monotonic()
+    ending = ending or Ending()
     data = seen(runs)
     rules = rules or grammar()
     limit = CATALOGUE_SECONDS if seconds is None else seconds
+    part = ending.within(limit)
     remarks = list(data.remarks)
     network = proposal(runs, model, remarks)
     asked = [*rules.closed(), *(rules.own_cores() if SECOND in data.starts else ())]
-    found = weighed(data, asked, seed=seed, progress=progress, until=began + limit)
+    found = weighed(data, asked, seed=seed, progress=progress, ending=part)
     names = {one.name for one in found}
     missing = [one.mechanism.id for one in asked if one.mechanism.id not in names]
     if missing:
         remarks.append(
-            f"not weighed, since {limit:.0f} seconds were over or they could not be simulated, and "
-            f"so in none of the probabilities: {', '.join(missing)}"
+            f"not weighed, since {_over(ending, limit)} or they could not be simulated, and so in "
+            f"none of the probabilities: {', '.join(missing)}"
         )
-    possible = _fitted(data, found, seed, progress)
+    possible = _fitted(data, found, seed, progress, ending)
     explains = possible[0].fit.explains if possible[0].fit else None
     opens = catalogue_is == "open" or (catalogue_is == "auto" and explains is False)
+    opens = opens and not ending.asked
     if opens:
-        possible, remark = _opened(data, rules, found, seed, progress, seconds)
+        longest = OPEN_SECONDS if seconds is None else seconds
+        possible, remark = _opened(data, rules, found, seed, progress, longest, ending)
         remarks += remark
         explains = possible[0].fit.explains if possible[0].fit else None
+    if ending.asked and explains is None:
+        remarks.append(
+            "stopped before constants were fitted: whether the runs are explained is open"
+        )
     for one in possible:
         if one.fit:
             remarks += one.fit.remarks
@@ -221,29 +237,35 @@ def _opened(
     found: list[Weighed],
     seed: int,
     progress: Progress,
-    seconds: float | None,
+    seconds: float,
+    ending: Ending,
 ) -> tuple[list[Possible], list[str]]:
-    until = time.monotonic() + (OPEN_SECONDS if seconds is None else seconds)
-    remarks = []
+    part, remarks = ending.within(seconds), []
     try:
-        found = opened(data, rules, found, seed=seed, progress=progress, until=until)
+        found = opened(data, rules, found, seed=seed, progress=progress, ending=part)
     except NoCompilerError as error:
         remarks.append(f"the open catalogue was not weighed: {error}")
-    if time.monotonic() > until:
-        remarks.append("time was up before the whole open catalogue was weighed")
-    return _fitted(data, found, seed, progress), remarks
+    if part.here:
+        remarks.append(f"the open catalogue was not weighed to its end: {_over(ending, seconds)}")
+    return _fitted(data, found, seed, progress, ending), remarks
+
+
+def _over(ending: Ending, seconds: float) -> str:
+    return "it was stopped" if ending.asked else f"{seconds:.0f} seconds were over"
 
 
 def _fitted(
-    data: Observations, found: Sequence[Weighed], seed: int, progress: Progress
+    data: Observations, found: Sequence[Weighed], seed: int, progress: Progress, ending: Ending
 ) -> list[Possible]:
-    """Order mechanisms by probability, and fit the constants of the first few."""
+    """Order mechanisms by probability, and fit the constants of the first few if there is time."""
     if not any(math.isfinite(one.log_evidence) for one in found):
-        raise ValueError("no mechanism was weighed in time; give more seconds")
+        raise NothingWeighed("no mechanism was weighed in time; give more seconds")
     shares = probabilities(found)
     order = np.argsort(-shares, kind="stable")
     possible = [Possible(found[i], float(shares[i])) for i in order]
     wanted = [one for one in possible[:_FITTED] if one.probability >= _WORTH]
+    if ending.asked:
+        return possible
     with ThreadPoolExecutor(min(len(wanted), available_processors())) as pool:
         fits = []
         asked = [one.weighed.composed.mechanism for one in wanted]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 
+from kinetlib.answers.ending import Ending
 from kinetlib.answers.sight import SECOND
 from kinetlib.answers.weighing import Progress, Weighed, weighed
 from kinetlib.inference.observations import Observations
@@ -23,7 +23,7 @@ def opened(
     *,
     seed: int = 0,
     progress: Progress = lambda done, total, said: None,
-    until: float = math.inf,
+    ending: Ending | None = None,
 ) -> list[Weighed]:
     """Search forward from mechanisms that were weighed.
 
@@ -35,7 +35,7 @@ def opened(
         What may be added.
     found
         Mechanisms of the catalogue, weighed.
-    seed, progress, until
+    seed, progress, ending
         As in `kinetlib.answers.weighing.weighed`.
 
     Returns
@@ -43,15 +43,16 @@ def opened(
     list of Weighed
         Those given and all that were tried, evidences on one scale.
     """
+    ending = ending or Ending()
     made = _by_name(grammar, SECOND in data.starts)
     everything = {one.name: one for one in found}
     for _ in range(_ROUNDS):
         before = max(one.log_evidence for one in everything.values())
         best_fit = max(one.log_likelihood for one in everything.values())
         asked = _extensions(grammar, made, everything)
-        if not asked or time.monotonic() > until:
+        if not asked or ending.here:
             break
-        new = weighed(data, asked, seed=seed, best=best_fit, progress=progress, until=until)
+        new = weighed(data, asked, seed=seed, best=best_fit, progress=progress, ending=ending)
         made |= {one.name: one.composed for one in new}
         everything |= {one.name: one for one in new}
         if max((one.log_evidence for one in new), default=-math.inf) < before + _GROWS:

@@ -14,7 +14,6 @@ the prior the factor is E[s(x) | y] / E[s(x)].
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
+from kinetlib.answers.ending import Ending
 from kinetlib.answers.sight import shown_to
 from kinetlib.inference.coordinates import BOX, Coordinates, Wishes, coordinates
 from kinetlib.inference.observations import Observations, averaged
@@ -86,7 +86,7 @@ def weighed(
     seed: int = 0,
     best: float = -math.inf,
     progress: Progress = lambda done, total, said: None,
-    until: float = math.inf,
+    ending: Ending | None = None,
 ) -> list[Weighed]:
     """Weigh mechanisms against the runs of one reaction.
 
@@ -102,8 +102,8 @@ def weighed(
         Largest ln p(y | x) of mechanisms that were weighed before.
     progress
         Told how many are done, of how many, and what is done now.
-    until
-        Time, as `time.monotonic` counts, after which no further mechanism is begun.
+    ending
+        When no further mechanism is begun; never by default.
 
     Returns
     -------
@@ -116,10 +116,10 @@ def weighed(
     ValueError
         If none of them could be simulated: what is wrong with the first.
     """
-    few = averaged(data)
+    few, ending = averaged(data), ending or Ending()
     with ThreadPoolExecutor(available_processors()) as pool:
         searched = []
-        tried = pool.map(lambda one: _searched(few, one, seed, until), asked)
+        tried = pool.map(lambda one: _searched(few, one, seed, ending), asked)
         for number, found in enumerate(tried, start=1):
             searched.append(found)
             progress(number, len(asked), "looking where each fits best")
@@ -133,7 +133,7 @@ def weighed(
         near = [one for one in begun if one.log_likelihood > best - NEAR]
         near.sort(key=lambda one: -one.log_likelihood)
         counted: dict[str, Weighed | None] = {}
-        made = pool.map(lambda one: _integrated(one, seed, until), near)
+        made = pool.map(lambda one: _integrated(one, seed, ending), near)
         for number, (one, found) in enumerate(zip(near, made, strict=True), start=1):
             counted[one.name] = found
             progress(number, len(near), "weighing those that fit")
@@ -170,10 +170,10 @@ def _rng(seed: int, one: Composed) -> Generator:
 
 
 def _searched(
-    few: Observations, one: Composed, seed: int, until: float
+    few: Observations, one: Composed, seed: int, ending: Ending
 ) -> _Searched | ValueError | None:
     """Search one mechanism; None where time is up, an error where it cannot be simulated."""
-    if time.monotonic() > until:
+    if ending.here:
         return None
     try:
         problem = _problem(few, one)
@@ -193,9 +193,9 @@ def _problem(few: Observations, one: Composed) -> Problem:
     return Problem(mechanism.network, own, layout, threads=1)
 
 
-def _integrated(one: _Searched, seed: int, until: float) -> Weighed | None:
+def _integrated(one: _Searched, seed: int, ending: Ending) -> Weighed | None:
     """Integrate over the constants of one mechanism; None where time is up."""
-    if time.monotonic() > until:
+    if ending.here:
         return None
     composed, problem = one.composed, one.problem
     rng = _rng(seed + 1, composed)

@@ -42,7 +42,7 @@ def classify(
     FILE is a workbook or a text file with the times and concentrations of one run or several. The
     network proposes within a second; then the evidence of every mechanism is weighed with all that
     was measured, which takes up to a minute, and up to four more where none of the twenty explains
-    the runs and composed ones are tried.
+    the runs and composed ones are tried. Ctrl-C ends the weighing with what is known by then.
     """
     runs = read()
     if quick:
@@ -53,20 +53,33 @@ def classify(
 
     if not as_json:
         _propose(runs, model)
-    with _answer.progress() as told:
-        found = answers.answer(
-            runs,
-            model=model,
-            catalogue_is=catalogue_is or "auto",
-            seed=seed,
-            progress=told,
-            seconds=seconds,
-        )
+    with answers.interruptible(_stopping) as ending:
+        try:
+            with _answer.progress() as told:
+                found = answers.answer(
+                    runs,
+                    model=model,
+                    catalogue_is=catalogue_is or "auto",
+                    seed=seed,
+                    progress=told,
+                    seconds=seconds,
+                    ending=ending,
+                )
+        except answers.NothingWeighed:
+            if not ending.asked:
+                raise
+            click.echo("Stopped before any evidence was there; the network alone says:", err=True)
+            _quick(runs, model, as_json)
+            return
     if as_json:
         click.echo(json.dumps({"model": model, **_answer.values(found)}))
         return
     _answer.tell(found.remarks)
     _answer.show(found)
+
+
+def _stopping() -> None:
+    click.echo("Stopping with what is known so far; Ctrl-C once more leaves at once.", err=True)
 
 
 def _propose(runs: xr.Dataset, model: str) -> None:
