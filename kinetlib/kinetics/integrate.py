@@ -104,8 +104,8 @@ def integrate(
     own_maxima
         Whether a coarse integration looks first for the maximum of each species, so that the
         tolerance of one that stays far below what it can come to follows that; not where an
-        absolute one is given. At a relative tolerance of 5e-8 each species is then within 1e-5 of
-        its own maximum, mostly much less.
+        absolute one is given. At a relative tolerance of 4e-8 each species is then within 1e-5 of
+        its own maximum, the largest it comes to between the outputs, too; mostly much less.
 
     Returns
     -------
