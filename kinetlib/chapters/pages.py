@@ -206,7 +206,8 @@ def _cores(record: dict) -> str:
 
 def _tolerances(record: dict) -> str:
     lines = [
-        "| starts | tolerances | µs a trajectory | to given | above $10^{-5}$ | median error | worst |",
+        "| starts | tolerances | µs a trajectory | to given | above $10^{-5}$ | median error | "
+        "worst |",
         "|---|---|---|---|---|---|---|",
     ]
     lines += [
