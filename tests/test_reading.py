@@ -117,6 +117,8 @@ def test_files_of_text(write, encoding):
         ("a.xml", "<sbml level='2'><model>", "not well-formed"),
         ("a.xml", "<sbml level='4'><model/></sbml>", "level 4 is not read, 1 to 3 are"),
         ("a.xml", "<sbml level='2'/>", "no model"),
+        ("a.txt", "A -> B (" * 2_000, "16,000 characters: expected at most 1,000,000 of reactions"),
+        ("a.txt", "A -> B\n" * 200_000, "1,400,000 characters: expected at most"),
         ("a.xml", "<sbml level='2'>" + "<a>" * 300 + "</a>" * 300 + "</sbml>", "over 200 deep"),
     ],
 )
