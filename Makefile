@@ -49,7 +49,7 @@ soak: $(READY)  ## Integrate a million parameter sets a mechanism; minutes
 
 bench: $(READY)  ## Time the integrator beside its peers, and training; minutes
 	@rm -rf results/studies/solvers/pieces
-	@for part in integrators steps training; do python -m studies solvers $$part || exit; done
+	@for part in integrators steps tolerances training; do python -m studies solvers $$part || exit; done
 
 lint: $(READY)  ## Check style and format
 	@ruff check

@@ -168,3 +168,7 @@ def test_atoms_that_the_data_lose_are_no_balance():
 def test_a_formula_of_a_stranger_is_refused():
     with pytest.raises(ValueError, match="'Z' is no species of these runs"):
         kept(read(isomers(0)), 0.02, atoms={"Z": "H2O"})
+
+
+def test_a_name_without_a_letter_is_told_from_a_number():
+    assert equation(("1", "3"), np.array([1, 1]), np.array([1, -1])) == '1 + 3 -> 2 "1"'

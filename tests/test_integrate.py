@@ -424,7 +424,7 @@ def test_the_callers_arrays_stay_as_they_were():
 def test_simulate_is_the_same_computation():
     mechanism, constants, initial, _ = solved("M8")
     names = mechanism.network.constants
-    solution = integrate(mechanism.network, constants, initial, TIMES, rtol=2.5e-7, own_maxima=True)
+    solution = integrate(mechanism.network, constants, initial, TIMES, rtol=4e-8, own_maxima=True)
     run = simulate(
         "M8",
         {name: constants[:, j] for j, name in enumerate(names)},

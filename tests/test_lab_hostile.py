@@ -74,12 +74,35 @@ def test_a_zip_that_is_larger_than_it_says(book):
         lab.read(path, *HEADER[1:])
 
 
+def test_a_narrow_table_is_text(tmp_path):
+    path = tmp_path / "narrow.csv"
+    path.write_text("t,S,P,c\n" + "".join(f"{t},{9 - t},{t},1\n\n\n\n" for t in range(7)))
+    assert lab.read(path, "S", "P", "c").sizes["run"] == 1
+
+
 def test_a_file_of_a_hundred_megabytes(tmp_path):
     path = tmp_path / "large.csv"
     with path.open("wb") as file:
         file.truncate(100_000_000)
     with pytest.raises(ValueError, match="has 100 MB, expected kinetic runs in at most 34 MB"):
         lab.read(path, *HEADER[1:])
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["1,0.5,0.5,\n" * 2_500_000, "1\n" * 3_000_000, ";" * 20_000_000, "," * 1000 + "\n"],
+    ids=["rows", "one column", "one row", "nothing"],
+)
+def test_text_that_would_cost_too_much(tmp_path, body):
+    path = tmp_path / "large.csv"
+    path.write_text(f"{','.join(HEADER)}\n{body * (30_000 if len(body) == 1001 else 1)}")
+    del body
+    tracemalloc.start()
+    with pytest.raises(ValueError) as error:
+        lab.read(path, *HEADER[1:])
+    assert tracemalloc.get_traced_memory()[1] < 400e6
+    tracemalloc.stop()
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
 
 @pytest.mark.parametrize(

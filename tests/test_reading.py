@@ -115,8 +115,10 @@ def test_files_of_text(write, encoding):
         ("a.txt", "", "no reaction in the text"),
         ("a.xml", "<html/>", "expected <sbml>, found <html>"),
         ("a.xml", "<sbml level='2'><model>", "not well-formed"),
-        ("a.xml", "<sbml level='1'><model/></sbml>", "level 1 is not read"),
+        ("a.xml", "<sbml level='4'><model/></sbml>", "level 4 is not read, 1 to 3 are"),
         ("a.xml", "<sbml level='2'/>", "no model"),
+        ("a.txt", "A -> B (" * 2_000, "16,000 characters: expected at most 1,000,000 of reactions"),
+        ("a.txt", "A -> B\n" * 200_000, "1,400,000 characters: expected at most"),
         ("a.xml", "<sbml level='2'>" + "<a>" * 300 + "</a>" * 300 + "</sbml>", "over 200 deep"),
     ],
 )
@@ -388,7 +390,7 @@ def test_what_is_decided_is_told():
     read = mechanism(case(law=law, start="", size="2"))
     assert read.rate_constants == {"k_r1": 0.5}
     assert read.remarks == (
-        "reaction 'r1': its constant k_r1 is Km * k1 * 0.5 (sizes) = 0.5",
+        "reaction 'r1': its constant k_r1 is Km * k1 * 0.5 (sizes, shares) = 0.5",
         "species 'S1' has no initial value: 0 is taken",
     )
 

@@ -18,7 +18,7 @@ from kinetlib.kinetics.network import parse
 from kinetlib.kinetics.sensitivity import CONSTANTS, INITIAL, sensitivities
 
 PROMISED = 1e-5  # of the maximum of each species
-OWN = {"rtol": 2.5e-7, "own_maxima": True}  # as `simulate` has it
+OWN = {"rtol": 4e-8, "own_maxima": True}  # as `simulate` has it
 UNITS = (1e-9, 1e-6, 1e-3, 1.0, 1e3)
 TIMES = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 60)])
 
@@ -46,10 +46,10 @@ def rescaled(network, k, start, unit):
 
 @cache
 def problems(name):
-    """Forty problems of the catalogue over six decades of constants, some with little catalyst."""
+    """Sixty problems of the catalogue over ten decades of constants, some with little catalyst."""
     network, rng = NETWORKS[name], np.random.default_rng([3, *name.encode()])
-    k = 10.0 ** rng.uniform(-3, 3, (40, len(network.reactions)))
-    start = mechanisms.get(name).initial(0.1 * 10.0 ** rng.uniform(-5, 0, 40))
+    k = 10.0 ** rng.uniform(-5, 5, (60, len(network.reactions)))
+    start = mechanisms.get(name).initial(0.1 * 10.0 ** rng.uniform(-5, 0, 60))
     return network, k, start
 
 
@@ -99,6 +99,31 @@ def test_many_problems_in_five_units_agree_with_tight_ones(name):
         assert (
             np.abs(found.concentration / unit - expected.concentration) <= PROMISED * maxima
         ).all()
+
+
+# Of 40,000 drawn like these, three that are wrong by over 1e-5 at a relative tolerance of 2.5e-7.
+HARD = {
+    "M5": (3.2194620652854256e-05, {"k1": 4.1, "k-1": 0.012, "k2": 1.1, "k-2": 1100.0, "k3": 9.4e4,
+                                    "k-3": 6.9e-4}),
+    "M6": (0.004649006687139875, {"k3": 1500.0, "k1": 3.6e-5, "k-1": 1.5e-5, "k2": 27.0,
+                                  "k-2": 8.4e4}),
+    "M9": (2.432359155616853e-06, {"k1": 0.068, "k-1": 9.8e-4, "k2": 34.0, "k-2": 420.0,
+                                   "k3": 1.5e-5}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_draws_that_were_hardest(name):
+    catalyst, constants = HARD[name]
+    network, start = NETWORKS[name], mechanisms.get(name).initial(catalyst)
+    k = np.array([constants[c] for c in network.constants])
+    for unit in UNITS:
+        moved, y = rescaled(network, k, start, unit)
+        named = dict(zip(network.constants, moved, strict=True))
+        run = simulate(name, named, dict(zip(network.species, y, strict=True)), TIMES)
+        found = run.concentration.values / unit
+        expected = radau(network, k, start, TIMES, found.max(axis=0))
+        assert (np.abs(found - expected) <= PROMISED * expected.max(axis=0)).all()
 
 
 def test_intermediates_of_robertson():
@@ -210,4 +235,4 @@ def test_what_was_given_is_told_and_what_was_not():
     constants = {"k1": 10.0, "k-1": 1.0, "k2": 5.0, "k-2": 0.1}
     assert simulate("M1", constants, {}, [0.0, 1.0], atol=1e-8).atol == 1e-8
     told = simulate("M1", constants, {}, [0.0, 1.0])
-    assert (told.rtol, told.atol) == (2.5e-7, "follows the maximum of each species")
+    assert (told.rtol, told.atol) == (4e-8, "follows the maximum of each species")

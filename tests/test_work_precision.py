@@ -162,7 +162,7 @@ def test_equal_error_passes_over_failures_and_refuses_nothing_else():
 
 @pytest.mark.slow
 def test_the_bench_leaves_its_records(tmp_path, monkeypatch):
-    from studies.solvers import steps, study
+    from studies.solvers import steps, study, tolerances
 
     few = {"M1": mechanisms.get("M1")}
     monkeypatch.setattr(mechanisms, "catalogue", lambda: few)
@@ -172,10 +172,17 @@ def test_the_bench_leaves_its_records(tmp_path, monkeypatch):
         monkeypatch.setattr(steps, name, value)
     study._measured(tmp_path, "integrators", {"sets": 1, "tolerances": [1e-4]})
     study._measured(tmp_path, "steps", {})
+    monkeypatch.setattr(tolerances, "REPEATS", 1)
+    study._measured(tmp_path, "tolerances", {"sets": 20, "seed": 1})
     made = {path.name: path for path in tmp_path.iterdir()}
-    assert set(made) == {f"integrators.{end}" for end in ("json", "png", "svg")} | {"steps.json"}
-    names = ("integrators", "steps")
-    integrators, variants = (json.loads(made[f"{name}.json"].read_text()) for name in names)
+    assert set(made) == {f"integrators.{end}" for end in ("json", "png", "svg")} | {
+        "steps.json",
+        "tolerances.json",
+    }
+    names = ("integrators", "steps", "tolerances")
+    integrators, variants, ways = (json.loads(made[f"{name}.json"].read_text()) for name in names)
     assert {"kinetlib, one core", "SciPy LSODA"} <= {row["solver"] for row in integrators["rows"]}
     assert [row["variant"] for row in variants["rows"]] == [one.name for one in steps.VARIANTS]
-    assert {"processor", "commit", "versions"} <= set(integrators) & set(variants)
+    kept = [row["above"] for row in ways["rows"] if row["way"] == tolerances.OWN]
+    assert kept == [0, 0] and len(ways["rows"]) == 6
+    assert {"processor", "commit", "versions"} <= set(integrators) & set(variants) & set(ways)

@@ -259,7 +259,10 @@ def _fitted(
 ) -> list[Possible]:
     """Order mechanisms by probability, and fit the constants of the first few if there is time."""
     if not any(math.isfinite(one.log_evidence) for one in found):
-        raise NothingWeighed("no mechanism was weighed in time; give more seconds")
+        raise NothingWeighed(
+            "no mechanism was weighed in time; give more seconds (--seconds 600), or ask the "
+            "network alone (--quick)"
+        )
     shares = probabilities(found)
     order = np.argsort(-shares, kind="stable")
     possible = [Possible(found[i], float(shares[i])) for i in order]

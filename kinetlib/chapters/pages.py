@@ -18,7 +18,7 @@ from kinetlib.kinetics import mechanisms
 from kinetlib.kinetics.mechanisms import Mechanism
 
 DIAGRAM = "integrators.svg"
-FRAGMENTS = ("speed_peers.md", "speed_steps.md")
+FRAGMENTS = ("speed_peers.md", "speed_steps.md", "speed_tolerances.md")
 
 _OPENING = """\
 # Catalogue of mechanisms
@@ -101,7 +101,8 @@ def speed(folder: Traversable | None = None) -> dict[str, str]:
     Parameters
     ----------
     folder
-        Where ``integrators.json`` and ``steps.json`` lie; the committed ones by default.
+        Where ``integrators.json``, ``steps.json`` and ``tolerances.json`` lie; the committed ones
+        by default.
 
     Returns
     -------
@@ -109,12 +110,12 @@ def speed(folder: Traversable | None = None) -> dict[str, str]:
         MyST Markdown by name of file. The diagram is expected beside them, see `diagram`.
     """
     folder = folder or resources.files("kinetlib_data") / "benchmarks"
-    peers, steps = (
-        json.loads((folder / name).read_text(encoding="utf-8"))
-        for name in ("integrators.json", "steps.json")
+    peers, steps, tolerances = (
+        json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("integrators", "steps", "tolerances")
     )
     beside = "\n".join([_diagram(peers), _peers(peers["rows"]), _told(peers)])
-    return dict(zip(FRAGMENTS, (beside, _steps(steps)), strict=True))
+    return dict(zip(FRAGMENTS, (beside, _steps(steps), _tolerances(tolerances)), strict=True))
 
 
 def diagram(folder: Traversable | None = None) -> bytes:
@@ -201,3 +202,19 @@ def _cores(record: dict) -> str:
         f"times: {100 * threads_fastest / apart_fastest:.0f} %. Measured on "
         f"{record['processor']} at commit `{record['commit'][:10]}`, in a run of its own.\n"
     )
+
+
+def _tolerances(record: dict) -> str:
+    lines = [
+        "| starts | tolerances | µs a trajectory | to given | above $10^{-5}$ | median error | "
+        "worst |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['kind']} | {row['way']} | {row['microseconds']:.1f} | {row['ratio_to_given']:.2f} "
+        f"| {row['above']:,} of {row['trajectories']:,} | {row['median_error']:.0e} "
+        f"| {row['worst']:.0e} |"
+        for row in record["rows"]
+    ]
+    where = f"Measured on {record['processor']} at commit `{record['commit'][:10]}`."
+    return "\n".join([*lines, "", where, ""])

@@ -89,4 +89,9 @@ def _side(species: tuple[str, ...], side: NDArray) -> str:
         (Fraction(float(n)).limit_denominator(_PARTS), name)
         for name, n in zip(species, side, strict=True)
     ]
-    return " + ".join(name if n == 1 else f"{n} {name}" for n, name in terms if n) or "0"
+    return " + ".join(name if n == 1 else f"{n} {_counted(name)}" for n, name in terms if n) or "0"
+
+
+def _counted(name: str) -> str:
+    """Write a name behind a number: one without a letter, compound 1, stands in quotes."""
+    return name if any(map(str.isalpha, name)) else f'"{name}"'

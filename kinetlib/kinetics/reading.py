@@ -27,6 +27,7 @@ _ANTIMONY = re.compile(
     r"^\s*(?:(?:model|module|compartment|species)\s+[*$\w]|\w+\s*:[^;\n]*[-=]>[^;\n]*;)", re.M
 )
 _LARGEST = 20_000_000  # bytes of a file; the largest published models have some five million
+_LONGEST, _WIDEST = 1_000_000, 10_000  # characters of reactions as text, and of a line of it
 
 
 def mechanism(text_or_path: str | Path, name: str | None = None) -> Mechanism:
@@ -110,6 +111,11 @@ def _of_text(text: str, identifier: str, name: str | None, suffix: str = "") -> 
         return from_sbml(text, identifier)
     if suffix in (".ant", ".antimony") or _ANTIMONY.search(text):
         return from_sbml(antimony_to_sbml(text), identifier)
+    if len(text) > _LONGEST or max(map(len, text.splitlines()), default=0) > _WIDEST:
+        raise ValueError(
+            f"{len(text):,} characters: expected at most {_LONGEST:,} of reactions, in lines of at "
+            f"most {_WIDEST:,}"
+        )
     return mechanisms.from_written(identifier, notation.read(text))
 
 

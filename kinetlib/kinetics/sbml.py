@@ -1,4 +1,4 @@
-"""Mechanisms out of SBML, levels 2 and 3, as far as their laws are those of mass action.
+"""Mechanisms out of SBML, levels 1 to 3, as far as their laws are those of mass action.
 
 A rate law is multiplied out (`kinetlib.kinetics.laws`); each of its terms becomes a reaction, a
 negative one a reaction backwards. A catalyst, or any modifier, goes in and comes out. Compartments
@@ -26,7 +26,7 @@ def from_sbml(text: str, identifier: str = "mechanism") -> Mechanism:
     Parameters
     ----------
     text
-        SBML of level 2 or 3.
+        SBML of level 1, 2 or 3.
     identifier
         Id of the mechanism, where the model has none.
 
@@ -167,13 +167,35 @@ class _Reactions:
         if not any(net[s] for s in net if not self._model.is_held(s)):
             self._remarks.append(f"reaction {name!r} changes no species: left out")
             return []
-        made = [self._reaction(name, net, term, terms, uses) for term in terms]
+        made = [
+            self._reaction(name, part, term.times(share), terms, uses)
+            for term in terms
+            for part, share in self._parts(name, net, term)
+        ]
         if not made:
             self._remarks.append(f"reaction {name!r} has the law 0: left out")
         if len(made) == 2 and made[0].reactants == made[1].products:
             if made[0].products == made[1].reactants:
                 return [tuple(made)]
         return [(one,) for one in made]
+
+    def _parts(
+        self, name: str, net: dict[str, Fraction], term: _Term
+    ) -> list[tuple[dict[str, Fraction], float]]:
+        """Split S1 -> 0.3 S2, at the rate k [S1], into S1 -> 0 and, at 0.3 of it, S1 -> S1 + S2."""
+        whole = math.lcm(*(n.denominator for n in net.values()))
+        value = self._model.reader.evaluate(term.factors)
+        used = {s: -n * whole * (-1 if value < 0 else 1) for s, n in net.items()}
+        free = [s for s in net if not self._model.is_held(s)]
+        if whole == 1 or math.isnan(value) or all(used[s] <= term.orders.get(s, 0) for s in free):
+            return [(net, 1.0)]
+        told = ", ".join(f"{float(abs(n)):g} {s!r}" for s, n in net.items() if n.denominator > 1)
+        self._remarks.append(f"reaction {name!r}: {told}, written as a reaction with a part of k")
+        parts = [({s: Fraction(int(n)) for s, n in net.items()}, 1.0)]
+        for species, n in net.items():
+            if rest := n - int(n):
+                parts.append(({species: Fraction(1 if rest > 0 else -1)}, float(abs(rest))))
+        return [(part, share) for part, share in parts if any(part.values())]
 
     def _reaction(
         self,
@@ -296,7 +318,12 @@ class _Term:
         self, orders: dict[str, int], factors: Sum, scale: float, compartments: dict[str, Element]
     ) -> None:
         self.orders, self.factors, self.scale = orders, factors, scale
+        self._compartments = compartments
         self.parameters = sorted(factors.symbols - set(compartments))
+
+    def times(self, share: float) -> _Term:
+        """Return the term multiplied by a number."""
+        return _Term(self.orders, self.factors, self.scale * share, self._compartments)
 
     @property
     def parameter(self) -> str | None:
@@ -316,5 +343,5 @@ class _Term:
         for powers, factor in self.factors.terms.items():
             names = [n.rpartition(".")[2] + ("" if e == 1 else f"^{e}") for n, e in powers]
             parts.append(" * ".join(([] if abs(factor) == 1 else [f"{factor:g}"]) + names))
-        scale = "" if math.isclose(self.scale, 1.0) else f" * {self.scale:g} (sizes)"
+        scale = "" if math.isclose(self.scale, 1.0) else f" * {self.scale:g} (sizes, shares)"
         return f"{' + '.join(p or '1' for p in parts)}{scale} = {value!r}"

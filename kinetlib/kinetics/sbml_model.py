@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 
 from kinetlib.kinetics import notation
 from kinetlib.kinetics.laws import NotASum, Reader, in_words
+from kinetlib.kinetics.sbml_level1 import upgraded
 
 _DEEPEST = 200  # elements within each other
 _OTHER_RULES = ("rateRule", "algebraicRule")
@@ -81,10 +82,11 @@ class Model:
     def __init__(self, root: Element, identifier: str) -> None:
         if tag(root) != "sbml":
             raise ValueError(f"SBML: expected <sbml>, found <{tag(root)}>")
-        model = child(root, "model")
         level = root.get("level", "")
-        if level not in ("2", "3") or model is None:
-            what = "no model in it" if model is None else f"level {level} is not read, 2 and 3 are"
+        root = upgraded(root) if level == "1" else root
+        model = child(root, "model")
+        if level not in ("1", "2", "3") or model is None:
+            what = "no model in it" if model is None else f"level {level} is not read, 1 to 3 are"
             raise ValueError(f"SBML: {what}")
         for name, value in root.attrib.items():
             if name.endswith("}required") and value == "true":

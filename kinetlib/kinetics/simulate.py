@@ -16,7 +16,7 @@ from kinetlib.kinetics.mechanisms import Mechanism
 if TYPE_CHECKING:
     import xarray as xr
 
-_RTOL = 2.5e-7  # with which every species is within 1e-5 of its own maximum
+_RTOL = 4e-8  # with which every species is within 1e-5 of its own maximum
 _OWN = "follows the maximum of each species"  # what is said of an absolute tolerance not given
 
 
@@ -46,7 +46,7 @@ def simulate(
     times
         Output times, shape (t,), or (n, t) with own times a sample; not negative, not falling.
     rtol, atol
-        Relative and absolute tolerance of the integrator, by default 2.5e-7, or 1e-6 beside an
+        Relative and absolute tolerance of the integrator, by default 4e-8, or 1e-6 beside an
         absolute one. Without an absolute one each species of each sample has its own, from its own
         maximum, in any unit: see `kinetlib.kinetics.tolerance`. Where neither is given, values are
         within 1e-5 of the maximum of their species.

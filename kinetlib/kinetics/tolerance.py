@@ -15,7 +15,7 @@ catalogue; below 0.01 a billionth of it, so that a run in molar is as right as i
     of a catalyst 1e-5 of it  1e-20   1e-17   1e-13   1e-12   1e-11   1e-10   1e-8
 
 It falls with a relative tolerance below 1e-6. A species that may stay far below its reach, as an
-intermediate that reacts at once does, is held to its own maximum by `below_peaks`, after a first
+intermediate that reacts at once does, is held to its own maximum by `below_peaks`, after a coarse
 integration that told it.
 """
 

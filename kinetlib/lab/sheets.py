@@ -61,11 +61,7 @@ class Sheet:
                 continue
             n_cells += len(row)
             if len(kept) > MAX_ROWS or n_cells > MAX_CELLS or len(row) > MAX_COLUMNS:
-                raise ValueError(
-                    f"{file}, sheet {name!r}: more than {MAX_ROWS:,} rows, {MAX_COLUMNS:,} columns "
-                    f"or {MAX_CELLS:,} cells of values; expected kinetic runs, so average or thin "
-                    "out the measurements first."
-                )
+                raise too_large(file, name)
             if not first and not text and kept:
                 first = next(
                     (
@@ -143,3 +139,12 @@ def place_of(address: str) -> tuple[int, int]:
     for letter in letters:
         column = 26 * column + ord(letter) - ord("A") + 1
     return int(address[len(letters) :]), column
+
+
+def too_large(file: str, sheet: str) -> ValueError:
+    """Say that a sheet is larger than kinetics is."""
+    return ValueError(
+        f"{file}, sheet {sheet!r}: more than {MAX_ROWS:,} rows, {MAX_COLUMNS:,} columns "
+        f"or {MAX_CELLS:,} cells of values; expected kinetic runs, so average or thin "
+        "out the measurements first."
+    )

@@ -7,10 +7,11 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from kinetlib.lab.remarks import Remark
-from kinetlib.lab.sheets import Sheet
+from kinetlib.lab.sheets import MAX_CELLS, MAX_ROWS, Sheet, too_large
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -19,6 +20,8 @@ _MARKS = (
 )
 _SEPARATORS = "\t;,"
 _LOOKED_AT = 200  # lines that tell the separator and the decimal sign
+_WIDEST = 1_000_000  # characters of a line
+_MOST_READ = 4 * MAX_CELLS  # cells, those without a value counted
 _AGREEING = 0.8
 _WITH_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _WITH_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
@@ -44,7 +47,9 @@ def read_text(path: Path, data: bytes) -> tuple[list[Sheet], list[Remark]]:
     """
     text = _decoded(path, data)
     remarks = []
-    lines = [line for line in text.splitlines()[:_LOOKED_AT] if line.strip()]
+    lines = [line.rstrip("\n") for line in islice(_lines(text), _LOOKED_AT) if line.strip()]
+    if max(map(len, lines), default=0) > _WIDEST:
+        raise too_large(path.name, path.stem)
     if lines and re.fullmatch(r"sep=.", lines[0].strip()):
         separator = lines[0].strip()[-1]
         text = text.replace(lines[0], "", 1)
@@ -54,7 +59,7 @@ def read_text(path: Path, data: bytes) -> tuple[list[Sheet], list[Remark]]:
     if comma:
         remarks.append(Remark("Commas in numbers are decimal commas."))
     try:
-        rows = list(_rows(text, separator))
+        rows = list(_bounded(path, _rows(text, separator)))
     except csv.Error as error:
         raise ValueError(f"{path}: not a readable text file ({error}).") from error
     if separator == ",":
@@ -77,7 +82,10 @@ def _decoded(path: Path, data: bytes) -> str:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if "\0" not in text and sum(not c.isprintable() for c in text[:4000]) < 1200:
+        if (
+            "\0" not in text
+            and sum(not c.isprintable() for c in text[:4000] if not c.isspace()) < 1200
+        ):
             return text
     raise ValueError(
         f"{path}: not a text file in UTF-8, UTF-16 or Windows-1252; save it as CSV (UTF-8), or "
@@ -95,9 +103,27 @@ def _separator(lines: list[str]) -> str:
     return most if n_lines[most] > 1 else " "
 
 
+def _lines(text: str) -> Iterator[str]:
+    """Yield lines one by one: a large file may hold nothing else."""
+    return iter(io.StringIO(text, newline=None))
+
+
+def _bounded(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """Pass rows with values on, and refuse what no sheet may hold before it takes memory."""
+    n_rows = n_cells = 0
+    for number, cells in rows:
+        n_cells += len(cells)
+        filled = any(map(str.strip, cells))
+        n_rows += filled
+        if n_rows > MAX_ROWS + 1 or n_cells > _MOST_READ:
+            raise too_large(path.name, path.stem)
+        if filled:
+            yield number, cells
+
+
 def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     if separator == " ":
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(_lines(text), start=1):
             yield number, line.split()
         return
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)

@@ -22,6 +22,7 @@ def pieces(folder: Path, upto: int | None = None) -> Iterator[Piece]:
     settings = {
         "integrators": {"sets": 20, "tolerances": [1e-4, 1e-6, 1e-8]},
         "steps": {},
+        "tolerances": {"sets": 1000, "seed": 51},
         "training": {"batch_sizes": [512, 2048], "steps": 10, "rounds": 3},
     }
     for name, own in settings.items():
