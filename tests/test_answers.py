@@ -103,7 +103,7 @@ def test_who_asks_for_the_end_gets_what_is_known_and_the_second_ctrl_c_leaves(dy
         signal.signal(signal.SIGINT, handler)
     assert sum(found.probabilities.values()) == pytest.approx(1)
     assert found.mechanisms[0].fit is None and found.explains is None and not found.was_opened
-    assert any("whether they explain the runs is open" in line for line in found.remarks)
+    assert any("whether the runs are explained is open" in line for line in found.remarks)
 
 
 def test_an_ending_holds_for_all_its_parts():
