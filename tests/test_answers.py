@@ -114,6 +114,20 @@ def test_an_ending_holds_for_all_its_parts():
     assert part.asked and part.here
 
 
+def test_a_process_that_got_no_processor_has_its_seconds_still(monkeypatch):
+    clock, worked = [0.0], [0.0]
+    monkeypatch.setattr("kinetlib.answers.ending.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("kinetlib.answers.ending.time.process_time", lambda: worked[0])
+    whole = Ending()
+    by_clock, by_work = whole.within(60), whole.having_worked(60)
+    clock[0], worked[0] = 61.0, 20.0
+    assert by_clock.here and not by_work.here
+    worked[0] = 61.0
+    assert by_work.here
+    clock[0] = 59.0  # two processors at once: the clock has not come so far
+    assert not by_work.here
+
+
 def test_what_came_near_and_was_not_integrated_has_no_probability(dying, monkeypatch):
     monkeypatch.setattr("kinetlib.answers.weighing._integrated", lambda one, seed, ending: None)
     asked = [GRAMMAR.of(name) for name in ("M1", "M9")]

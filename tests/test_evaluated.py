@@ -1,5 +1,6 @@
 """A network of sets of runs, asked without Keras, says what it says with it."""
 
+import re
 import subprocess
 import sys
 from importlib import resources
@@ -13,7 +14,7 @@ from numpy.random import default_rng
 from kinetlib import fusion
 from kinetlib.fusion.evaluated import SUFFIX, Evaluated
 from kinetlib.fusion.features import run_inputs
-from kinetlib.fusion.recipe import SEEN, Sizes
+from kinetlib.fusion.recipe import SEEN, USUAL, Sizes
 from kinetlib.runs import runs as runs_of
 
 MODELS = resources.files("kinetlib_data") / "models"
@@ -24,18 +25,25 @@ def arrays(model):
 
 
 @pytest.fixture(scope="module")
+def card():
+    return fusion.load(str(MODELS / "runset.keras"))[1]
+
+
+@pytest.fixture(scope="module")
 def released():
     return fusion.load(str(MODELS / "runset.keras"))[0]
 
 
-@pytest.fixture(scope="module", params=["released", "rates"])
-def double(request, released):
-    """A network in double precision: what is exact up to rounding. One sees rates as well."""
-    seen = "scaled" if request.param == "released" else "rates"
+@pytest.fixture(scope="module", params=["released", *SEEN["runset"]])
+def double(request, released, card):
+    """A network in double precision, where all but rounding shows: the released and a new one."""
+    seen, sizes = request.param, USUAL
+    if request.param == "released":
+        seen, sizes = card["recipe"]["features"], Sizes(**card["recipe"]["sizes"])
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float64")
     try:
-        model = fusion.build("runset", 20, 1, seen=seen, precision="float64")
+        model = fusion.build("runset", 20, 1, seen=seen, precision="float64", sizes=sizes)
     finally:
         keras.config.set_dtype_policy(before)
     if request.param == "released":
@@ -66,13 +74,13 @@ def test_layers_are_those_of_keras(n_runs, n_points, double):
 
 @pytest.mark.slow
 def test_keras_itself_rounds_no_worse_than_is_said(released):
-    """In single precision Keras errs by up to some 1e-5 in a probability."""
+    """In single precision Keras errs by up to some 1e-4 in a probability."""
     asked = Evaluated(arrays(released))
     for n_runs in (1, 4, 8):
         runs = laboratory(1000, n_runs, 20, seed=n_runs)
         there, _ = fusion.read(released, runs)
         here, _ = asked.read(runs)
-        assert np.abs(there - here).max() < 5e-5
+        assert np.abs(there - here).max() < 2e-4
         assert np.mean(there.argmax(1) == here.argmax(1)) > 0.998
 
 
@@ -110,7 +118,8 @@ def test_files_that_hold_no_weights_are_refused(tmp_path, released):
         Evaluated.load(bad)
     whole = arrays(released)
     lacking = {name: value for name, value in whole.items() if name != "token/bias"}
-    with pytest.raises(ValueError, match="token/bias: expected shape .96,., got None"):
+    shape = re.escape(str(whole["token/bias"].shape))
+    with pytest.raises(ValueError, match=f"token/bias: expected shape {shape}, got None"):
         Evaluated(lacking)
     with pytest.raises(ValueError, match="stranger: expected shape None"):
         Evaluated(whole | {"stranger": np.zeros(3)})

@@ -21,12 +21,22 @@ class Ending:
 
     def __init__(self, seconds: float = math.inf) -> None:
         self._end = time.monotonic() + seconds
+        self._worked = -math.inf
         self._asked = threading.Event()
 
     def within(self, seconds: float) -> Ending:
         """Return the ending of a part of the work: so many seconds from now, or when asked for."""
         part = Ending(min(seconds, self._end - time.monotonic()))
         part._asked = self._asked
+        return part
+
+    def having_worked(self, seconds: float) -> Ending:
+        """Return the ending of a part that has had so many seconds of a processor by then.
+
+        On a busy machine that is later than by the clock: what can be done does not depend on it.
+        """
+        part = self.within(seconds)
+        part._worked = time.process_time() + seconds
         return part
 
     def ask(self) -> None:
@@ -41,7 +51,8 @@ class Ending:
     @property
     def here(self) -> bool:
         """Whether nothing more should be begun."""
-        return self.asked or time.monotonic() > self._end
+        over = time.monotonic() > self._end and time.process_time() > self._worked
+        return self.asked or over
 
 
 @contextmanager

@@ -65,11 +65,9 @@ def classify(
                     seconds=seconds,
                     ending=ending,
                 )
-        except answers.NothingWeighed:
-            if not ending.asked:
-                raise
-            click.echo("Stopped before any evidence was there; the network alone says:", err=True)
-            _quick(runs, model, as_json)
+        except answers.NothingWeighed as nothing:
+            said = "stopped before any evidence was there" if ending.asked else str(nothing)
+            _quick(runs, model, as_json, f"The network alone is asked: {said}.")
             return
     if as_json:
         click.echo(json.dumps({"model": model, **_answer.values(found)}))
@@ -92,12 +90,12 @@ def _propose(runs: xr.Dataset, model: str) -> None:
     click.echo(f"The network proposes {name} ({probability:.0%}); weighing the evidence.", err=True)
 
 
-def _quick(runs: xr.Dataset, model: str, as_json: bool) -> None:
-    """Answer by the network alone."""
+def _quick(runs: xr.Dataset, model: str, as_json: bool, why: str = "") -> None:
+    """Answer by the network alone, and say why where more was asked for."""
     asked = _asked(runs, model)
     names = [str(name) for name in runs["run"].values]
     aside = _aside(runs)
-    remarks = [runs.attrs.get("warnings", "")]
+    remarks = [why, runs.attrs.get("warnings", "")]
     if aside:
         remarks.append(
             f"The network reads {len(names) - len(aside)} of {len(names)} runs; it leaves aside "

@@ -1,7 +1,7 @@
 """The network of sets of runs, evaluated from its weights by NumPy: asking it needs no Keras.
 
 The same layers as `kinetlib.fusion.runset`, in double precision, so that an answer is the same on
-every machine; Keras, in single precision, differs from it by some 1e-5 in a probability at most.
+every machine; Keras, in single precision, differs from it by some 1e-4 in a probability at most.
 Steps of the LSTMs behind the last point of a batch are left out: they change nothing before.
 """
 

@@ -1,8 +1,4 @@
-"""Reactions of the published prior whose runs are measured as they should not be.
-
-As from a file, the network is not shown rows after the end of a run, and the mean of neighbours
-where there are more than it reads; the evidence is of all rows.
-"""
+"""Reactions of the published prior whose runs are measured as they should not be."""
 
 from __future__ import annotations
 
@@ -21,7 +17,6 @@ from kinetlib.runs import runs as runs_of
 from kinetlib.runs.runs import Runs
 from kinetlib.runs.sample import TEST, TRAIN, Design, accepted_sets, draw_samples
 from studies.answers.reactions import NOISE, SEED, asked, brief
-from studies.reading import until_the_end
 
 ROUNDS = 2  # reactions of each mechanism and insult
 AFTER = TEST.model_copy(update={"span": (4.0, 4.0), "n_times": 24})
@@ -91,21 +86,30 @@ def pieces(upto: int | None = None) -> Iterator[Piece]:
     for number in range(ROUNDS if upto is None else upto):
         for name in mechanisms.catalogue():
             for insult, (design, _) in INSULTS.items():
-                settings = {
-                    "seed": SEED,
-                    "noise": NOISE,
-                    "design": design.model_dump(mode="json"),
-                    "sizes": [BASELINE, DRIFT, WRONG, WEIGHED, BACKGROUND, FREEDOM],
-                }
-                work = partial(_insulted, insult, number, name)
-                yield Piece(("insults", insult, name, number), settings, work, brief, alone=True)
+                work = partial(_asked, insult, number, name)
+                key = ("insults", insult, name, number)
+                yield Piece(key, settings(design), work, brief, alone=True)
 
 
-def _insulted(insult: str, number: int, name: str) -> dict[str, Any]:
+def settings(design: Design) -> dict[str, Any]:
+    """Say what a reaction follows from."""
+    return {
+        "seed": SEED,
+        "noise": NOISE,
+        "design": design.model_dump(mode="json"),
+        "sizes": [BASELINE, DRIFT, WRONG, WEIGHED, BACKGROUND, FREEDOM],
+    }
+
+
+def insulted(insult: str, number: int, name: str) -> Runs:
+    """Simulate a reaction of a mechanism, and measure it with an insult."""
     position = list(mechanisms.catalogue()).index(name)
     rng = default_rng(SeedSequence(SEED, spawn_key=(100 + number, position)))
     mechanism = mechanisms.get(name)
     sets = accepted_sets(mechanism, 1, TRAIN, rng)  # the same whatever the insult
     design, measured = INSULTS[insult]
-    runs = measured(draw_samples(mechanism, sets, 1, design, rng).runs, rng)
-    return asked(name, runs, runs_of.averaged(until_the_end(runs)))
+    return measured(draw_samples(mechanism, sets, 1, design, rng).runs, rng)
+
+
+def _asked(insult: str, number: int, name: str) -> dict[str, Any]:
+    return asked(name, insulted(insult, number, name))
