@@ -275,6 +275,16 @@ class Limits(Parameters):
     n_shown: Count = Field(12, description="samples shown side by side")
 
 
+class TenMinutes(Parameters):
+    """Parameters of ``00_ten_minutes``."""
+
+    seed: Seed = Field(10, description="root of all random numbers")
+    file: str = Field("data/example.xlsx", description="the runs; put your own here")
+    substrate: str = Field("Substrate", description="its column")
+    product: str = Field("Product", description="its column")
+    catalyst: str = Field("Catalyst", description="its column")
+
+
 class Answers(Parameters):
     """Parameters of ``08b_answers``."""
 
@@ -359,6 +369,7 @@ class Chapters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    ten_minutes: TenMinutes = Field(TenMinutes(), alias="00_ten_minutes")
     solver_exploration: SolverExploration = Field(
         SolverExploration(), alias="01_solver_exploration"
     )

@@ -111,16 +111,6 @@ def columns(told: Mapping[str, Mapping[str, Any]], **options: str) -> None:
     show(pd.DataFrame(told), **options)
 
 
-def markdown(told: Mapping[str, Mapping[str, str]], corner: str) -> str:
-    """Write rows by name as a table in Markdown, with what the names are in its corner."""
-    lines = [
-        [corner, *next(iter(told.values()))],
-        *([name, *row.values()] for name, row in told.items()),
-    ]
-    lines.insert(1, ["---"] * len(lines[0]))
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
 def say(*paragraphs: str) -> None:
     """Display sentences in Markdown."""
     display(*map(Markdown, paragraphs))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kinetlib.cli import _options
+from kinetlib.records import files
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 @click.option("--closed", "catalogue_is", flag_value="closed", help="Weigh the twenty only.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Answer by then.")
 @click.option("--seed", default=0, show_default=True, help="Of all draws.")
+@click.option(
+    "--save",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write what --json prints to this file, too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def classify(
     read: Callable[[], xr.Dataset],
@@ -35,6 +42,7 @@ def classify(
     catalogue_is: str | None,
     seconds: float | None,
     seed: int,
+    save: Path | None,
     as_json: bool,
 ) -> None:
     """Tell which mechanisms explain the runs in FILE.
@@ -46,7 +54,7 @@ def classify(
     """
     runs = read()
     if quick:
-        _quick(runs, model, as_json)
+        _quick(runs, model, save, as_json)
         return
     from kinetlib import answers
     from kinetlib.cli import _answer
@@ -67,10 +75,9 @@ def classify(
                 )
         except answers.NothingWeighed as nothing:
             said = "stopped before any evidence was there" if ending.asked else str(nothing)
-            _quick(runs, model, as_json, f"The network alone is asked: {said}.")
+            _quick(runs, model, save, as_json, f"The network alone is asked: {said}.")
             return
-    if as_json:
-        click.echo(json.dumps({"model": model, **_answer.values(found)}))
+    if _given({"model": model, **_answer.values(found)}, save, as_json):
         return
     _answer.tell(found.remarks)
     _answer.show(found)
@@ -90,7 +97,17 @@ def _propose(runs: xr.Dataset, model: str) -> None:
     click.echo(f"The network proposes {name} ({probability:.0%}); weighing the evidence.", err=True)
 
 
-def _quick(runs: xr.Dataset, model: str, as_json: bool, why: str = "") -> None:
+def _given(values: dict[str, Any], save: Path | None, as_json: bool) -> bool:
+    """Write an answer to a file, print it as JSON, or neither; say whether it was printed."""
+    text = json.dumps(values)
+    if save:
+        files.write_text(save, text + "\n")
+    if as_json:
+        click.echo(text)
+    return as_json
+
+
+def _quick(runs: xr.Dataset, model: str, save: Path | None, as_json: bool, why: str = "") -> None:
     """Answer by the network alone, and say why where more was asked for."""
     asked = _asked(runs, model)
     names = [str(name) for name in runs["run"].values]
@@ -108,9 +125,7 @@ def _quick(runs: xr.Dataset, model: str, as_json: bool, why: str = "") -> None:
         "runs_left_aside": aside,
         "warnings": _options.told("\n".join(remarks)),
     }
-    if as_json:
-        click.echo(json.dumps(answer))
-    else:
+    if not _given(answer, save, as_json):
         _show(answer)
 
 
