@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kinetlib.cli import _options
-from kinetlib.records import files
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,12 +27,7 @@ if TYPE_CHECKING:
 @click.option("--closed", "catalogue_is", flag_value="closed", help="Weigh the twenty only.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Answer by then.")
 @click.option("--seed", default=0, show_default=True, help="Of all draws.")
-@click.option(
-    "--save",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write what --json prints to this file, too.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@_options.json_answer
 def classify(
     read: Callable[[], xr.Dataset],
     model: str,
@@ -77,7 +70,7 @@ def classify(
             said = "stopped before any evidence was there" if ending.asked else str(nothing)
             _quick(runs, model, save, as_json, f"The network alone is asked: {said}.")
             return
-    if _given({"model": model, **_answer.values(found)}, save, as_json):
+    if _options.given({"model": model, **_answer.values(found)}, save, as_json):
         return
     _answer.tell(found.remarks)
     _answer.show(found)
@@ -95,16 +88,6 @@ def _propose(runs: xr.Dataset, model: str) -> None:
         return  # the answer says why
     name, probability = max(asked["probabilities"].items(), key=lambda item: item[1])
     click.echo(f"The network proposes {name} ({probability:.0%}); weighing the evidence.", err=True)
-
-
-def _given(values: dict[str, Any], save: Path | None, as_json: bool) -> bool:
-    """Write an answer to a file, print it as JSON, or neither; say whether it was printed."""
-    text = json.dumps(values)
-    if save:
-        files.write_text(save, text + "\n")
-    if as_json:
-        click.echo(text)
-    return as_json
 
 
 def _quick(runs: xr.Dataset, model: str, save: Path | None, as_json: bool, why: str = "") -> None:
@@ -125,7 +108,7 @@ def _quick(runs: xr.Dataset, model: str, save: Path | None, as_json: bool, why: 
         "runs_left_aside": aside,
         "warnings": _options.told("\n".join(remarks)),
     }
-    if not _given(answer, save, as_json):
+    if not _options.given(answer, save, as_json):
         _show(answer)
 
 

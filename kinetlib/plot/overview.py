@@ -22,7 +22,7 @@ def overview(
     runs: xr.Dataset,
     probabilities: Mapping[str, float],
     members: Collection[str],
-    advice: Any,
+    advice: Mapping[str, Any],
     unit: str = "",
 ) -> Figure:
     """Draw a reaction's runs, what they say, and the run that is expected to say most.
@@ -35,8 +35,9 @@ def overview(
         Of the mechanisms, the most probable first.
     members : collection of str
         The mechanisms of the 95 % set.
-    advice : object
-        What `kinetlib.experiments.next_run.advise` returns, see `kinetlib.plot.next_run`.
+    advice : mapping
+        What ``kinetlib design next --json`` prints of the run: ``next``, and ``curves`` by
+        mechanism (2, T, 2), means and standard deviations, at ``curve_times`` (T,).
     unit : str
         Unit of time.
     """
@@ -82,25 +83,20 @@ def _bars(ax: Any, probabilities: Mapping[str, float], members: Collection[str])
     ax.legend(fontsize=7, loc="lower right")
 
 
-def _next(ax: Any, advice: Any) -> None:
-    names = advice.mechanisms[:_FEW]
+def _next(ax: Any, advice: Mapping[str, Any]) -> None:
+    names = list(advice["curves"])[:_FEW]
     # Of all pairs, the one whose expected curves lie farthest apart.
-    means = np.array([advice.curves[name][0] for name in names])
+    means, spreads = np.moveaxis([advice["curves"][name] for name in names], 1, 0)
     species = int(np.ptp(means, axis=0).max(0).argmax())
     curves = means[:, :, species]
     apart = np.abs(curves[:, None] - curves[None]).max(-1)
     pair = sorted(np.unravel_index(apart.argmax(), apart.shape))
     for place, i in enumerate(pair[:_CURVES]):
-        spread = advice.curves[names[i]][1][:, species]
-        ax.plot(
-            advice.curve_times,
-            curves[i],
-            label=f"if {names[i]}",
-            **(series(place) | {"marker": ""}),
-        )
-        ends = curves[i] - spread, curves[i] + spread
-        ax.fill_between(advice.curve_times, *ends, color=PALETTE[place], alpha=0.18, lw=0)
-    for time in advice.times[advice.times > 0]:
+        style = series(place) | {"marker": ""}
+        ax.plot(advice["curve_times"], curves[i], label=f"if {names[i]}", **style)
+        ends = (curves[i] + sign * spreads[i, :, species] for sign in (-1, 1))
+        ax.fill_between(advice["curve_times"], *ends, color=PALETTE[place], alpha=0.18, lw=0)
+    for time in advice["next"]["times"]:
         ax.axvline(time, ymax=0.04, color=PALETTE[-1], linewidth=1.2, linestyle="-")
     ax.set(ylabel=f"{('substrate', 'product')[species]} / S₀ of the standard run")
     ax.legend(fontsize=7)
