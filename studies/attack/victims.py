@@ -99,10 +99,28 @@ def _pickle(path: Path) -> object:
 
 
 def _sbml() -> bytes:
-    import kinetlib
-    from kinetlib.kinetics import sbml
-
-    return sbml.write(kinetlib.mechanism("A + B <=> C (k1 = 2, k-1 = 0.1)")).encode()
+    """Write A + B <=> C, as SBML of level 3."""
+    law = "<apply><times/><ci>{k}</ci>{species}</apply>"
+    forward = law.format(k="k1", species="<ci>A</ci><ci>B</ci>")
+    back = law.format(k="k2", species="<ci>C</ci>")
+    species = "".join(
+        f'<species id="{name}" compartment="c" initialConcentration="{start}" '
+        'hasOnlySubstanceUnits="false" boundaryCondition="false" constant="false"/>'
+        for name, start in (("A", 1.0), ("B", 0.5), ("C", 0.0))
+    )
+    ends = '<speciesReference species="{}" stoichiometry="1" constant="true"/>'
+    left, right = ends.format("A") + ends.format("B"), ends.format("C")
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1"><model id="m">
+<listOfCompartments><compartment id="c" size="1" constant="true"/></listOfCompartments>
+<listOfSpecies>{species}</listOfSpecies>
+<listOfParameters><parameter id="k1" value="2" constant="true"/>
+<parameter id="k2" value="0.1" constant="true"/></listOfParameters>
+<listOfReactions><reaction id="r" reversible="true" fast="false">
+<listOfReactants>{left}</listOfReactants><listOfProducts>{right}</listOfProducts>
+<kineticLaw><math xmlns="http://www.w3.org/1998/Math/MathML"><apply><times/><ci>c</ci>
+<apply><minus/>{forward}{back}</apply></apply></math></kineticLaw></reaction></listOfReactions>
+</model></sbml>""".encode()
 
 
 def _arrays() -> bytes:
