@@ -21,6 +21,7 @@ _LEAST = 1e-4  # of a species' most, below which it does not count: logarithms a
 _NODES, _WEIGHTS = (part / 2 for part in np.polynomial.legendre.leggauss(4))
 _NODES = _NODES + 0.5
 MIN_ROWS = 3
+MOST_ROWS = 100  # of a run; of more, neighbours are averaged
 
 
 @dataclass(frozen=True)
@@ -319,4 +320,11 @@ def _rows(
             raise ValueError(f"run {title!r}: {name} has no value; give it, or --ignore {name!r}")
         at = total[seen, column] / count[seen, column]
         filled[:, column] = np.interp(when, when[seen], at)
+    if len(when) > MOST_ROWS:
+        remarks.append(f"runs of more than {MOST_ROWS} rows: neighbouring rows were averaged")
+        parts = np.array_split(np.arange(1, len(when)), MOST_ROWS - 1)
+        parts = [np.array([0]), *parts]
+        when = np.array([when[part].mean() for part in parts])
+        filled = np.array([filled[part].mean(0) for part in parts])
+        count = np.array([count[part].sum(0) for part in parts])
     return when - when[0], filled, count > 0
