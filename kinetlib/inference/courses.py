@@ -7,7 +7,7 @@ Extent is the amount of it that was formed or consumed since the start of its ru
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -113,8 +113,41 @@ class Courses:
         moves = np.abs(change).max(0) > _MOVES * largest
         return np.where(moves, np.where(off < _OFF, ratio, np.nan), 0.0), off
 
-    def logarithms(self) -> NDArray[np.float64]:
+    def refined(self) -> Courses:
+        """Return the same runs with four rows more before each but the first, interpolated.
+
+        They are those that `logarithms` wants, in its order.
+        """
+        time = np.repeat(self.time[:, None], 5, axis=1)
+        values = np.repeat(self.values[:, None], 5, axis=1)
+        for rows in np.split(np.arange(len(self.time)), self.first[1:]):
+            width = np.diff(self.time[rows])[:, None]
+            time[rows[1:], :-1] = self.time[rows[:-1], None] + width * _NODES
+            curve = PchipInterpolator(self.time[rows], self.values[rows])
+            values[rows[1:], :-1] = curve(time[rows[1:], :-1])
+        kept = np.ones(time.shape, dtype=bool)
+        kept[self.first, :-1] = False
+        return replace(
+            self,
+            run=np.repeat(self.run[:, None], 5, axis=1)[kept],
+            time=time[kept],
+            values=values[kept],
+            measured=np.repeat(self.measured[:, None], 5, axis=1)[kept],
+        )
+
+    def logarithms(
+        self, refined: Courses, extent: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
         """Interpolate ln c at four points between each row and the one before it.
+
+        Parameters
+        ----------
+        refined
+            These runs as `refined` returns them.
+        extent
+            Of a law that describes the runs more or less, at the rows of ``refined``. Of species
+            that change in proportion to the extent what is interpolated is then the deviation from
+            the law, which is flatter than the course: few rows suffice.
 
         Returns
         -------
@@ -122,13 +155,22 @@ class Courses:
             Shape (N, 4, C); those before the first row of a run are of no meaning. Values below a
             ten-thousandth of the species' largest count as that much.
         """
+        kept = np.ones((len(self.time), 5), dtype=bool)
+        kept[self.first, :-1] = False
+        found = np.ones((*kept.shape, len(self.species)))
+        found[kept] = refined.values
+        if extent is not None:
+            ratio, _ = self.stoichiometry()
+            inner = np.flatnonzero(np.nan_to_num(ratio) != 0)
+            law = np.zeros(found.shape[:2])
+            law[kept] = extent
+            off = self.change[:, inner] - law[:, -1, None] * ratio[inner]
+            before = np.roll(off, 1, axis=0)[:, None]
+            between = before + (off[:, None] - before) * _NODES[:, None]
+            start = self.values[self.first][self.run][:, None, inner]
+            found[:, :-1, inner] = start + law[:, :-1, None] * ratio[inner] + between
         least = _LEAST * np.maximum(self.values.max(0), 1e-300)
-        found = np.zeros((len(self.time), len(_NODES), len(self.species)))
-        for rows in np.split(np.arange(len(self.time)), self.first[1:]):
-            between = self.time[rows[:-1], None] + np.diff(self.time[rows])[:, None] * _NODES
-            curve = PchipInterpolator(self.time[rows], self.values[rows])
-            found[rows[1:]] = np.log(np.maximum(curve(between), least))
-        return found
+        return np.log(np.maximum(found[:, :-1], least))
 
     def transformed(
         self, logarithms: NDArray[np.float64], orders: NDArray[np.float64]
@@ -147,22 +189,27 @@ class Courses:
         total = np.cumsum(step * (np.exp(logarithms @ orders) @ _WEIGHTS))
         return total - total[self.first][self.run]
 
-    def calculated(self, order: Sequence[int]) -> list[int]:
-        """Find places in a list of species whose change is that of an earlier one times a number.
+    def sources(self) -> dict[int, int]:
+        """Tell which column each species that changes in proportion to the extent was read from.
 
-        Such a column was calculated, and its noise is no other noise.
+        Returns
+        -------
+        dict of int to int
+            Of each such species, the followed one first, itself; or, where its change is that of an
+            earlier one times a number to the last digit, that one: it was calculated, and its noise
+            is no other noise.
         """
-        change = self.change[:, list(order)]
-        found: list[int] = []
-        for one in range(len(order)):
-            for other in range(one):
-                scale = change[:, other] @ change[:, other]
-                if other in found or scale == 0:
-                    continue
-                ratio = change[:, one] @ change[:, other] / scale
-                left = np.abs(change[:, one] - ratio * change[:, other]).max()
+        ratio, _ = self.stoichiometry()
+        moving = [int(one) for one in np.flatnonzero(np.nan_to_num(ratio)) if one != self.followed]
+        change = self.change
+        found: dict[int, int] = {}
+        for one in (self.followed, *moving):
+            found[one] = one
+            for other in set(found.values()) - {one}:
+                factor = change[:, one] @ change[:, other] / (change[:, other] @ change[:, other])
+                left = np.abs(change[:, one] - factor * change[:, other]).max()
                 if left <= _SAME * np.abs(change[:, one]).max():
-                    found.append(one)
+                    found[one] = other
                     break
         return found
 

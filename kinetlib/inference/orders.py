@@ -157,7 +157,7 @@ def orders(
     data = courses(runs, follow)
     chosen = _chosen(data, species)
     law = power_law(data, chosen)
-    over = overlay(data, chosen, [dict(zip(law.species, law.x[1:], strict=True))])
+    over = overlay(data, chosen, law)
     extent, rows = data.extent, data.scored
     score = Score(
         over.score,

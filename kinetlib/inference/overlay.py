@@ -17,7 +17,8 @@ from scipy.interpolate import BSpline
 from scipy.optimize import least_squares, nnls
 from scipy.stats import f as fisher
 
-from kinetlib.inference.courses import Courses
+from kinetlib.inference.courses import _NODES, _WEIGHTS, Courses
+from kinetlib.inference.power_law import PowerLaw
 from kinetlib.inference.telling import Vector, covariance, slopes, together, untold
 
 LOWEST, HIGHEST = -2.5, 4.0  # orders
@@ -63,7 +64,7 @@ class Overlay:
     probability: float
 
 
-def rising(time: Vector, extent: Vector, knots: int) -> tuple[Vector, NDArray[np.int64], Vector]:
+def rising(time: Vector, extent: Vector, knots: int) -> tuple[BSpline, Vector]:
     """Fit a curve that starts at zero and never falls.
 
     Parameters
@@ -76,10 +77,10 @@ def rising(time: Vector, extent: Vector, knots: int) -> tuple[Vector, NDArray[np
     Returns
     -------
     curve
-        Its height at the points, shape (V,).
-    used, basis
-        Which of its parts, each a step that rises smoothly from 0 to 1, the curve needs, and these,
-        shape (V, used).
+        The spline.
+    basis
+        Those of its parts at the points that are in use, each a step that rises smoothly from 0 to
+        1, shape (V, used).
     """
     end = time.max() * (1 + 1e-9)
     inside = np.quantile(time, np.arange(1, knots + 1) / (knots + 1))
@@ -88,11 +89,11 @@ def rising(time: Vector, extent: Vector, knots: int) -> tuple[Vector, NDArray[np
     steps = np.cumsum(parts[:, ::-1], axis=1)[:, -2::-1]
     q, r = np.linalg.qr(steps)
     height, _ = nnls(r, q.T @ extent)
-    used = np.flatnonzero(height > 0)
-    return steps @ height, used, steps[:, used]
+    curve = BSpline(edges, np.concatenate([[0.0], np.cumsum(height)]), _DEGREE)
+    return curve, steps[:, height > 0]
 
 
-def overlay(data: Courses, chosen: list[int], starts: list[dict[str, float]]) -> Overlay:
+def overlay(data: Courses, chosen: list[int], law: PowerLaw) -> Overlay:
     """Find the orders with which the runs overlay.
 
     Parameters
@@ -101,22 +102,22 @@ def overlay(data: Courses, chosen: list[int], starts: list[dict[str, float]]) ->
         Runs.
     chosen
         Numbers of the species whose orders are wanted.
-    starts
-        Orders by species to start from, beside all of first order.
+    law
+        The fitted power law. Its orders are one start of the search, its curves help to interpolate
+        between rows (see `Courses.logarithms`), its noise weighs the columns against each other.
 
     Returns
     -------
     Overlay
-        With the covariance of `kinetlib.inference.telling.covariance`, the common curve fitted
-        along. A species whose order the overlay does not tell is left out.
+        A species whose order the overlay does not tell is left out.
     """
     names = data.species
     varies = data.varies()
     why_not = {names[one]: "it is the same in all runs" for one in chosen if not varies[one]}
     chosen = [one for one in chosen if varies[one]]
-    fits = _Fits(data)
+    fits = _Fits(data, law)
     while True:
-        x = fits.best(chosen, starts)
+        x = fits.best(chosen)
         slope = slopes(lambda x, of=fits.bound(chosen): of(x), x)
         lost = untold(slope, 1.0)
         if not lost:
@@ -133,11 +134,12 @@ def overlay(data: Courses, chosen: list[int], starts: list[dict[str, float]]) ->
 class _Fits:
     """Overlays of the same runs by any orders."""
 
-    def __init__(self, data: Courses) -> None:
-        self.data = data
-        self.logs = data.logarithms()
+    def __init__(self, data: Courses, law: PowerLaw) -> None:
+        self.data, self.law = data, law
         rows = data.scored
-        self.logs -= self.logs[rows].mean((0, 1))
+        self.logs = data.logarithms(data.refined(), law.between)
+        self.middle = self.logs[rows].mean((0, 1))
+        self.logs -= self.middle
         self.extent = data.extent[rows] / data.range
         self.run = data.run[rows]
         self.knots = int(np.clip(len(self.extent) // _EACH - _DEGREE, 0, _KNOTS))
@@ -148,17 +150,17 @@ class _Fits:
     def bound(self, chosen: list[int]):
         def residuals(orders: Vector) -> Vector:
             time = self.time(chosen, orders)[self.data.scored]
-            return self.extent - rising(time, self.extent, self.knots)[0]
+            return self.extent - rising(time, self.extent, self.knots)[0](time)
 
         return residuals
 
-    def best(self, chosen: list[int], starts: list[dict[str, float]]) -> Vector:
+    def best(self, chosen: list[int]) -> Vector:
         residuals = self.bound(chosen)
         if not chosen:
             return np.zeros(0)
         names = [self.data.species[one] for one in chosen]
-        begun = [[start.get(name, 0.0) for name in names] for start in starts]
-        begun += [[1.0] * len(chosen)]
+        start = dict(zip(self.law.species, self.law.x[1:], strict=True))
+        begun = [[start.get(name, 0.0) for name in names], [1.0] * len(chosen)]
         fits = [
             least_squares(
                 residuals,
@@ -176,16 +178,22 @@ class _Fits:
     def told(
         self, chosen: list[int], x: Vector, slope: Vector, why_not: dict[str, str]
     ) -> Overlay:
-        data = self.data
+        data, rows = self.data, self.data.scored
         time = self.time(chosen, x)
-        curve, _, basis = rising(time[data.scored], self.extent, self.knots)
-        left = self.extent - curve
+        curve, basis = rising(time[rows], self.extent, self.knots)
+        left = self.extent - curve(time[rows])
         both = np.column_stack([slope, basis])
-        spread = covariance(both, left, self.run)[: len(x), : len(x)]
+        parts = [
+            part / data.range
+            for part in noise_parts(
+                data, chosen, x, self.logs, self.middle, curve(time[rows], 1) * data.range, self.law
+            )
+        ]
+        spread = covariance(both, left, self.run, parts)[: len(x), : len(x)]
         freedom = len(left) - both.shape[1]
-        apart, probability = self._apart(time[data.scored], left, freedom)
+        apart, probability = self._apart(time[rows], left, freedom)
         height = np.zeros(len(time))
-        height[data.scored] = curve * data.range
+        height[rows] = curve(time[rows]) * data.range
         return Overlay(
             tuple(data.species[one] for one in chosen),
             x,
@@ -205,11 +213,66 @@ class _Fits:
         for run in range(len(self.data.runs)):
             rows = self.run == run
             knots = int(np.clip(rows.sum() // _EACH - _DEGREE, 0, _KNOTS))
-            curve, used, _ = rising(time[rows], self.extent[rows], knots)
-            square += float(((self.extent[rows] - curve) ** 2).sum())
-            free += int(rows.sum()) - len(used)
+            curve, basis = rising(time[rows], self.extent[rows], knots)
+            square += float(((self.extent[rows] - curve(time[rows])) ** 2).sum())
+            free += len(basis) - basis.shape[1]
         between = freedom - free
         if free < 3 or between < 1 or square <= 0:
             return np.nan, 1.0
         ratio = max(left @ left - square, 0.0) / between / (square / free)
         return float(np.sqrt(square / free)), float(fisher.sf(ratio, between, free))
+
+
+def noise_parts(
+    data: Courses,
+    chosen: list[int],
+    orders: Vector,
+    logs: Vector,
+    middle: Vector,
+    rate: Vector,
+    law: PowerLaw,
+) -> list[Vector]:
+    """Tell what noise in each reading does to each distance from the common curve.
+
+    A reading of what is followed moves its own row; a reading of any species whose order is not
+    zero moves the transformed time of its row and of all that come after.
+
+    Parameters
+    ----------
+    data, law
+        Runs, and the law whose noise is taken.
+    chosen, orders
+        Species that transform the time, and their orders, shape (S,).
+    logs, middle
+        Logarithms less their middle, shape (N, 4, C), and that middle, shape (C,).
+    rate
+        Slope of the common curve at scored rows, shape (V,).
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Of each column with noise of its own, shape (V, V): rows by readings.
+    """
+    rows = np.flatnonzero(data.scored)
+    ratio, _ = data.stoichiometry()
+    sources = data.sources()
+    run = data.run[rows]
+    later = (run[:, None] == run) & (rows[:, None] > rows)
+    step = np.diff(data.time, prepend=0.0)[rows]
+    share = step[:, None] * np.exp(logs[rows][..., chosen] @ orders) * _WEIGHTS
+    found = []
+    for source in dict.fromkeys(sources.values()):
+        to_own, to_next = np.zeros(len(rows)), np.zeros(len(rows))
+        for place, one in enumerate(chosen):
+            if sources.get(one) != source:
+                continue
+            # d ln c at the four points between two rows, by reading at the later and the earlier.
+            per = share * np.exp(-logs[rows][..., one] - middle[one]) * orders[place]
+            per *= ratio[one] / ratio[source]
+            to_own += per @ _NODES
+            to_next[:-1] += (per @ (1 - _NODES))[1:] * (np.diff(run) == 0)
+        part = -rate[:, None] * (later * (to_own + to_next) + np.diag(to_own))
+        if source == data.followed:
+            part += np.eye(len(rows)) * (1.0 if data.products[source] else -1.0)
+        found.append(part * law.noise[data.species[source]])
+    return found

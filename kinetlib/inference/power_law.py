@@ -41,8 +41,8 @@ class PowerLaw:
         Degrees of freedom that were left for the noise.
     why_not
         By species, why it has no order here.
-    fitted
-        Extent by the law at every row, shape (N,).
+    fitted, between
+        Extent by the law at every row, shape (N,), and at those of `Courses.refined`.
     noise
         By column that was fitted, root mean square of what the law leaves, in the file's unit.
     """
@@ -53,6 +53,7 @@ class PowerLaw:
     freedom: int
     why_not: dict[str, str]
     fitted: Vector
+    between: Vector
     noise: dict[str, float]
 
 
@@ -65,17 +66,18 @@ class Law:
         Runs.
     chosen
         Numbers of the species that have an order.
+    ratio
+        Change of each species a unit of extent, as `Courses.stoichiometry` tells it.
     """
 
-    def __init__(self, data: Courses, chosen: list[int]) -> None:
+    def __init__(self, data: Courses, chosen: list[int], ratio: Vector) -> None:
         self._data = data
-        ratio, _ = data.stoichiometry()
         inner = [one for one in chosen if ratio[one] != 0 and np.isfinite(ratio[one])]
         outer = [one for one in chosen if one not in inner]
         self._place = np.array([chosen.index(one) for one in (*inner, *outer)], dtype=int)
         self._n_inner = len(inner)
         # Logarithms are taken about their mean, so that ln k and orders are almost independent.
-        logs = data.logarithms()
+        logs = data.logarithms(data.refined())
         scored = data.scored
         self.middle = logs[scored].mean((0, 1))[chosen]
         self._outer = logs[..., outer] - self.middle[self._place[self._n_inner :]]
@@ -169,9 +171,9 @@ def power_law(data: Courses, chosen: list[int]) -> PowerLaw:
         data.species[one]: "it is the same in all runs" for one in chosen if not varies[one]
     }
     chosen = [one for one in chosen if varies[one]]
-    columns = _columns(data, ratio)
+    columns = _columns(data)
     while True:
-        law = Law(data, chosen)
+        law = Law(data, chosen, ratio)
         x, residuals, deviation = _fit(data, law, columns, len(chosen))
         slope = slopes(residuals, x)
         # ln k shows in everything; what an order does that k does not is what tells it.
@@ -192,6 +194,9 @@ def power_law(data: Courses, chosen: list[int]) -> PowerLaw:
     spread = covariance(slope, left, series)
     to_file = np.eye(len(x))
     to_file[0, 1:] = -law.middle
+    refined = data.refined()
+    finer = Law(refined, chosen, ratio)
+    shifted = np.concatenate([[x[0] + (finer.middle - law.middle) @ x[1:]], x[1:]])
     return PowerLaw(
         tuple(data.species[one] for one in chosen),
         to_file @ x,
@@ -199,23 +204,17 @@ def power_law(data: Courses, chosen: list[int]) -> PowerLaw:
         len(left) - len(x),
         why_not,
         law.extent(x),
+        finer.extent(shifted),
         dict(zip((data.species[one] for one, _ in columns), deviation.tolist(), strict=True)),
     )
 
 
-def _columns(data: Courses, ratio: Vector) -> list[tuple[int, NDArray[np.int64]]]:
+def _columns(data: Courses) -> list[tuple[int, NDArray[np.int64]]]:
     """Choose the columns that are fitted, the followed one first, and their rows."""
-    others = [
-        one
-        for one in range(len(data.species))
-        if one != data.followed and ratio[one] != 0 and np.isfinite(ratio[one])
-    ]
-    order = [data.followed, *others]
-    again = {order[i] for i in data.calculated(order)}
     return [
         (one, np.flatnonzero(data.scored & data.measured[:, one]))
-        for one in order
-        if one not in again
+        for one, source in data.sources().items()
+        if one == source
     ]
 
 

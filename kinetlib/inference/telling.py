@@ -48,7 +48,9 @@ def untold(slope: Vector, size: float) -> list[int]:
     return [int(one) for one in np.argsort(-weight) if weight[one] >= _SHARE * weight.max()]
 
 
-def covariance(slope: Vector, residuals: Vector, series: NDArray[np.int64]) -> Vector:
+def covariance(
+    slope: Vector, residuals: Vector, series: NDArray[np.int64], parts: Sequence[Vector] = ()
+) -> Vector:
     """Return the covariance of coordinates, noise estimated from what a fit leaves.
 
     It holds where the noise differs from point to point (the sandwich of White 1980, residuals
@@ -63,12 +65,24 @@ def covariance(slope: Vector, residuals: Vector, series: NDArray[np.int64]) -> V
         Shape (V,).
     series
         Which values follow each other, shape (V,).
+    parts
+        What readings do to values, where one reading acts on several: matrices (V, readings), in
+        deviations of each reading up to a common factor, which the residuals tell. The covariance
+        is then the larger of both.
     """
     q, r = np.linalg.qr(slope)
     leverage = np.minimum((q**2).sum(1), 0.99)
     inner = q * (residuals / (1 - leverage))[:, None]
     root = np.linalg.solve(r, inner.T)
-    return root @ root.T * _alike(residuals, series)
+    found = root @ root.T * _alike(residuals, series)
+    if not len(parts):
+        return found
+    along = [q.T @ part for part in parts]
+    expected = sum((part**2).sum() - (one**2).sum() for part, one in zip(parts, along, strict=True))
+    scale = residuals @ residuals / max(expected, 1e-300)
+    other = sum(one @ one.T for one in (np.linalg.solve(r, one) for one in along)) * scale
+    wider = np.sqrt(np.maximum(np.diag(other) / np.maximum(np.diag(found), 1e-300), 1.0))
+    return found * np.outer(wider, wider)
 
 
 def _alike(residuals: Vector, series: NDArray[np.int64]) -> float:
