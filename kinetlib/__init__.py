@@ -23,7 +23,7 @@ from kinetlib.kinetics.reading import mechanism
 from kinetlib.kinetics.simulate import simulate
 
 __version__ = "0.1.0"
-__all__ = ["answer", "classify", "fit", "mechanism", "simulate"]
+__all__ = ["answer", "classify", "fit", "mechanism", "orders", "simulate"]
 
 
 def __getattr__(name: str):
@@ -40,4 +40,8 @@ def __getattr__(name: str):
         from kinetlib.inference.fitting import fit
 
         return fit
+    if name == "orders":
+        from kinetlib.inference.orders import orders
+
+        return orders
     raise AttributeError(f"module 'kinetlib' has no attribute {name!r}")

@@ -4,6 +4,7 @@ from kinetlib.inference.estimate import Estimates, most_probable
 from kinetlib.inference.evidence import Evidence, compare, evidence_of, probabilities
 from kinetlib.inference.fitting import fit
 from kinetlib.inference.observations import Observations
+from kinetlib.inference.orders import Order, Orders, orders
 from kinetlib.inference.outcome import Comparison, Fit, compared
 from kinetlib.inference.posterior import Plausible, fitted, plausible
 from kinetlib.inference.prior import Prior, UnanchoredPrior, draw_prior
@@ -16,6 +17,8 @@ __all__ = [
     "Evidence",
     "Fit",
     "Observations",
+    "Order",
+    "Orders",
     "Plausible",
     "Prior",
     "Target",
@@ -27,6 +30,7 @@ __all__ = [
     "fit",
     "fitted",
     "most_probable",
+    "orders",
     "plausible",
     "probabilities",
 ]

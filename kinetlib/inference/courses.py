@@ -93,6 +93,15 @@ class Courses:
         low, high = self.values.min(0), self.values.max(0)
         return high - low > _MOVES * np.maximum(np.abs(high), 1e-300)
 
+    def alike(self) -> NDArray[np.bool_]:
+        """Tell which species are the same function of the extent in every run, shape (C,).
+
+        Those that change in proportion to it, or not at all, and start alike.
+        """
+        ratio, _ = self.stoichiometry()
+        start = self.values[self.first]
+        return np.isfinite(ratio) & (np.ptp(start, axis=0) <= _MOVES * np.abs(start).max(0))
+
     def stoichiometry(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Relate changes to the extent.
 
@@ -253,7 +262,9 @@ def courses(runs: xr.Dataset, follow: str | None = None) -> Courses:
     change = np.concatenate([part[1] - part[1][0] for part in rows])
     extent = change[:, followed]
     if np.abs(extent).max() <= 1e-12 * max(np.abs(flat[:, followed]).max(), 1e-300):
-        raise ValueError(f"{names[followed]} is the same in all rows, expected what reacts or forms")
+        raise ValueError(
+            f"{names[followed]} is the same in all rows, expected what reacts or forms"
+        )
     return Courses(
         np.repeat(np.arange(len(titles)), [len(part[0]) for part in rows]),
         np.concatenate([part[0] for part in rows]),
@@ -262,7 +273,7 @@ def courses(runs: xr.Dataset, follow: str | None = None) -> Courses:
         tuple(names),
         tuple(titles),
         followed,
-        _grows(change),
+        _grows(change) & (change.max(0) > _MOVES * np.abs(flat).max(0)),
         str(runs["time"].attrs.get("units", "")),
         str(runs.attrs.get("concentration_unit", "")),
         tuple(dict.fromkeys(remarks)),

@@ -11,7 +11,7 @@ import xarray as xr
 from kinetlib.inference.courses import Courses, courses
 from kinetlib.inference.overlay import Overlay, overlay
 from kinetlib.inference.power_law import PowerLaw, power_law
-from kinetlib.inference.telling import half_widths
+from kinetlib.inference.telling import SAME, half_widths
 from kinetlib.inference.verdicts import unit_of
 
 _SIMPLE = {
@@ -240,7 +240,7 @@ def _verdict(
     """Put an order into words, by the method that is to be believed."""
     told = [one for one in (by_overlay, by_law) if one is not None]
     if not told:
-        return f"not told: {reasons[0] or reasons[1]}"
+        return f"not told: {reasons[1] or reasons[0]}"
     # Where the law describes the curves it knows more; where it does not only the overlay counts.
     best = by_law if law_fits and by_law else by_overlay or by_law
     half = (best.high - best.low) / 2
@@ -261,7 +261,7 @@ def _remarks(
     """Say what is to be known beside the numbers."""
     lines = [f"{data.species[data.followed]} is followed; its first value in a run is the start."]
     same = [name for name in found if name not in law.species and name not in over.species]
-    constant = [name for name in same if law.why_not.get(name) == "it is the same in all runs"]
+    constant = [name for name in same if law.why_not.get(name) == SAME]
     if constant:
         lines.append(f"The rate constant contains what {', '.join(constant)} does.")
     lines.append(_on_overlay(over, score))

@@ -19,12 +19,13 @@ from scipy.stats import f as fisher
 
 from kinetlib.inference.courses import _NODES, _WEIGHTS, Courses
 from kinetlib.inference.power_law import PowerLaw
-from kinetlib.inference.telling import Vector, covariance, slopes, together, untold
+from kinetlib.inference.telling import SAME, Vector, covariance, slopes, together, untold
 
 LOWEST, HIGHEST = -2.5, 4.0  # orders
 _DEGREE = 3
 _KNOTS = 6  # of the common curve inside, at most
 _EACH = 5  # rows a knot, at least
+_STEPS = 20  # of the search for orders, at most
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,13 @@ def overlay(data: Courses, chosen: list[int], law: PowerLaw) -> Overlay:
         A species whose order the overlay does not tell is left out.
     """
     names = data.species
-    varies = data.varies()
-    why_not = {names[one]: "it is the same in all runs" for one in chosen if not varies[one]}
-    chosen = [one for one in chosen if varies[one]]
+    varies, alike = data.varies(), data.alike()
+    why_not = {
+        names[one]: "it starts alike in all runs" if varies[one] else SAME
+        for one in chosen
+        if alike[one]
+    }
+    chosen = [one for one in chosen if not alike[one]]
     fits = _Fits(data, law)
     while True:
         x = fits.best(chosen)
@@ -167,17 +172,15 @@ class _Fits:
                 np.clip(x, LOWEST + 0.01, HIGHEST - 0.01),
                 bounds=(LOWEST, HIGHEST),
                 jac=lambda x: slopes(residuals, x),
-                max_nfev=40,
-                xtol=1e-5,
-                ftol=1e-6,
+                max_nfev=_STEPS,
+                xtol=1e-4,
+                ftol=1e-4,
             )
             for x in begun
         ]
         return min(fits, key=lambda one: one.cost).x
 
-    def told(
-        self, chosen: list[int], x: Vector, slope: Vector, why_not: dict[str, str]
-    ) -> Overlay:
+    def told(self, chosen: list[int], x: Vector, slope: Vector, why_not: dict[str, str]) -> Overlay:
         data, rows = self.data, self.data.scored
         time = self.time(chosen, x)
         curve, basis = rising(time[rows], self.extent, self.knots)

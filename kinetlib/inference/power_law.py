@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from kinetlib.inference.courses import Courses
-from kinetlib.inference.telling import Vector, covariance, slopes, together, untold
+from kinetlib.inference.telling import SAME, Vector, covariance, slopes, together, untold
 
 LOWEST, HIGHEST = -3.0, 5.0  # orders
 _CELLS, _DEPTH = 80, 14.0  # of the grid of extents; it ends where e^-14 of the most is left
 _NODES, _WEIGHTS = (part / 2 for part in np.polynomial.legendre.leggauss(3))
 _NODES = _NODES + 0.5
 _LEAST = 1e-5  # of a species' most, below which it does not count
-_PASSES = 2  # fits, each with the noise of columns that the last one left
+_CLOSER = (1e-4, 1e-7)  # tolerances of two fits, the second with the noise that the first left
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,7 @@ def power_law(data: Courses, chosen: list[int]) -> PowerLaw:
     """
     ratio, _ = data.stoichiometry()
     varies = data.varies()
-    why_not = {
-        data.species[one]: "it is the same in all runs" for one in chosen if not varies[one]
-    }
+    why_not = {data.species[one]: SAME for one in chosen if not varies[one]}
     chosen = [one for one in chosen if varies[one]]
     columns = _columns(data)
     while True:
@@ -235,9 +233,17 @@ def _fit(data: Courses, law: Law, columns: list, n: int):
 
     starts = [np.full(n, order) for order in (1.0, 0.3)]
     starts = [np.concatenate([[law.guess(one)], one]) for one in starts]
-    for _ in range(_PASSES):
+    for close in _CLOSER:
         fits = [
-            least_squares(residuals, x, bounds=bounds, jac=lambda x: slopes(residuals, x))
+            least_squares(
+                residuals,
+                x,
+                bounds=bounds,
+                jac=lambda x: slopes(residuals, x),
+                ftol=close,
+                xtol=close,
+                gtol=1e-10,
+            )
             for x in starts
         ]
         x = min(fits, key=lambda one: one.cost).x

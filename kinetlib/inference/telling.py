@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
 LEVEL = 0.95
+SAME = "it is the same in all runs"
 _TOLD = 0.01  # change of the course, relative to its range, by which a unit of an order shows
 _SHARE = 0.3  # of a direction that is not told, from which a coordinate takes part in it
 _STEP = 1e-3
@@ -102,24 +102,6 @@ def _alike(residuals: Vector, series: NDArray[np.int64]) -> float:
 def half_widths(covariance: Vector, freedom: float) -> Vector:
     """Return half the widths of 95 % intervals by Student's t, shape (D,)."""
     return student.ppf((1 + LEVEL) / 2, max(freedom, 1.0)) * np.sqrt(np.diag(covariance))
-
-
-@dataclass(frozen=True)
-class Told:
-    """Orders by one method.
-
-    Attributes
-    ----------
-    value, half
-        By species, of those whose order is told: the order, and half the width of its 95 %
-        interval.
-    why_not
-        By species, of the others: the reason in words.
-    """
-
-    value: dict[str, float]
-    half: dict[str, float]
-    why_not: dict[str, str]
 
 
 def together(names: Sequence[str]) -> str:
