@@ -13,42 +13,39 @@ STARTS = np.array(
 def simulated(orders, *, k=None, noise=0.0, rng=None, starts=STARTS, n=10, died=0.0, kind="even"):
     """Simulate A + B -> P with rate = k A^a B^b cat^c, noise a share of each value.
 
-    By default k is such that the first run is at some 80 % after one unit of time. With ``died`` the
+    By default k is such that the first run is at 80 % after one unit of time. With ``died`` the
     catalyst loses activity at that rate, unseen.
     """
     rng = rng or np.random.default_rng(0)
-    a, b, c = orders
     times, rows = [], []
+    k = _reaches(orders, starts[0], 0.8) if k is None else k
     for start in starts:
-
-        def rate(t, p, start=start, k=1.0):
-            left = np.maximum(start[:2] - p[0], 0.0)
-            active = start[2] * np.exp(-died * t)
-            return [k * left[0] ** a * left[1] ** b * active**c]
-
-        def reaches(share, start=start):
-            p = np.linspace(0, share * start[:2].min(), 400)
-            with np.errstate(divide="ignore"):
-                slow = 1 / ((start[0] - p) ** a * (start[1] - p) ** b * start[2] ** c)
-            return np.trapezoid(slow, p)
-
-        if k is None:
-            k = reaches(0.8)
-        end = reaches(rng.uniform(0.7, 0.9)) / k
+        end = _reaches(orders, start, rng.uniform(0.7, 0.9)) / k
         time = np.linspace(0, end, n)
         if kind == "uneven":
             time[1:-1] = np.sort(rng.uniform(0.02, 0.98, n - 2)) * end
         found = solve_ivp(
-            lambda t, p, s=start: rate(t, p, s, k), (0, end), [0.0], t_eval=time, rtol=1e-10,
+            _rate, (0, end), [0.0], t_eval=time, args=(orders, k, start, died), rtol=1e-10,
             atol=1e-12, method="LSODA",
         )  # fmt: skip
         p = found.y[0]
         row = np.stack([start[0] - p, start[1] - p, np.full(n, start[2]), p], -1)
-        measured = [0, 1, 3]
-        row[1:, measured] *= 1 + noise * rng.standard_normal((n - 1, 3))
+        row[1:, [0, 1, 3]] *= 1 + noise * rng.standard_normal((n - 1, 3))
         times.append(time)
         rows.append(row)
     return dataset(times, rows), k
+
+
+def _rate(t, p, orders, k, start, died):
+    left = np.maximum(start[:2] - p[0], 0.0)
+    active = start[2] * np.exp(-died * t)
+    return [k * left[0] ** orders[0] * left[1] ** orders[1] * active ** orders[2]]
+
+
+def _reaches(orders, start, share):
+    """Return when a share of the scarcer reactant is gone, with k = 1."""
+    p = np.linspace(0, share * min(start[:2]), 400)
+    return np.trapezoid([1 / _rate(0, [x], orders, 1.0, start, 0.0)[0] for x in p], p)
 
 
 def dataset(times, rows, species=SPECIES, time_unit="min", unit="M"):

@@ -241,9 +241,7 @@ def courses(runs: xr.Dataset, follow: str | None = None) -> Courses:
         the species named.
     """
     if "temperature" in runs and np.ptp(runs["temperature"].values) > 0.1:
-        raise ValueError(
-            "runs at several temperatures: rates change with it; leave out all runs but those at one"
-        )
+        raise ValueError("runs at several temperatures: leave out all runs but those at one")
     if "substrate" in runs:
         time, values, names, known = _by_roles(runs)
     else:
@@ -331,7 +329,7 @@ def _grows(change: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _followed(
     values: NDArray[np.float64], names: list[str], known: str | None, follow: str | None
 ) -> int:
-    """Number the species whose extent is fitted."""
+    """Choose the species whose extent is fitted."""
     wanted = follow or known
     if wanted is not None:
         if wanted not in names:

@@ -169,11 +169,15 @@ def orders(
     half = half_widths(law.covariance, law.freedom)
     by_law = _estimates(law.species, law.x[1:], half[1:], law.why_not)
     fits = not _off(score.power_law, score.within_runs)
+    overlays = fits or score.overlay < _NONE or not _apart(over, score)
     found = {}
     for name in (data.species[one] for one in chosen):
         one, other = by_overlay.get(name), by_law.get(name)
         reasons = over.why_not.get(name), law.why_not.get(name)
-        found[name] = Order(one, other, _verdict(one, other, fits, reasons))
+        verdict = _verdict(one, other, fits, reasons)
+        if not overlays and not verdict.startswith("not told"):
+            verdict = f"about {(one or other).value:.1f}; the runs do not overlay"
+        found[name] = Order(one, other, verdict)
     return Orders(
         found,
         score,
@@ -189,7 +193,7 @@ def orders(
 
 
 def _chosen(data: Courses, species: Sequence[str] | None) -> list[int]:
-    """Number the species whose orders are wanted."""
+    """Choose the species whose orders are wanted."""
     if not species:
         chosen = [i for i in range(len(data.species)) if not data.products[i]]
     else:
@@ -229,6 +233,11 @@ def _constant(data: Courses, law: PowerLaw, half: float) -> Estimate:
 def _off(distance: float, scatter: float) -> bool:
     """Tell whether rows lie off a curve by more than they scatter within runs."""
     return distance > _ROUGH and not distance <= _TWICE * scatter
+
+
+def _apart(over: Overlay, score: Score) -> bool:
+    """Tell whether runs lie off the common curve by more than noise makes them."""
+    return _off(score.overlay, score.within_runs) and over.probability < _RARE
 
 
 def _verdict(
@@ -286,7 +295,7 @@ def _on_overlay(over: Overlay, score: Score) -> str:
     distance = f"{score.overlay:.1%} of the largest extent"
     if not over.species:
         return f"No order transforms the time; the runs lie {distance} off one curve."
-    if not (_off(score.overlay, score.within_runs) and over.probability < _RARE):
+    if not _apart(over, score):
         return f"With these orders the runs overlay: rows lie {distance} off one curve."
     scatter = f"scatter within runs is {score.within_runs:.1%}"
     if score.overlay < _NONE:

@@ -9,10 +9,10 @@ optimised together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 from scipy.optimize import least_squares, nnls
 from scipy.stats import f as fisher
@@ -123,7 +123,7 @@ def overlay(data: Courses, chosen: list[int], law: PowerLaw) -> Overlay:
     fits = _Fits(data, law)
     while True:
         x = fits.best(chosen)
-        slope = slopes(lambda x, of=fits.bound(chosen): of(x), x)
+        slope = slopes(fits.bound(chosen), x)
         lost = untold(slope, 1.0)
         if not lost:
             break
@@ -150,9 +150,24 @@ class _Fits:
         self.knots = int(np.clip(len(self.extent) // _EACH - _DEGREE, 0, _KNOTS))
 
     def time(self, chosen: list[int], orders: Vector) -> Vector:
-        return self.data.transformed(self.logs[..., chosen], orders)
+        """Transform the time by these orders, and by those of the law of all other species.
 
-    def bound(self, chosen: list[int]):
+        What acts alike in all runs makes the common curve no better or worse, only straighter, so
+        that few knots do.
+        """
+        named = [self.data.species[one] for one in chosen]
+        others = [
+            (name, x)
+            for name, x in zip(self.law.species, self.law.x[1:], strict=True)
+            if name not in named
+        ]
+        places = [self.data.species.index(name) for name, _ in others]
+        logs = self.logs[..., [*chosen, *places]]
+        return self.data.transformed(logs, np.array([*orders, *(x for _, x in others)]))
+
+    def bound(self, chosen: list[int]) -> Callable[[Vector], Vector]:
+        """Return what gives the distances of rows from the common curve by orders."""
+
         def residuals(orders: Vector) -> Vector:
             time = self.time(chosen, orders)[self.data.scored]
             return self.extent - rising(time, self.extent, self.knots)[0](time)

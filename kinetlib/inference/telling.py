@@ -26,7 +26,7 @@ def slopes(residuals: Callable[[Vector], Vector], x: Vector) -> Vector:
 
 
 def untold(slope: Vector, size: float) -> list[int]:
-    """Number the coordinates that take part in the direction that shows least, if it hardly does.
+    """Find the coordinates that take part in the direction that shows least, if it hardly does.
 
     Parameters
     ----------
