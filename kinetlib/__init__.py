@@ -41,7 +41,7 @@ def __getattr__(name: str):
 
         return fit
     if name == "orders":
-        from kinetlib.inference.orders import orders
+        from kinetlib.inference.reaction_orders import orders
 
         return orders
     raise AttributeError(f"module 'kinetlib' has no attribute {name!r}")

@@ -12,7 +12,7 @@ from kinetlib.cli import _fit
 
 if TYPE_CHECKING:
     from kinetlib.inference import Orders
-    from kinetlib.inference.orders import Estimate
+    from kinetlib.inference.reaction_orders import Estimate
 
 
 @click.command()

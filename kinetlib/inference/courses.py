@@ -18,8 +18,9 @@ _MOVES = 0.02  # change of a species within a run, relative to its most, from wh
 _OFF = 0.2  # of a change that is in proportion to the extent: its most deviation
 _SAME = 1e-6  # deviation from proportion below which a column was calculated from another
 _LEAST = 1e-4  # of a species' most, below which it does not count: logarithms are taken
-_NODES, _WEIGHTS = (part / 2 for part in np.polynomial.legendre.leggauss(4))
-_NODES = _NODES + 0.5
+NODES, WEIGHTS = (part / 2 for part in np.polynomial.legendre.leggauss(4))
+NODES = NODES + 0.5
+"""Places and weights of four points between 0 and 1, by Gauss and Legendre."""
 MIN_ROWS = 3
 MOST_ROWS = 100  # of a run; of more, neighbours are averaged
 
@@ -131,7 +132,7 @@ class Courses:
         values = np.repeat(self.values[:, None], 5, axis=1)
         for rows in np.split(np.arange(len(self.time)), self.first[1:]):
             width = np.diff(self.time[rows])[:, None]
-            time[rows[1:], :-1] = self.time[rows[:-1], None] + width * _NODES
+            time[rows[1:], :-1] = self.time[rows[:-1], None] + width * NODES
             curve = PchipInterpolator(self.time[rows], self.values[rows])
             values[rows[1:], :-1] = curve(time[rows[1:], :-1])
         kept = np.ones(time.shape, dtype=bool)
@@ -175,7 +176,7 @@ class Courses:
             law[kept] = extent
             off = self.change[:, inner] - law[:, -1, None] * ratio[inner]
             before = np.roll(off, 1, axis=0)[:, None]
-            between = before + (off[:, None] - before) * _NODES[:, None]
+            between = before + (off[:, None] - before) * NODES[:, None]
             start = self.values[self.first][self.run][:, None, inner]
             found[:, :-1, inner] = start + law[:, :-1, None] * ratio[inner] + between
         least = _LEAST * np.maximum(self.values.max(0), 1e-300)
@@ -195,7 +196,7 @@ class Courses:
         """
         step = np.diff(self.time, prepend=0.0)
         step[self.first] = 0.0
-        total = np.cumsum(step * (np.exp(logarithms @ orders) @ _WEIGHTS))
+        total = np.cumsum(step * (np.exp(logarithms @ orders) @ WEIGHTS))
         return total - total[self.first][self.run]
 
     def sources(self) -> dict[int, int]:

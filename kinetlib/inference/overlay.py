@@ -17,7 +17,7 @@ from scipy.interpolate import BSpline
 from scipy.optimize import least_squares, nnls
 from scipy.stats import f as fisher
 
-from kinetlib.inference.courses import _NODES, _WEIGHTS, Courses
+from kinetlib.inference.courses import NODES, WEIGHTS, Courses
 from kinetlib.inference.power_law import PowerLaw
 from kinetlib.inference.telling import SAME, Vector, covariance, slopes, together, untold
 
@@ -277,7 +277,7 @@ def noise_parts(
     run = data.run[rows]
     later = (run[:, None] == run) & (rows[:, None] > rows)
     step = np.diff(data.time, prepend=0.0)[rows]
-    share = step[:, None] * np.exp(logs[rows][..., chosen] @ orders) * _WEIGHTS
+    share = step[:, None] * np.exp(logs[rows][..., chosen] @ orders) * WEIGHTS
     found = []
     for source in dict.fromkeys(sources.values()):
         to_own, to_next = np.zeros(len(rows)), np.zeros(len(rows))
@@ -287,8 +287,8 @@ def noise_parts(
             # d ln c at the four points between two rows, by reading at the later and the earlier.
             per = share * np.exp(-logs[rows][..., one] - middle[one]) * orders[place]
             per *= ratio[one] / ratio[source]
-            to_own += per @ _NODES
-            to_next[:-1] += (per @ (1 - _NODES))[1:] * (np.diff(run) == 0)
+            to_own += per @ NODES
+            to_next[:-1] += (per @ (1 - NODES))[1:] * (np.diff(run) == 0)
         part = -rate[:, None] * (later * (to_own + to_next) + np.diag(to_own))
         if source == data.followed:
             part += np.eye(len(rows)) * (1.0 if data.products[source] else -1.0)
