@@ -8,6 +8,7 @@ measured and transforms the time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,9 @@ _NODES, _WEIGHTS = (part / 2 for part in np.polynomial.legendre.leggauss(3))
 _NODES = _NODES + 0.5
 _LEAST = 1e-5  # of a species' most, below which it does not count
 _CLOSER = (1e-4, 1e-7)  # tolerances of two fits, the second with the noise that the first left
+
+
+Columns = list[tuple[int, NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
@@ -85,17 +89,13 @@ class Law:
         consumed = np.flatnonzero(np.nan_to_num(ratio) < 0)
         with np.errstate(divide="ignore"):
             most = (start[:, consumed] / -ratio[consumed]).min(1, initial=np.inf)
-        self._most = np.minimum(most, 3 * data.range)
-        self._most = np.maximum(self._most, 1e-6 * data.range)
+        most = np.clip(most, 1e-6 * data.range, 3 * data.range)
         edges = np.linspace(0.0, _DEPTH, _CELLS + 1)
         inside = (edges[:-1, None] + np.diff(edges)[:, None] * _NODES).ravel()
-        self._edges = self._most[:, None] * -np.expm1(-edges)
+        self._edges = most[:, None] * -np.expm1(-edges)
         # d(extent) = most e^-z dz
         self._weight = (
-            self._most[:, None, None]
-            * np.exp(-inside).reshape(_CELLS, -1)
-            * _WEIGHTS
-            * np.diff(edges)[0]
+            most[:, None, None] * np.exp(-inside).reshape(_CELLS, -1) * _WEIGHTS * np.diff(edges)[0]
         )
         least = _LEAST * data.values.max(0)
 
@@ -104,7 +104,7 @@ class Law:
             return np.log(np.maximum(c, least[inner])) - self.middle[self._place[: len(inner)]]
 
         self._at_edges = logarithms(self._edges)
-        at_inside = logarithms(self._most[:, None] * -np.expm1(-inside))
+        at_inside = logarithms(most[:, None] * -np.expm1(-inside))
         self._at_inside = at_inside.reshape(len(start), _CELLS, len(_NODES), len(inner))
 
     def courses(self, orders: Vector) -> tuple[Vector, Vector, Vector]:
@@ -207,7 +207,7 @@ def power_law(data: Courses, chosen: list[int]) -> PowerLaw:
     )
 
 
-def _columns(data: Courses) -> list[tuple[int, NDArray[np.int64]]]:
+def _columns(data: Courses) -> Columns:
     """Choose the columns that are fitted, the followed one first, and their rows."""
     return [
         (one, np.flatnonzero(data.scored & data.measured[:, one]))
@@ -216,8 +216,13 @@ def _columns(data: Courses) -> list[tuple[int, NDArray[np.int64]]]:
     ]
 
 
-def _fit(data: Courses, law: Law, columns: list, n: int):
-    """Fit, from the better of two starts; weigh columns by what the fit before left of them."""
+def _fit(
+    data: Courses, law: Law, columns: Columns, n: int
+) -> tuple[Vector, Callable[[Vector], Vector], Vector]:
+    """Fit, from the better of two starts; weigh columns by what the fit before left of them.
+
+    Returns the coordinates, what gives residuals in deviations, and the deviation of each column.
+    """
     ratio, _ = data.stoichiometry()
     deviation = np.full(len(columns), data.range)
     bounds = ([-np.inf] + [LOWEST] * n, [np.inf] + [HIGHEST] * n)
