@@ -62,6 +62,8 @@ WORKBOOKS = {
 }
 #: Orders by Auto-VTNA, and its seconds; it was not waited for where a workbook is missing.
 PEER: dict[str, tuple[dict[str, float], float]] = {
+    "silane-oxidation": ({"Silane": 0.970, "H2O": -0.578, "Catalyst": 0.970}, 401),
+    "cyclopropanation": ({"Diazo compound": 1.044, "Styrene": -1.119, "Catalyst": 1.139}, 446),
     "defluorination": ({"ArCF3": 1.078, "KOtBu": 0.841, "TMDSO": 0.949}, 179),
     "diels-alder": ({"Diene": 0.722, "Dieneophile": 0.959, "Catalyst": 0.830}, 80),
     "hydroboration": ({"HBPin": 0.993, "Ketone": 0.907, "Catalyst": 0.907}, 157),

@@ -6,6 +6,7 @@ Extent is the amount of it that was formed or consumed since the start of its ru
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -308,10 +309,12 @@ def _by_roles(runs: xr.Dataset) -> Table:
     product_name = runs.attrs.get("product_column") or "product"
     if has_product:
         columns[product_name] = product
-    for name in one["column"].values:
-        columns[str(name)] = one["observed"].sel(column=name).transpose("run", "time").values
+    for name in map(str, one["column"].values):
+        bare = _bare(name)
+        column = one["observed"].sel(column=name).transpose("run", "time").values
+        columns[name if bare in columns else bare] = column
     for name in one["reactant"].values:
-        if str(name) not in columns:
+        if _bare(str(name)) not in columns:
             # Known from its start alone: it is consumed with the substrate, one to one.
             start = one["reactant_0"].sel(reactant=name).values[:, None]
             columns[str(name)] = start - (substrate[:, :1] - substrate)
@@ -321,6 +324,15 @@ def _by_roles(runs: xr.Dataset) -> Table:
     scale = float(runs.attrs.get("standard_substrate_0", 1.0))
     values = np.stack(list(columns.values()), -1) * scale
     return time, values, list(columns), product_name if has_product else next(iter(columns))
+
+
+def _bare(name: str) -> str:
+    """Take the unit off a name, as `kinetlib.lab.read_species` does.
+
+    >>> _bare("H2O / M"), _bare("H2O (mM)"), _bare("Cu(OAc)2")
+    ('H2O', 'H2O', 'Cu(OAc)2')
+    """
+    return re.sub(r"\s+[/(\[].*$", "", name)
 
 
 def _grows(change: NDArray[np.float64]) -> NDArray[np.bool_]:
