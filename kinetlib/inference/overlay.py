@@ -24,7 +24,7 @@ from kinetlib.inference.telling import SAME, Vector, covariance, slopes, togethe
 LOWEST, HIGHEST = -2.5, 4.0  # orders
 _DEGREE = 3
 _KNOTS = 6  # of the common curve inside, at most
-_EACH = 5  # rows a knot, at least
+_EACH = 4  # rows to each of its parts, at least
 _STEPS = 20  # of the search for orders, at most
 
 
@@ -136,6 +136,11 @@ def overlay(data: Courses, chosen: list[int], law: PowerLaw) -> Overlay:
     return fits.told(chosen, x, slope, why_not)
 
 
+def _knots(rows: int) -> int:
+    """Return how many knots inside a curve through so many rows has."""
+    return int(np.clip(rows // _EACH - _DEGREE + 1, 0, _KNOTS))
+
+
 class _Fits:
     """Overlays of the same runs by any orders."""
 
@@ -147,7 +152,7 @@ class _Fits:
         self.logs -= self.middle
         self.extent = data.extent[rows] / data.range
         self.run = data.run[rows]
-        self.knots = int(np.clip(len(self.extent) // _EACH - _DEGREE, 0, _KNOTS))
+        self.knots = _knots(len(self.extent))
 
     def time(self, chosen: list[int], orders: Vector) -> Vector:
         """Transform the time by these orders, and by those of the law of all other species.
@@ -230,7 +235,7 @@ class _Fits:
         square, free = 0.0, 0
         for run in range(len(self.data.runs)):
             rows = self.run == run
-            knots = int(np.clip(rows.sum() // _EACH - _DEGREE, 0, _KNOTS))
+            knots = _knots(int(rows.sum()))
             curve, basis = rising(time[rows], self.extent[rows], knots)
             square += float(((self.extent[rows] - curve(time[rows])) ** 2).sum())
             free += len(basis) - basis.shape[1]
