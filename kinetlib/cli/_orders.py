@@ -111,9 +111,7 @@ def _draw(found: Orders, path: Path) -> None:
         name: (over.time[data.run == r], data.extent[data.run == r])
         for r, name in enumerate(found.runs)
     }
-    powers = " ".join(
-        f"[{name}]$^{{{order:.2f}}}$" for name, order in zip(over.species, over.x, strict=True)
-    )
+    powers = " ".join(f"[{name}]$^{{{order:.2f}}}$" for name, order in over.powers.items())
     verb = "formed" if data.products[data.followed] else "consumed"
     unit = f" / {data.concentration_unit}" if data.concentration_unit else ""
     figure = plot.overlay(

@@ -42,6 +42,9 @@ class Overlay:
         Degrees of freedom that were left for the noise.
     why_not
         By species, why it has no order here.
+    powers
+        Orders of all species that transform the time: beside those told, by the power law those
+        that act alike in all runs, which makes the common curve straighter.
     time, curve
         Transformed time, and height of the common curve, at every row, shape (N,).
     score
@@ -58,6 +61,7 @@ class Overlay:
     covariance: Vector
     freedom: int
     why_not: dict[str, str]
+    powers: dict[str, float]
     time: Vector
     curve: Vector
     score: float
@@ -160,15 +164,16 @@ class _Fits:
         What acts alike in all runs makes the common curve no better or worse, only straighter, so
         that few knots do.
         """
+        powers = self.powers(chosen, orders)
+        places = [self.data.species.index(name) for name in powers]
+        return self.data.transformed(self.logs[..., places], np.array(list(powers.values())))
+
+    def powers(self, chosen: list[int], orders: Vector) -> dict[str, float]:
+        """Return the orders of all species that transform the time."""
         named = [self.data.species[one] for one in chosen]
-        others = [
-            (name, x)
-            for name, x in zip(self.law.species, self.law.x[1:], strict=True)
-            if name not in named
-        ]
-        places = [self.data.species.index(name) for name, _ in others]
-        logs = self.logs[..., [*chosen, *places]]
-        return self.data.transformed(logs, np.array([*orders, *(x for _, x in others)]))
+        return dict(zip(self.law.species, self.law.x[1:].tolist(), strict=True)) | dict(
+            zip(named, map(float, orders), strict=True)
+        )
 
     def bound(self, chosen: list[int]) -> Callable[[Vector], Vector]:
         """Return what gives the distances of rows from the common curve by orders."""
@@ -223,6 +228,7 @@ class _Fits:
             spread,
             freedom,
             why_not,
+            self.powers(chosen, x),
             time,
             height,
             float(np.sqrt(np.mean(left**2))),

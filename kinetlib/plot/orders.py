@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from kinetlib.plot.look import INK, STYLE, legend_above, panels, series
+from kinetlib.plot.look import INK, PALETTE, STYLE, legend_above, panels, series
 
 _NAMES = 4  # of runs in a line of the legend
 
@@ -35,6 +35,8 @@ def overlay(
     figure, ax = panels(height=3.8)
     for i, (name, (time, extent)) in enumerate(runs.items()):
         look = series(i) | {"linestyle": "none", "markersize": 4}
+        if i // len(PALETTE) % 2:  # colours begin anew: open markers
+            look["markerfacecolor"] = "none"
         ax.plot(time, extent, label=name, **look)
     order = np.argsort(curve[0], kind="stable")
     x, y = (np.asarray(part, dtype=float)[order] for part in curve)
