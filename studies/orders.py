@@ -62,6 +62,7 @@ WORKBOOKS = {
 }
 #: Orders by Auto-VTNA, and its seconds; it was not waited for where a workbook is missing.
 PEER: dict[str, tuple[dict[str, float], float]] = {
+    "cyclopropanation-dmc": ({"Diazo compound": 0.990, "Styrene": -0.541, "Catalyst": 1.218}, 256),
     "silane-oxidation": ({"Silane": 0.970, "H2O": -0.578, "Catalyst": 0.970}, 401),
     "cyclopropanation": ({"Diazo compound": 1.044, "Styrene": -1.119, "Catalyst": 1.139}, 446),
     "defluorination": ({"ArCF3": 1.078, "KOtBu": 0.841, "TMDSO": 0.949}, 179),
