@@ -30,6 +30,7 @@ STUDIES = {
     "recipes": ("what limits the four fusions", "two hours"),
     "fusions": ("the four fusions by sample passes", "four hours"),
     "reading": ("many runs, and rows after the end", "five minutes"),
+    "orders": ("reaction orders of published workbooks", "half a minute, with the workbooks"),
     "answers": ("how often the evidence names the mechanism", "half an hour"),
     "release": ("the network in data/models", "a day"),
     "training_design": ("which simulated samples to train on", "two hours"),

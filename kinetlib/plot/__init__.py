@@ -41,6 +41,7 @@ from kinetlib.plot.look import (
     use_style,
 )
 from kinetlib.plot.networks import architecture, grid, learned_flow
+from kinetlib.plot.orders import overlay
 from kinetlib.plot.overview import overview
 from kinetlib.plot.samples import (
     distributions,
@@ -76,6 +77,7 @@ __all__ = [
     "lines",
     "mechanism_grid",
     "next_run",
+    "overlay",
     "overview",
     "panels",
     "profiles",
