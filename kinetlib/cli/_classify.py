@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kinetlib.cli import _options
+from kinetlib.cli import _options, _written
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--closed", "catalogue_is", flag_value="closed", help="Weigh the twenty only.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Answer by then.")
 @click.option("--seed", default=0, show_default=True, help="Of all draws.")
+@_written.report_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def classify(
     read: Callable[[], xr.Dataset],
@@ -36,6 +37,7 @@ def classify(
     seconds: float | None,
     seed: int,
     as_json: bool,
+    wanted: _written.Wanted,
 ) -> None:
     """Tell which mechanisms explain the runs in FILE.
 
@@ -44,6 +46,8 @@ def classify(
     was measured, which takes up to a minute, and up to four more where none of the twenty explains
     the runs and composed ones are tried. Ctrl-C ends the weighing with what is known by then.
     """
+    if quick and wanted.report:
+        raise ValueError("--report: it is of the evidence; leave out --quick")
     runs = read()
     if quick:
         _quick(runs, model, as_json)
@@ -67,12 +71,19 @@ def classify(
                 )
         except answers.NothingWeighed as nothing:
             said = "stopped before any evidence was there" if ending.asked else str(nothing)
-            _quick(runs, model, as_json, f"The network alone is asked: {said}.")
+            unwritten = " No report is written." if wanted.report else ""
+            _quick(runs, model, as_json, f"The network alone is asked: {said}.{unwritten}")
             return
+    values = _answer.values(found)
+    if wanted.report:
+        left_out = _written.write_answer(
+            wanted.report, found, values, title="Mechanisms that explain the runs"
+        )
+        values["remarks"] += [left_out] if left_out else []
     if as_json:
-        click.echo(json.dumps({"model": model, **_answer.values(found)}))
+        click.echo(json.dumps({"model": model, **values}))
         return
-    _answer.tell(found.remarks)
+    _answer.tell(values["remarks"])
     _answer.show(found)
 
 

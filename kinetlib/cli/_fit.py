@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kinetlib.cli import _options
+from kinetlib.cli import _options, _written
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from kinetlib.inference import Comparison, Fit
-    from kinetlib.inference.verdicts import Constant
+    from kinetlib.inference.verdicts import Combination, Constant
 
 _FOR_SPECIES = ("ignore", "leave_out", "layout", "header", "time", "units", "start")
 
@@ -125,6 +126,7 @@ def _options_of(command: Callable) -> Callable:
 )
 @click.option("--shift", is_flag=True, help="Fit by how much the clock is late or early.")
 @click.option("--seed", default=0, show_default=True, help="Of all draws.")
+@_written.options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def fit(
     mechanisms: tuple[str, ...],
@@ -138,6 +140,7 @@ def fit(
     shift: bool,
     seed: int,
     as_json: bool,
+    wanted: _written.Wanted,
     **how: Any,
 ) -> None:
     """Estimate rate constants, with 95 % intervals, from the runs in FILE.
@@ -168,10 +171,12 @@ def fit(
     found = inference.compared(
         [inference.fit(runs, name, **wishes) for name in dict.fromkeys(names)]
     )
+    said = answer(found)
+    said["remarks"] += _written.write(wanted, found, said, title=f"Fit of {Path(how['file']).name}")
     if as_json:
-        click.echo(json.dumps(answer(found)))
+        click.echo(json.dumps(said))
         return
-    for remark in _remarks(found):
+    for remark in said["remarks"]:
         click.echo(f"remark: {remark}", err=True)
     _show(found)
 
@@ -208,13 +213,23 @@ def answer(found: Comparison) -> dict[str, Any]:
                 "bic": plain(one.bic),
                 "chi_squared": plain(one.chi_squared),
                 "explains": bool(one.explains),
-                "constants": {name: constant_values(c) for name, c in one.constants.items()},
+                **estimates(one),
             }
             for one, probability in zip(found.fits, found.probabilities, strict=True)
         ],
         "noise": {name: vars(level) for name, level in best.noise.items()},
         "runs": list(best.runs),
         "remarks": _remarks(found),
+    }
+
+
+def estimates(one: Fit) -> dict[str, Any]:
+    """Put all that was fitted of a mechanism into plain values."""
+    return {
+        "constants": {name: constant_values(c) for name, c in one.constants.items()},
+        "others": {name: constant_values(c) for name, c in one.others.items()},
+        "combinations": [_combination_values(c) for c in one.combinations],
+        "reactions": str(one.traces.network).splitlines(),
     }
 
 
@@ -226,6 +241,16 @@ def constant_values(one: Constant) -> dict[str, Any]:
         "high": plain(one.high),
         "unit": one.unit,
         "verdict": one.verdict,
+    }
+
+
+def _combination_values(one: Combination) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "value": plain(one.value),
+        "low": plain(one.low),
+        "high": plain(one.high),
+        "unit": one.unit,
     }
 
 
