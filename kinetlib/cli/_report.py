@@ -166,6 +166,7 @@ def criteria(mechanisms: Sequence[Mapping[str, Any]]) -> str:
             {True: "yes", False: "no", None: ""}[one["explains"]],
         ]
         for one in mechanisms
+        if one["log_evidence"] is not None
     ]
     heads = ("mechanism", "probability", "ln evidence", "AICc", "BIC", "χ²", "explains the runs")
     return table("Mechanisms by evidence", heads, rows)
