@@ -148,7 +148,7 @@ def test_a_figure_is_what_its_name_says(runs, tmp_path, suffix):
     ("option", "name", "message"),
     [
         ("--figure", "runs.bmp", "expected a name that ends in .svg, .png or .pdf"),
-        ("--report", "report.txt", "expected a name that ends in .html"),
+        ("--report", "report.txt", "expected a name that ends in .html or .htm"),
         ("--report", "runs.tsv/report.html", "is no folder"),
         ("--figure", "runs.tsv/a/runs.svg", "is no folder"),
     ],

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from kinetlib.answers import Answer
     from kinetlib.inference import Comparison, Fit
 
-_FIGURES = (".svg", ".png", ".pdf")
+_ENDS = {
+    "figure": (".svg", ".png", ".pdf"),
+    "report": (".html", ".htm"),
+    "sbml": (".xml", ".sbml"),
+}
 _FIGURE = click.option(
     "--figure",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -25,6 +29,17 @@ _REPORT = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write all of the answer, with figures, as one HTML file.",
 )
+_SBML = click.option(
+    "--sbml",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the fitted model, as the first run starts, as SBML: .xml, .sbml",
+)
+_PETAB = click.option(
+    "--petab",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Write model, runs and parameters as a problem in PEtab.",
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,8 @@ class Wanted:
 
     figure: Path | None = None
     report: Path | None = None
+    sbml: Path | None = None
+    petab: Path | None = None
 
     def check(self) -> None:
         """Refuse what cannot be written before anything is computed."""
@@ -41,19 +58,17 @@ class Wanted:
         for name, path in vars(self).items():
             if path is not None:
                 refuse_unwritable(path, f"--{name}")
-        if self.figure and self.figure.suffix not in _FIGURES:
-            raise ValueError(
-                f"--figure {self.figure}: expected a name that ends in .svg, .png or .pdf"
-            )
-        if self.report and self.report.suffix not in (".html", ".htm"):
-            raise ValueError(f"--report {self.report}: expected a name that ends in .html")
+            ends = _ENDS.get(name)
+            if path is not None and ends and path.suffix not in ends:
+                listed = f"{', '.join(ends[:-1])} or {ends[-1]}"
+                raise ValueError(f"--{name} {path}: expected a name that ends in {listed}")
         if self.figure or self.report:
             import matplotlib  # noqa: F401  # where it is missing, at once
 
 
 def options(command: Callable) -> Callable:
     """Give a command ``wanted``, the files that it is to write."""
-    return _asked((_FIGURE, _REPORT), command)
+    return _asked((_FIGURE, _REPORT, _SBML, _PETAB), command)
 
 
 def report_option(command: Callable) -> Callable:
@@ -88,6 +103,8 @@ def write(wanted: Wanted, found: Comparison, answer: dict[str, Any], *, title: s
         Of the report.
     """
     best, remarks = found.fits[0], []
+    if wanted.sbml or wanted.petab:
+        _write_model(wanted, best)
     if wanted.figure:
         from kinetlib.cli import _drawn
 
@@ -95,6 +112,16 @@ def write(wanted: Wanted, found: Comparison, answer: dict[str, Any], *, title: s
     if wanted.report:
         remarks.append(_report_of_fits(wanted.report, found, answer, title))
     return [remark for remark in remarks if remark]
+
+
+def _write_model(wanted: Wanted, best: Fit) -> None:
+    from kinetlib.petab import writing
+    from kinetlib.records.files import write_text
+
+    if wanted.sbml:
+        write_text(wanted.sbml, writing.sbml(best))
+    if wanted.petab:
+        writing.write(wanted.petab, best)
 
 
 def _report_of_fits(path: Path, found: Comparison, answer: dict[str, Any], title: str) -> str:
