@@ -10,13 +10,15 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from kinetlib.inference.descend import cost, descended
 from kinetlib.inference.verdicts import ABOVE, BELOW, DETERMINED, FIXED, OPEN
 from kinetlib.petab.objective import Objective
 from kinetlib.petab.problem import LIN, Parameters, Problem, read
 
 _AGREE = 0.1  # within which two descents have come to the same objective
-_EVALUATIONS = 300  # of one descent
-_TRIES = 20  # draws for each start, until one can be simulated
+_STEPS, _POLISHED = 60, 12  # of descents side by side, and descents that go on
+_EVALUATIONS = 100  # of each of these
+_BANK = 100  # points drawn for each from which a descent begins
 _NORMAL = 1.959964  # deviations to either end of a 95 % interval
 _WIDEST = 100.0  # high over low of what is called determined
 
@@ -91,7 +93,7 @@ def fit(path: str | Path, *, starts: int = 20, seed: int = 0) -> Solution:
     ends.sort(key=lambda end: end[0])
     _, value, x = ends[0]
     ordered = tuple(sorted(one for _, one, _ in ends))
-    nominal = objective(known.nominal).value
+    nominal = float(objective(known.nominal[None]).value[0])
     priors = [name for name, s in zip(known.names, known.deviation, strict=True) if s < np.inf]
     remarks = [*problem.model.remarks, "Intervals are by the curvature at the best fit."]
     if priors:
@@ -102,7 +104,7 @@ def fit(path: str | Path, *, starts: int = 20, seed: int = 0) -> Solution:
         problem,
         value,
         nominal if np.isfinite(nominal) else np.nan,
-        _estimates(known, objective(x).slopes, x),
+        _estimates(known, objective(x[None]).slopes[0], x),
         ordered,
         tuple(remarks),
     )
@@ -111,30 +113,53 @@ def fit(path: str | Path, *, starts: int = 20, seed: int = 0) -> Solution:
 def _descents(
     objective: Objective, known: Parameters, starts: int, seed: int
 ) -> list[tuple[float, float, NDArray[np.float64]]]:
-    """Descend from random points: cost, objective, and where each ended."""
-    rng, ends = default_rng(seed), []
-    for _ in range(starts):
-        x = _begun(objective, known, rng)
-        if x is None:
-            continue
+    """Descend from random points: cost, objective, and where each ended.
+
+    All go side by side for some steps, then the best of them to the very end.
+    """
+    begun = _begun(objective, known, starts, default_rng(seed))
+    if not len(begun):
+        return []
+    near, _, _ = descended(_Fits(objective, known), begun, _STEPS, halved=True)
+    ends = []
+    for x in near[:_POLISHED]:
         last = _Last(objective)
         found = least_squares(
             last.residuals, x, last.slopes, (known.low, known.high), x_scale="jac",
             max_nfev=_EVALUATIONS, ftol=1e-10, xtol=1e-10, gtol=1e-10,
         )  # fmt: skip
-        ends.append((float(found.cost), objective(found.x).value, found.x))
+        ends.append((float(found.cost), float(objective(found.x[None]).value[0]), found.x))
     return ends
 
 
+class _Fits:
+    """Residuals of all descents, as `kinetlib.inference.descend` takes them."""
+
+    difference = 1e-6  # of slopes, which are taken otherwise
+
+    def __init__(self, objective: Objective, known: Parameters) -> None:
+        self._objective, self._known = objective, known
+
+    def residuals(self, x: NDArray[np.float64], which: object) -> NDArray[np.float64]:
+        return self._objective.residuals(x)
+
+    def slopes(
+        self, x: NDArray[np.float64], residuals: object, which: object
+    ) -> NDArray[np.float64]:
+        return np.nan_to_num(self._objective(x).slopes)
+
+    def within(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.clip(x, self._known.low, self._known.high)
+
+
 def _begun(
-    objective: Objective, known: Parameters, rng: np.random.Generator
-) -> NDArray[np.float64] | None:
-    """Draw a point that can be simulated, if one is found."""
-    for _ in range(_TRIES):
-        x = rng.uniform(known.low, known.high)
-        if np.isfinite(objective(x).value):
-            return x
-    return None
+    objective: Objective, known: Parameters, starts: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw points between the bounds, and keep those from which a descent has least to do."""
+    drawn = rng.uniform(known.low, known.high, (_BANK * starts, len(known.names)))
+    worth = cost(objective.residuals(drawn))
+    order = np.argsort(worth, kind="stable")[:starts]
+    return drawn[order[np.isfinite(worth[order])]]
 
 
 class _Last:
@@ -145,15 +170,15 @@ class _Last:
 
     def _at(self, x: NDArray[np.float64]) -> None:
         if not np.array_equal(x, self._x):
-            self._x, self._point = x.copy(), self._objective(x)
+            self._x, self._found = x.copy(), self._objective(x[None])
 
     def residuals(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         self._at(x)
-        return self._point.residuals
+        return self._found.residuals[0]
 
     def slopes(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         self._at(x)
-        return self._point.slopes
+        return self._found.slopes[0]
 
 
 def _estimates(

@@ -52,6 +52,13 @@ class Model:
         model = self._read.model
         self.network, self.remarks = self._read.mechanism.network, list(model.remarks)
         self._conditions = conditions
+        self._starts = {
+            name: float(np.nan_to_num(self._as_symbol(name, amount)))
+            for name, amount in model.starts.items()
+        }
+        sizes = {model.size(name) for name in model.species}
+        common = sizes.pop() if len(sizes) == 1 else None
+        self._per_symbol = {name: self._factor(name, common) for name in model.species}
         self.names = [row["conditionId"] for row in conditions]
         self._check_conditions(nominal)
         self._refuse_hidden(sbml, nominal)
@@ -94,36 +101,24 @@ class Model:
         Each has the shape of the parameters' arrays.
         """
         model = self._read.model
-        size = next(iter(parameters.values()), np.ones(1))
-        values = {name: value + 0 * size for name, value in model.values.items()} | parameters
+        zero = 0 * next(iter(parameters.values()), np.ones(1))
+        values = {name: value + zero for name, value in model.values.items()} | parameters
         own = {
-            name: parameters[cell]
-            if cell in parameters
-            else values[cell]
-            if cell in values
-            else float(cell) + 0 * size
+            name: values[cell] if cell in values else float(cell) + zero
             for name, cell in row.items()
             if name not in ("conditionId", "conditionName") and cell
         }
-        for name, cell in own.items():
-            if name not in model.species:
-                values[name] = cell
+        starts = {name: value + zero for name, value in self._starts.items()}
+        values |= {name: cell for name, cell in own.items() if name not in model.species}
         for name, what in model.assignments.items():
             if name not in own and name not in model.species:
-                values[name] = computed(what, values | self._starts_as_read(size))
+                values[name] = computed(what, starts | values)
         for name in model.species:
-            start = own.get(name)
-            if start is None and name in model.assignments:
-                start = computed(model.assignments[name], values | self._starts_as_read(size))
-            values[name] = self._starts_as_read(size)[name] if start is None else start
-        return values
-
-    def _starts_as_read(self, size: NDArray) -> Values:
-        model = self._read.model
-        return {
-            name: np.nan_to_num(self._as_symbol(name, amount)) + 0 * size
-            for name, amount in model.starts.items()
-        }
+            if name in own:
+                starts[name] = own[name]
+            elif name in model.assignments:
+                starts[name] = computed(model.assignments[name], starts | values)
+        return values | starts
 
     def _as_symbol(self, species: str, amount: float) -> float:
         model = self._read.model
@@ -142,9 +137,10 @@ class Model:
 
     def per_symbol(self, species: str) -> float:
         """Return what the network's number of a species is multiplied by to be its symbol's."""
+        return self._per_symbol[species]
+
+    def _factor(self, species: str, common: float | None) -> float:
         model = self._read.model
-        sizes = {model.size(name) for name in model.species}
-        common = sizes.pop() if len(sizes) == 1 else None
         if model.is_amount(species):
             return 1.0 if common is None else common
         return 1.0 / model.size(species) if common is None else 1.0
