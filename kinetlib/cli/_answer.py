@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kinetlib.cli._fit import constants_table, estimates, plain
+from kinetlib.cli._fit import constants_table, estimates
+from kinetlib.cli._plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

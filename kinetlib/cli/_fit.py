@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kinetlib.cli import _options, _written
+from kinetlib.cli import _options, _petab, _written
+from kinetlib.cli._plain import plain
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -149,27 +149,35 @@ def fit(
     first row of a run is what was weighed in. Columns are the species they are called, or S, P and
     cat where --substrate, --product and --catalyst name them. Constants come in the file's units.
     Of several mechanisms the most probable comes first, Akaike's and Schwarz's criteria beside it.
+
+    A problem in PEtab, FILE.yaml, says by itself what is to be fitted; then the objective at the
+    optimum, the negative logarithm of the likelihood, is printed beside the constants.
     """
     from kinetlib import inference
     from kinetlib.kinetics import mechanisms as known
 
-    names = [*(known.catalogue() if catalogue else ()), *mechanisms]
-    if not names:
-        raise ValueError("no mechanism: give --mechanism M1, your own, several, or --all")
-    runs, observe = _read(**how)
     wishes = {
         "fix": fix,
         "tie": tie,
         "bounds": bounds,
-        "observe": observe,
         "initial": initial,
         "initial_error": initial_error,
         "scale": scale,
         "shift": shift,
-        "seed": seed,
     }
+    names = [*(known.catalogue() if catalogue else ()), *mechanisms]
+    if _petab.is_problem(how["file"]):
+        others = wishes | vars(wanted) | how | {"mechanism": names, "file": None}
+        _petab.fit(how["file"], seed, as_json, others)
+        return
+    if not names:
+        raise ValueError("no mechanism: give --mechanism M1, your own, several, or --all")
+    runs, observe = _read(**how)
     found = inference.compared(
-        [inference.fit(runs, name, **wishes) for name in dict.fromkeys(names)]
+        [
+            inference.fit(runs, name, observe=observe, seed=seed, **wishes)
+            for name in dict.fromkeys(names)
+        ]
     )
     said = answer(found)
     said["remarks"] += _written.write(wanted, found, said, title=f"Fit of {Path(how['file']).name}")
@@ -252,11 +260,6 @@ def _combination_values(one: Combination) -> dict[str, Any]:
         "high": plain(one.high),
         "unit": one.unit,
     }
-
-
-def plain(value: float) -> float | None:
-    """Return a number as JSON knows it: no infinity, no NaN."""
-    return value if math.isfinite(value) else None
 
 
 def _remarks(found: Comparison) -> list[str]:

@@ -16,8 +16,8 @@ from kinetlib.petab.objective import Objective
 from kinetlib.petab.problem import LIN, Parameters, Problem, read
 
 _AGREE = 0.1  # within which two descents have come to the same objective
-_STEPS, _POLISHED = 60, 12  # of descents side by side, and descents that go on
-_EVALUATIONS = 100  # of each of these
+_STEPS = 60  # of descents side by side
+_POLISHES = ((12, 60), (4, 400))  # so many of the best go on, and evaluations of each
 _BANK = 100  # points drawn for each from which a descent begins
 _NORMAL = 1.959964  # deviations to either end of a 95 % interval
 _WIDEST = 100.0  # high over low of what is called determined
@@ -68,7 +68,7 @@ class Solution:
         return sum(end < self.objective + _AGREE for end in self.ends)
 
 
-def fit(path: str | Path, *, starts: int = 20, seed: int = 0) -> Solution:
+def fit(path: str | Path, *, starts: int = 100, seed: int = 0) -> Solution:
     """Fit a problem in PEtab.
 
     Parameters
@@ -121,15 +121,25 @@ def _descents(
     if not len(begun):
         return []
     near, _, _ = descended(_Fits(objective, known), begun, _STEPS, halved=True)
-    ends = []
-    for x in near[:_POLISHED]:
-        last = _Last(objective)
-        found = least_squares(
-            last.residuals, x, last.slopes, (known.low, known.high), x_scale="jac",
-            max_nfev=_EVALUATIONS, ftol=1e-10, xtol=1e-10, gtol=1e-10,
-        )  # fmt: skip
-        ends.append((float(found.cost), float(objective(found.x[None]).value[0]), found.x))
-    return ends
+    ends = [(np.inf, x) for x in near]
+    for kept, evaluations in _POLISHES:
+        polished = [_polished(objective, known, x, evaluations) for _, x in ends[:kept]]
+        ends = sorted(polished + ends[kept:], key=lambda end: end[0])
+    ends = [(cost_, x) for cost_, x in ends if np.isfinite(cost_)]
+    values = objective(np.stack([x for _, x in ends])).value if ends else []
+    return [(cost_, float(value), x) for (cost_, x), value in zip(ends, values, strict=True)]
+
+
+def _polished(
+    objective: Objective, known: Parameters, x: NDArray[np.float64], evaluations: int
+) -> tuple[float, NDArray[np.float64]]:
+    """Descend to the very end, or so many evaluations far: cost, and where it was."""
+    last = _Last(objective)
+    found = least_squares(
+        last.residuals, x, last.slopes, (known.low, known.high), x_scale="jac",
+        max_nfev=evaluations, ftol=1e-10, xtol=1e-10, gtol=1e-10,
+    )  # fmt: skip
+    return float(found.cost), found.x
 
 
 class _Fits:

@@ -45,8 +45,12 @@ def read(path: Path) -> Tables:
     OSError
         A file that cannot be opened.
     """
-    import yaml
-
+    try:
+        import yaml
+    except ImportError:
+        raise ValueError(
+            "problems in PEtab are read with PyYAML, which is not installed: pip install pyyaml"
+        ) from None
     try:
         named = yaml.safe_load(_text(path))
     except yaml.YAMLError as error:
