@@ -125,9 +125,9 @@ def _descents(
     for kept, evaluations in _POLISHES:
         polished = [_polished(objective, known, x, evaluations) for _, x in ends[:kept]]
         ends = sorted(polished + ends[kept:], key=lambda end: end[0])
-    ends = [(cost_, x) for cost_, x in ends if np.isfinite(cost_)]
-    values = objective(np.stack([x for _, x in ends])).value if ends else []
-    return [(cost_, float(value), x) for (cost_, x), value in zip(ends, values, strict=True)]
+    return [
+        (worth, float(objective(x[None]).value[0]), x) for worth, x in ends if np.isfinite(worth)
+    ]
 
 
 def _polished(
@@ -135,6 +135,8 @@ def _polished(
 ) -> tuple[float, NDArray[np.float64]]:
     """Descend to the very end, or so many evaluations far: cost, and where it was."""
     last = _Last(objective)
+    if not np.isfinite(last.residuals(x)).all():  # tangents may fail where trajectories do not
+        return np.inf, x
     found = least_squares(
         last.residuals, x, last.slopes, (known.low, known.high), x_scale="jac",
         max_nfev=evaluations, ftol=1e-10, xtol=1e-10, gtol=1e-10,

@@ -56,7 +56,7 @@ class Formula:
 def formula(text: str) -> Formula:
     """Read a formula.
 
-    >>> formula("2 * (A + B)^2 / sqrt(C)")({"A": 1.0, "B": 2.0, "C": 4.0})
+    >>> float(formula("2 * (A + B)^2 / sqrt(C)")({"A": 1.0, "B": 2.0, "C": 4.0}))
     9.0
 
     Raises
