@@ -151,6 +151,8 @@ def test_a_figure_is_what_its_name_says(runs, tmp_path, suffix):
         ("--report", "report.txt", "expected a name that ends in .html or .htm"),
         ("--report", "runs.tsv/report.html", "is no folder"),
         ("--figure", "runs.tsv/a/runs.svg", "is no folder"),
+        ("--sbml", "model.txt", "expected a name that ends in .xml or .sbml"),
+        ("--petab", "runs.tsv/problem", "is no folder"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_anything_is_fitted(

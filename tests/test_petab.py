@@ -83,7 +83,6 @@ def test_the_fitted_model_is_the_best_fit(fit, tmp_path):
     assert read.start["cat"] == pytest.approx(0.1)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_petab_itself_finds_no_fault(folder):
     from petab.v1 import Problem
     from petab.v1.lint import lint_problem

@@ -172,6 +172,8 @@ def fit(
         return
     if not names:
         raise ValueError("no mechanism: give --mechanism M1, your own, several, or --all")
+    if wanted.petab and shift:
+        raise ValueError("--petab: PEtab has no clock that is late or early; leave out --shift")
     runs, observe = _read(**how)
     found = inference.compared(
         [

@@ -57,7 +57,8 @@ class Wanted:
 
         for name, path in vars(self).items():
             if path is not None:
-                refuse_unwritable(path, f"--{name}")
+                # Of a folder, what is to stand in it.
+                refuse_unwritable(path / "model.xml" if name == "petab" else path, f"--{name}")
             ends = _ENDS.get(name)
             if path is not None and ends and path.suffix not in ends:
                 listed = f"{', '.join(ends[:-1])} or {ends[-1]}"

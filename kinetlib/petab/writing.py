@@ -111,6 +111,10 @@ class _Writing:
         self._ids = identifiers(fit.traces.network)
         self._taken = {*self._ids.values(), "time", "vessel"}
         self._columns = [self._new(f"observable_{name}") for name in fit.data.columns]
+        self._noise = [
+            tuple(self._new(f"noise_{kind}_{name}") for kind in ("relative", "absolute"))
+            for name in fit.data.columns
+        ]
         self._runs = [f"run_{number}" for number in range(1, len(fit.data.runs) + 1)]
         # A constant is called as in the model, what else was fitted after its own name.
         free = self._layout.names
@@ -171,14 +175,9 @@ class _Writing:
             )
             if at in self._layout.scales:
                 formula = f"{self._coordinates[self._layout.scales[at]]} * ({formula})"
-            relative, absolute = self._noise(at)
+            relative, absolute = self._noise[at]
             noise = f"sqrt(({relative} * ({formula}))^2 + {absolute}^2)"
             yield [self._columns[at], name, formula, "lin", noise, "normal"]
-
-    def _noise(self, at: int) -> tuple[str, str]:
-        """Name the parameters of a column's noise."""
-        rest = self._columns[at].removeprefix("observable_")
-        return f"noise_relative_{rest}", f"noise_absolute_{rest}"
 
     def measurements(self) -> Iterable[Sequence[object]]:
         """Yield one row a reading."""
@@ -219,7 +218,7 @@ class _Writing:
             values = (level.relative, level.absolute)
             kinds = ("relative", "absolute")
             for parameter, kind, (low, high), value in zip(
-                self._noise(at), kinds, ends, values, strict=True
+                self._noise[at], kinds, ends, values, strict=True
             ):
                 nominal = float(np.clip(value, low, high))
                 said = f"{kind} noise of {name}"
