@@ -83,8 +83,8 @@ def test_the_fitted_model_is_the_best_fit(fit, tmp_path):
     assert read.start["cat"] == pytest.approx(0.1)
 
 
-# petab 0.8 reads its tables by an argument of pandas that goes out of use.
-@pytest.mark.filterwarnings("ignore:The 'float_precision' argument:DeprecationWarning")
+# petab 0.8 calls pandas by arguments that go out of use.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_petab_itself_finds_no_fault(folder):
     from petab.v1 import Problem
     from petab.v1.lint import lint_problem
