@@ -39,6 +39,7 @@ STUDIES = {
     "discovery": ("how often reactions are found in curves", "hours; needs the extra crnn"),
     "higher_order": ("reactions of third order by second-order ones", "forty minutes"),
     "zirconium": ("which crystals to train a potential on", "half an hour, and five of 16-atoms"),
+    "attack": ("what bad files do to the readers", "ten minutes; make attack"),
     "solvers": ("what an accuracy costs, how fast networks train", "minutes; make bench"),
 }
 #: Records of another name; some studies have none.

@@ -23,7 +23,7 @@ def results(tmp_path):
             if chapter["file"].startswith("notebooks/"):
                 name = chapter["file"].removeprefix("notebooks/")
                 (made / "chapters" / f"{name}.ipynb").write_text("{}")
-    (made / "headline.md").write_text("| a | b |\n")
+    (made / "hero.svg").write_text("<svg/>")
     return made
 
 
@@ -33,7 +33,8 @@ def test_source_holds_every_page_of_the_contents(results):
     assert len(found) > 10
     for page in found:
         assert any((source / f"{page}{end}").is_file() for end in (".md", ".ipynb")), page
-    assert (source / "book" / "headline.md").read_text() == "| a | b |\n"
+    assert (source / "book" / "hero.svg").read_text() == "<svg/>"
+    assert (source / "book" / "example.xlsx").read_bytes()
 
 
 def test_source_ships_mathjax_with_its_fonts(results):
@@ -54,7 +55,7 @@ def test_source_is_made_anew(results):
     [
         ("chapters/02_mechanisms.ipynb", "kinetlib run 02_mechanisms"),
         ("chapters/06_fusion_training-average.ipynb", "kinetlib run 06_fusion_training"),
-        ("headline.md", "kinetlib run 07_evaluation"),
+        ("hero.svg", "kinetlib run 00_ten_minutes"),
     ],
 )
 def test_missing_chapter_is_named_with_what_makes_it(results, missing, command):
@@ -87,7 +88,7 @@ def test_warning_fails_the_build_and_keeps_the_old_book(tmp_path):
     (repository / "book" / "references.bib").write_text("")
     page = repository / "book" / "page.md"
     made.mkdir()
-    (made / "headline.md").write_text("")
+    (made / "hero.svg").write_text("<svg/>")
 
     page.write_text("# A page\n\nWith $x^2$.\n")
     index = book.build(made, repository)

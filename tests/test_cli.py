@@ -185,6 +185,14 @@ def test_classify_json_is_one_object_and_nothing_else(classified):
     assert classified["columns"] == ("A", "P", "Cat")
 
 
+def test_classify_saves_what_json_prints(classified, tmp_path):
+    asked = ("classify", "data.xlsx", "--quick", *COLUMNS)
+    printed = _call(*asked, "--json").stdout
+    saved = _call(*asked, "--save", tmp_path / "new" / "answer.json")
+    assert saved.exit_code == 0 and "M2" in saved.stdout
+    assert (tmp_path / "new" / "answer.json").read_text() == printed
+
+
 def test_classify_prints_the_most_probable_first(classified):
     answer = _call("classify", "data.xlsx", "--quick", *COLUMNS, "--standard", "excess")
     assert answer.exit_code == 0, answer.output

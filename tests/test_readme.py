@@ -1,4 +1,4 @@
-"""The README's numbers are those of the committed records; those on speed: test_speed_page."""
+"""README and page of results say what the committed records say; on speed: test_speed_page."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kinetlib.chapters import facts
+
 ROOT = Path(__file__).parents[1]
+
+
+def words(path):
+    return " ".join((ROOT / path).read_text(encoding="utf-8").split())
 
 
 @pytest.fixture(scope="module")
 def text():
-    return " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    return words("book/outcomes.md")
+
+
+def test_the_readme_has_the_facts_of_the_records_and_is_short():
+    readme = words("README.md")
+    for told in (*facts.facts(), facts.limits()):
+        assert told in readme
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 90
+
+
+def test_every_claim_has_a_verdict():
+    header, rule, *rows = facts.claims().splitlines()
+    assert len(rows) >= 10
+    assert {row.count("|") for row in (header, rule, *rows)} == {header.count("|")}
+    assert all(cell.strip() for row in rows for cell in row.strip("| ").split("|"))
 
 
 def record(name):
@@ -65,7 +85,7 @@ def test_how_often_evidence_and_network_name_the_mechanism(text):
 
     evidence, network = published["evidence"], published["network"]
     assert study["noise"] == 0.01
-    assert f"Of {evidence['reactions']} simulated reactions" in text
+    assert f"of {evidence['reactions']} simulated reactions" in text
     assert (
         f"the evidence named {named(evidence)} {share(evidence['right'])} and the released network "
         f"{named(network)} {share(network['right'])}"

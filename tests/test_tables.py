@@ -76,16 +76,6 @@ def test_sentences_are_markdown(shown):
     assert [paragraph.data for paragraph in shown] == ["one", "two"]
 
 
-def test_a_table_in_markdown():
-    told = {"a": {"x": "1", "y": "2"}, "b": {"x": "3", "y": "4"}}
-    assert tables.markdown(told, "name").splitlines() == [
-        "| name | x | y |",
-        "| --- | --- | --- |",
-        "| a | 1 | 2 |",
-        "| b | 3 | 4 |",
-    ]
-
-
 def test_intervals_are_written_one_way():
     assert formatted(1234.5, 1200, 1300, digits=0) == "1,234 (1,200 to 1,300)"
     assert formatted(0.5, 0.25, 0.75, percent=True) == "50.0 (25.0 to 75.0)"

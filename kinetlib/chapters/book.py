@@ -7,16 +7,18 @@ the place of the notebooks); `build` renders that folder with Jupyter Book.
 
 from __future__ import annotations
 
-import importlib.resources
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import yaml
 
-from kinetlib.chapters import pages
+from kinetlib.chapters import facts, pages
+
+EXAMPLE = "example.xlsx"  # the workbook that the first chapter reads, offered for download
 
 # What MathJax 3 needs to show TeX as HTML: the bundle and its fonts, 2 MB of the package's 24.
 MATHJAX = ("tex-chtml-full.js", "output/chtml/fonts")
@@ -29,7 +31,7 @@ def assemble(results: str | Path, repository: str | Path = ".") -> Path:
     ----------
     results : path
         Folder of one profile, ``results/<profile>``, whose ``chapters/`` holds the executed
-        notebooks and which holds ``headline.md`` of the evaluation chapter.
+        notebooks and which holds ``hero.svg`` of the first chapter.
     repository : path, optional
         Checkout that holds ``_config.yml``, ``_toc.yml`` and ``book/``.
 
@@ -54,7 +56,12 @@ def assemble(results: str | Path, repository: str | Path = ".") -> Path:
     for name, text in pages.speed().items():
         (source / "book" / name).write_text(text, encoding="utf-8")
     (source / "book" / pages.DIAGRAM).write_bytes(pages.diagram())
-    _copy(results / "headline.md", source / "book" / "headline.md", "07_evaluation")
+    for name, text in facts.fragments().items():
+        (source / "book" / name).write_text(text, encoding="utf-8")
+    (source / "book" / EXAMPLE).write_bytes(
+        (resources.files("kinetlib_data") / EXAMPLE).read_bytes()
+    )
+    _copy(results / "hero.svg", source / "book" / "hero.svg", "00_ten_minutes")
     for page in _pages(source / "_toc.yml"):
         if page.startswith("notebooks/"):
             chapter = page.removeprefix("notebooks/")
@@ -130,9 +137,9 @@ def _copy(made: Path, place: Path, chapter: str) -> None:
 
 def _vendor_mathjax(folder: Path) -> None:
     """Lay MathJax beside the pages, so that formulas need no other host."""
-    package = importlib.resources.files("sphinx-mathjax-offline") / "static" / "mathjax"
+    package = resources.files("sphinx-mathjax-offline") / "static" / "mathjax"
     folder.mkdir(parents=True)
-    with importlib.resources.as_file(package) as mathjax:
+    with resources.as_file(package) as mathjax:
         for name in MATHJAX:
             place = folder / name
             if (mathjax / name).is_dir():

@@ -275,6 +275,16 @@ class Limits(Parameters):
     n_shown: Count = Field(12, description="samples shown side by side")
 
 
+class TenMinutes(Parameters):
+    """Parameters of ``00_ten_minutes``."""
+
+    seed: Seed = Field(10, description="root of all random numbers")
+    file: str = Field("data/example.xlsx", description="the runs; put your own here")
+    substrate: str = Field("Substrate", description="its column")
+    product: str = Field("Product", description="its column")
+    catalyst: str = Field("Catalyst", description="its column")
+
+
 class Answers(Parameters):
     """Parameters of ``08b_answers``."""
 
@@ -284,9 +294,6 @@ class Answers(Parameters):
     )
     noise: Fraction = Field(0.01, description="standard deviation relative to the value")
     n_times: Annotated[Integer, Ge(4)] = Field(12, description="rows of a run, the start counted")
-    seconds: Annotated[Number, Gt(0)] = Field(
-        55.0, description="for the answer; what is not weighed by then is named"
-    )
 
 
 class ReactionDiscovery(Parameters):
@@ -359,6 +366,7 @@ class Chapters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    ten_minutes: TenMinutes = Field(TenMinutes(), alias="00_ten_minutes")
     solver_exploration: SolverExploration = Field(
         SolverExploration(), alias="01_solver_exploration"
     )

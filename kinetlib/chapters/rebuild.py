@@ -21,6 +21,7 @@ ALONE = ["01_solver_exploration", "03_dataset_generation"]
 
 #: Committed data that a chapter reads, as patterns below the repository.
 DATA: dict[str, list[str]] = {
+    "00_ten_minutes": ["data/example.xlsx", "data/models/*.*"],
     "04_potentials": ["data/studies/zirconium.json"],
     "05a_training_design": ["data/studies/training_design.json"],
     "05b_experiment_design": ["data/models/*.*", "data/studies/*.json"],

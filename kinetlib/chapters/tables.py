@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from kinetlib.plot.look import badge_html
 STUDIES = Path("data/studies")
 THIS_RUN = "this run"
 _SHORT = 7  # letters of a commit
+_INTERVAL = re.compile(r"[-+\d.,e]+ \([-+\d.,e]+ to [-+\d.,e]+\)")
 
 
 def record(name: str) -> dict[str, Any]:
@@ -79,7 +81,17 @@ class Table:
     def _repr_html_(self) -> str:
         """Write badge and table as HTML."""
         with pd.option_context("display.max_colwidth", None):
-            return f"<div>{badge_html(self.source)}</div>\n{self.frame.to_html(notebook=True)}"
+            body = _unbroken(self.frame.to_html(notebook=True))
+        return f"<div>{badge_html(self.source)}</div>\n{body}"
+
+
+def _unbroken(page: str) -> str:
+    """Keep a number and its interval on one line.
+
+    >>> _unbroken("<td>88.0 (87.3 to 88.6)</td>")
+    '<td>88.0&nbsp;(87.3&nbsp;to&nbsp;88.6)</td>'
+    """
+    return _INTERVAL.sub(lambda found: found[0].replace(" ", "&nbsp;"), page)
 
 
 def show(table: pd.DataFrame, *, source: str = THIS_RUN, lead: str = "") -> None:
@@ -109,16 +121,6 @@ def rows(
 def columns(told: Mapping[str, Mapping[str, Any]], **options: str) -> None:
     """Display columns by name, each with its cells by row, as `show` does."""
     show(pd.DataFrame(told), **options)
-
-
-def markdown(told: Mapping[str, Mapping[str, str]], corner: str) -> str:
-    """Write rows by name as a table in Markdown, with what the names are in its corner."""
-    lines = [
-        [corner, *next(iter(told.values()))],
-        *([name, *row.values()] for name, row in told.items()),
-    ]
-    lines.insert(1, ["---"] * len(lines[0]))
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def say(*paragraphs: str) -> None:

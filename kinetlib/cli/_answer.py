@@ -58,6 +58,9 @@ def values(answer: Answer) -> dict[str, Any]:
         "noise": {name: vars(level) for name, level in best.noise.items()} if best else {},
         "runs": list(answer.runs),
         "remarks": list(answer.remarks),
+        # Under the names that --quick gives them, for programs that read either.
+        "strangeness": network and plain(network.strangeness),
+        "warnings": list(answer.remarks),
     }
 
 

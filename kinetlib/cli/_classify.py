@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Answer by then.")
 @click.option("--seed", default=0, show_default=True, help="Of all draws.")
 @_written.report_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@_options.json_answer
 def classify(
     read: Callable[[], xr.Dataset],
     model: str,
@@ -36,6 +36,7 @@ def classify(
     catalogue_is: str | None,
     seconds: float | None,
     seed: int,
+    save: Path | None,
     as_json: bool,
     wanted: _written.Wanted,
 ) -> None:
@@ -50,7 +51,7 @@ def classify(
         raise ValueError("--report: it is of the evidence; leave out --quick")
     runs = read()
     if quick:
-        _quick(runs, model, as_json)
+        _quick(runs, model, save, as_json)
         return
     from kinetlib import answers
     from kinetlib.cli import _answer
@@ -72,7 +73,7 @@ def classify(
         except answers.NothingWeighed as nothing:
             said = "stopped before any evidence was there" if ending.asked else str(nothing)
             unwritten = " No report is written." if wanted.report else ""
-            _quick(runs, model, as_json, f"The network alone is asked: {said}.{unwritten}")
+            _quick(runs, model, save, as_json, f"The network alone is asked: {said}.{unwritten}")
             return
     values = _answer.values(found)
     if wanted.report:
@@ -80,8 +81,7 @@ def classify(
             wanted.report, found, values, title="Mechanisms that explain the runs"
         )
         values["remarks"] += [left_out] if left_out else []
-    if as_json:
-        click.echo(json.dumps({"model": model, **values}))
+    if _options.given({"model": model, **values}, save, as_json):
         return
     _answer.tell(values["remarks"])
     _answer.show(found)
@@ -101,7 +101,7 @@ def _propose(runs: xr.Dataset, model: str) -> None:
     click.echo(f"The network proposes {name} ({probability:.0%}); weighing the evidence.", err=True)
 
 
-def _quick(runs: xr.Dataset, model: str, as_json: bool, why: str = "") -> None:
+def _quick(runs: xr.Dataset, model: str, save: Path | None, as_json: bool, why: str = "") -> None:
     """Answer by the network alone, and say why where more was asked for."""
     asked = _asked(runs, model)
     names = [str(name) for name in runs["run"].values]
@@ -119,9 +119,7 @@ def _quick(runs: xr.Dataset, model: str, as_json: bool, why: str = "") -> None:
         "runs_left_aside": aside,
         "warnings": _options.told("\n".join(remarks)),
     }
-    if as_json:
-        click.echo(json.dumps(answer))
-    else:
+    if not _options.given(answer, save, as_json):
         _show(answer)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -47,11 +46,12 @@ def design() -> None:
 @click.option("--noise", type=float, help="Relative noise [default: estimated from the runs].")
 @click.option("--seed", default=0, show_default=True, help="Of all draws.")
 @click.option("--figure", type=click.Path(dir_okay=False), help="Write a picture: .svg, .png, .pdf")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@_options.json_answer
 def following(
     read: Callable[[], xr.Dataset],
     model: str,
     figure: str | None,
+    save: Path | None,
     as_json: bool,
     seed: int,
     noise: float | None,
@@ -75,9 +75,7 @@ def following(
     answer |= {"limits": remarks, "warnings": warnings, "model": model}
     if figure:
         _draw(advice, answer["unit"], Path(figure))
-    if as_json:
-        click.echo(json.dumps(answer))
-    else:
+    if not _options.given(answer, save, as_json):
         _show(answer)
 
 
@@ -137,6 +135,8 @@ def _answer(advised: Advice, about: dict[str, Any]) -> dict[str, Any]:
         "information": advised.gain.information,
         "information_by_bayes_rule": advised.ideal.information,
         "noise": advised.noise,
+        "curve_times": advised.curve_times.tolist(),
+        "curves": {name: curve.tolist() for name, curve in advised.curves.items()},
         "effective_draws": {name: drawn.effective for name, drawn in advised.draws.items()},
         "ranking": [
             {**_run(advised, i, about), "information": advised.gains[i].information} for i in order

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import reduce, wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from kinetlib.records import files
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,6 +24,15 @@ _RUNS = (
 )
 _MODEL = click.option(
     "--model", default="runset", show_default=True, help="Trained network to ask."
+)
+
+_JSON = (
+    click.option(
+        "--save",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write what --json prints to this file, too.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
 )
 
 
@@ -194,6 +207,21 @@ def _made(options: tuple[Callable, ...]) -> list[click.Parameter]:
         return None
 
     return _with(options, click.command()(nothing)).params
+
+
+def json_answer(command: Callable) -> Callable:
+    """Give a command the options of an answer for programs, see `given`."""
+    return _with(_JSON, command)
+
+
+def given(values: dict[str, Any], save: Path | None, as_json: bool) -> bool:
+    """Write an answer to a file, print it as JSON, or neither; say whether it was printed."""
+    text = json.dumps(values)
+    if save:
+        files.write_text(save, text + "\n")
+    if as_json:
+        click.echo(text)
+    return as_json
 
 
 def told(remarks: str) -> list[str]:

@@ -16,7 +16,7 @@ from kinetlib.inference.misfit import Misfit, misfit
 from kinetlib.inference.observations import Observations
 from kinetlib.inference.problem import Problem
 from kinetlib.inference.profiles import Profile
-from kinetlib.inference.sampling import Drawn
+from kinetlib.inference.sampling import UNTRUSTED, Drawn
 from kinetlib.inference.search import Ends
 from kinetlib.inference.verdicts import (
     FIXED,
@@ -29,7 +29,6 @@ from kinetlib.inference.verdicts import (
 )
 from kinetlib.kinetics.mechanisms import Mechanism
 
-_UNTRUSTED = 0.7  # Pareto k above which the weights alone are not to be trusted
 _APART = np.log(20.0)  # ln of the ratio of evidences from which mechanisms count as told apart
 
 
@@ -192,7 +191,7 @@ def _warnings(ends: Ends, sample: Drawn) -> list[str]:
             f"{ends.agreeing:.0%} of the best descents ended at the best fit: there may be a "
             "better one; bounds help"
         )
-    if sample.pareto > _UNTRUSTED:
+    if sample.pareto > UNTRUSTED:
         found.append(
             f"the draws' weights have a heavy tail (Pareto k {sample.pareto:.2f}): evidence and "
             "intervals may err by more than they say"

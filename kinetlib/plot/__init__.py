@@ -43,6 +43,7 @@ from kinetlib.plot.look import (
     use_style,
 )
 from kinetlib.plot.networks import architecture, grid, learned_flow
+from kinetlib.plot.overview import overview
 from kinetlib.plot.samples import (
     distributions,
     error_against_measure,
@@ -80,6 +81,7 @@ __all__ = [
     "lines",
     "mechanism_grid",
     "next_run",
+    "overview",
     "panels",
     "profile",
     "profiles",
