@@ -14,6 +14,7 @@ A room may import from the rooms above it in this list, never the other way:
 - `kinetlib.inference`: prior, likelihood, evidence, posterior, estimates of rate constants; orders.
 - `kinetlib.fusion`: the networks, their training, the calibrated answer.
 - `kinetlib.experiments`: the runs worth doing, and the next one.
+- `kinetlib.petab`: problems in PEtab, the exchange format of systems biology, out and in.
 - `kinetlib.chapters`: parameters, profiles, executed notebooks, the rebuild, the book.
 - `kinetlib.answers`: evidence of every mechanism, the open catalogue, the answer in words.
 - `kinetlib.cli`: the command ``kinetlib``.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from kinetlib.inference.coordinates import Coordinates
+from kinetlib.inference.course import Course, Traces, course
 from kinetlib.inference.misfit import Misfit, misfit
 from kinetlib.inference.observations import Observations
 from kinetlib.inference.problem import Problem
@@ -72,6 +73,8 @@ class Fit:
         Names of the runs; what was assumed or left out.
     data
         The runs themselves.
+    traces
+        What figures and files are made of.
     """
 
     mechanism: str
@@ -90,6 +93,11 @@ class Fit:
     runs: tuple[str, ...]
     remarks: tuple[str, ...]
     data: Observations
+    traces: Traces
+
+    def course(self, seed: int = 0) -> Course:
+        """Follow the runs from beginning to end, with a 95 % band for readings."""
+        return course(self.traces, self.data, seed)
 
     @property
     def chi_squared(self) -> float:
@@ -172,6 +180,7 @@ def outcome(
         runs=data.runs,
         remarks=tuple(dict.fromkeys(remarks)),
         data=data,
+        traces=Traces(chosen.network, layout, sample.best, sample.x, tuple(followed), drop),
     )
 
 

@@ -17,6 +17,7 @@ from kinetlib.plot.curves import (
     work_precision,
 )
 from kinetlib.plot.experiments import experiments, next_run
+from kinetlib.plot.fits import FittedRun, fitted_runs, profile
 from kinetlib.plot.intervals import (
     certified,
     courses,
@@ -31,6 +32,7 @@ from kinetlib.plot.intervals import (
 from kinetlib.plot.look import (
     FAMILY_COLORS,
     PALETTE,
+    as_svg,
     family_color,
     family_legend,
     label_axes,
@@ -53,7 +55,9 @@ from kinetlib.plot.samples import (
 __all__ = [
     "FAMILY_COLORS",
     "PALETTE",
+    "FittedRun",
     "architecture",
+    "as_svg",
     "bars",
     "certified",
     "concentration_curves",
@@ -69,6 +73,7 @@ __all__ = [
     "family_color",
     "family_legend",
     "fitted_curves",
+    "fitted_runs",
     "goal_intervals",
     "grid",
     "label_axes",
@@ -80,6 +85,7 @@ __all__ = [
     "overlay",
     "overview",
     "panels",
+    "profile",
     "profiles",
     "ranges",
     "reliability",
