@@ -174,6 +174,13 @@ def test_any_text_is_read_or_refused_in_words(text):
         assert str(error)
 
 
+def test_a_long_line_is_shown_where_it_is_wrong():
+    text = "A -> B; " * 200 + "\x00" * 900 + " -> C"
+    with pytest.raises(ValueError) as told:
+        notation.read(text)
+    assert len(str(told.value)) < 500
+
+
 @given(st.text("AB2 +->=<k1(),.;#$\"'0½\n", max_size=40))
 def test_text_of_the_marks_of_reactions_too(text):
     try:

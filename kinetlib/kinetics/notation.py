@@ -40,7 +40,7 @@ _CONSTANT = re.compile(r"[^\W\d]\w*(?:-\w+)?|k-\w+")
 _OF_CONSTANTS = re.compile(r"\s*k[-\w]*\s*(?:[,=].*)?")  # in parentheses that touch a name
 _VALUE = re.compile(r'\s*(?P<name>["“][^"“”]*["”]|[^\s=<>;"]+)\s*=\s*(?P<value>[^=<>]+?)\s*')
 _NUMERAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_SHOWN = 80  # letters of a line that an error points into
+_SHOWN, _LONGEST = 80, 300  # letters of a line that an error points into, and of what it says
 
 # What stands after a number and is a unit, not a species: M, mol/L, 1/s, min^-1, L/(mol s).
 _UNITS = re.compile(
@@ -158,6 +158,8 @@ class _Place:
 
     def fail(self, offset: int, message: str) -> NoReturn:
         column = self.start + offset
+        if len(message) > _LONGEST:
+            message = f"{message[:_LONGEST]} ..."
         first = max(0, column - _SHOWN // 2)
         part = "".join(c if c.isprintable() else " " for c in self.line[first : first + _SHOWN])
         raise ValueError(

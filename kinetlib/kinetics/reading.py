@@ -67,7 +67,7 @@ def mechanism(text_or_path: str | Path, name: str | None = None) -> Mechanism:
             if any(mark in text_or_path for mark in _ARROWS):
                 return _of_text(text_or_path, "mechanism", name)
             raise ValueError(
-                f"{text_or_path!r}: no such file, no reaction such as 'A -> B', and "
+                f"{text_or_path[:80]!r}: no such file, no reaction such as 'A -> B', and "
                 f"the catalogue holds {', '.join(mechanisms.catalogue())} only"
             )
     path = Path(text_or_path)
