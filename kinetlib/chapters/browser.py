@@ -34,11 +34,22 @@ ORDER = (
     "trust-data.js",
     "catalogue-data.js",
     "data.js",
+    "words.js",
+    "titles.js",
+    "text.js",
+    "archive.js",
+    "opening.js",
+    "layout.js",
+    "stacks.js",
+    "runs.js",
+    "notes.js",
     "features.js",
     "network.js",
     "trust.js",
+    "reaction.js",
     "page.js",
 )
+VENDOR = "vendor/read-excel-file.min.js"  # what ORDER needs before it
 _DIGEST = re.compile(r'"sha256": "([0-9a-f]{64})"')
 _MAIN = '<main id="main-content" class="bd-main" role="main">'
 
