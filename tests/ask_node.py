@@ -17,7 +17,8 @@ from kinetlib.runs.sample import TRAIN, accepted_sets
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "book" / "_static" / "ask"
-ORDER = (*browser.ORDER[:-1],)  # the last one is the page itself, which needs a document
+# The last one is the page itself, which needs a document.
+ORDER = (browser.VENDOR, *browser.ORDER[:-1])
 
 _HARNESS = """
 const fs = require("node:fs"), vm = require("node:vm");

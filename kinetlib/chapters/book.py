@@ -61,8 +61,10 @@ def assemble(results: str | Path, repository: str | Path = ".") -> Path:
     (source / "book" / EXAMPLE).write_bytes(
         (resources.files("kinetlib_data") / EXAMPLE).read_bytes()
     )
+    scripts = source / "book" / browser.SCRIPTS
+    scripts.mkdir(parents=True, exist_ok=True)
     for name, text in browser.scripts().items():
-        (source / "book" / "_static" / "ask" / name).write_text(text, encoding="utf-8")
+        (scripts / name).write_text(text, encoding="utf-8")
     _copy(results / "hero.svg", source / "book" / "hero.svg", "00_ten_minutes")
     for page in _pages(source / "_toc.yml"):
         if page.startswith("notebooks/"):
@@ -98,7 +100,8 @@ def build(results: str | Path, repository: str | Path = ".") -> Path:
         shutil.rmtree(rendering)
     _render(source, rendering, results / "logs" / "book.log")
     html = rendering / "_build" / "html"
-    browser.mend(html)
+    if (html / browser.PAGE).is_file():
+        browser.mend(html)
     browser.check(html)
     (html / "index.html").write_text(_landing(source / "_toc.yml"), encoding="utf-8")
     _replace(results / "book", html)

@@ -27,7 +27,7 @@ from kinetlib.runs.noise import NOISE_BINS
 NETWORK = "runset"
 EXAMPLE = "example.xlsx"
 PAGE = "book/ask.html"  # of the rendered book
-SCRIPTS = "_static/ask"  # of the rendered book
+SCRIPTS = "_static/ask"  # of the rendered book, and of its source below book/
 #: The scripts of the page, in the order in which they build on each other.
 ORDER = (
     "network-data.js",
