@@ -59,7 +59,9 @@ def drawn(mechanism: Mechanism, n: int, n_runs: int, seed: int) -> Runs:
     campaign = Campaign(points=(3, 60))
     exact = draw_runs(mechanism, sets, np.arange(n), n_runs, 60, campaign, rng, threads=1)
     runs = measured(exact, rng.choice([1e-4, 0.01, 0.04], n), rng).astype(np.float64)
-    lost = rng.random((2, *runs.time.shape)) < np.where(np.arange(n) % 3 == 2, 0.2, 0.0)[:, None, None]
+    lost = (
+        rng.random((2, *runs.time.shape)) < np.where(np.arange(n) % 3 == 2, 0.2, 0.0)[:, None, None]
+    )
     lost[..., :1] = False
     substrate = np.where(lost[0] | (np.arange(n) % 5 == 3)[:, None, None], np.nan, runs.substrate)
     product = np.where(lost[1] | (np.arange(n) % 5 == 4)[:, None, None], np.nan, runs.product)
@@ -83,6 +85,9 @@ def as_json(runs: Runs) -> list:
         return json.loads(json.dumps(np.asarray(value).tolist()).replace("NaN", "null"))
 
     return [
-        [{name: plain(getattr(runs, name)[i, r]) for name in names} for r in range(runs.time.shape[1])]
+        [
+            {name: plain(getattr(runs, name)[i, r]) for name in names}
+            for r in range(runs.time.shape[1])
+        ]
         for i in range(len(runs))
     ]

@@ -47,7 +47,9 @@ def test_page_and_package_agree_on_reactions_of_every_mechanism(tmp_path):
     parts = [drawn(one, 10, 1 + k % 8, seed=k) for k, one in enumerate(catalogue)]
     apart = asked(parts, tmp_path)
     assert len(apart) == 200
-    worst = {name: max(one[name] for one in apart) for name in ("probability", "noise", "strangeness")}
+    worst = {
+        name: max(one[name] for one in apart) for name in ("probability", "noise", "strangeness")
+    }
     print("largest differences over 200 reactions:", worst)
     assert worst["probability"] < 1e-5
     assert worst["noise"] < 1e-4 and worst["strangeness"] < 1e-4
@@ -76,8 +78,9 @@ def test_replicates_count_as_one_point_of_several_readings(tmp_path):
     ("loading", "substrate"), [(np.nan, 0.5), (0.05, np.nan)], ids=["no loading", "no value"]
 )
 def test_runs_that_say_nothing_are_refused_alike(tmp_path, loading, substrate):
-    runs = Runs(*np.broadcast_to([[[[0.0, 1.0]]], [[[substrate] * 2]], [[[np.nan] * 2]]], (3, 1, 1, 2)),
-                *(np.array([[value]]) for value in (loading, 1.0, 0.0)))  # fmt: skip
+    curves = ([0.0, 1.0], [substrate, substrate], [np.nan, np.nan])
+    starts = (loading, 1.0, 0.0)
+    runs = Runs(*(np.array([[one]]) for one in (*curves, *starts)))
     code = f"(cases) => ({CODE})(cases).catch((error) => error.message)"
     with pytest.raises(ValueError) as refused:
         kinetlib.classify(dataset(runs))

@@ -16,13 +16,15 @@ ELSEWHERE = "this page does not read that; the command line does"
 CODE = """async (cases, fs) => {
   const found = [];
   for (const { path, name, roles } of cases) {
+    let opened = {};
     try {
-      const opened = await kinetlib.reaction.open(new File([fs.readFileSync(path)], name));
+      opened = await kinetlib.reaction.open(new File([fs.readFileSync(path)], name));
       const reaction = kinetlib.reaction.read(opened, roles ?? opened.guess);
       found.push({ guess: opened.guess, ...(await kinetlib.reaction.answer(reaction)) });
     } catch (error) {
-      if (!(error instanceof kinetlib.words.Refusal) && !/^sample 0: /.test(error.message)) throw error;
-      found.push({ refused: error.message });
+      const known = error instanceof kinetlib.words.Refusal || /^sample 0: /.test(error.message);
+      if (!known) throw error;
+      found.push({ guess: opened.guess, refused: error.message });
     }
   }
   return found;
@@ -47,7 +49,9 @@ def by_command(name: str, content: bytes, folder: Path, roles=ROLES) -> dict:
     path = folder / name
     path.write_bytes(content)
     try:
-        runs = lab.read(path, *(roles[role] or None for role in ("substrate", "product", "catalyst")))
+        runs = lab.read(
+            path, *(roles[role] or None for role in ("substrate", "product", "catalyst"))
+        )
         asked = _classify._asked(runs, "runset")
         aside = _classify._aside(runs)
     except ValueError as error:
@@ -150,25 +154,54 @@ FILES = {
     "column.tsv": text(COLUMN, "\t"),
     "semicolons.csv": text(COLUMN, ";", ","),
     "spaces.txt": text(COLUMN, " "),
-    "german.csv": text([["Versuch", "Zeit", "S", "P", "cat", "Bemerkung é"], *([*r, "ß"] for r in COLUMN[1:])],
-                       ";", ",", "cp1252"),
+    "german.csv": text(
+        [["Versuch", "Zeit", "S", "P", "cat", "Bemerkung é"], *([*r, "ß"] for r in COLUMN[1:])],
+        ";",
+        ",",
+        "cp1252",
+    ),
     "utf16.csv": text(COLUMN, "\t", encoding="utf-16"),
     "bare utf16.csv": text(COLUMN, "\t", encoding="utf-16-le"),
     "stack.csv": text(STACK),
     "stack without gaps.csv": text([row for row in STACK if row[0] is not None]),
-    "labels.xlsx": workbook({"all": [["one", None], HEAD, *TABLES["standard"], ["two", None], HEAD, *TABLES["half"]]}),
-    "title.xlsx": workbook({"a": [["my reaction"], HEAD, *TABLES["half"]], "notes": [["nothing here"]]}),
+    "labels.xlsx": workbook(
+        {"all": [["one", None], HEAD, *TABLES["standard"], ["two", None], HEAD, *TABLES["half"]]}
+    ),
+    "title.xlsx": workbook(
+        {"a": [["my reaction"], HEAD, *TABLES["half"]], "notes": [["nothing here"]]}
+    ),
     "units.csv": text([UNITS, *_in_units(TABLES["half"])]),
     "row of units.csv": text([HEAD, ["min", "mM", "mM", "mM"], *TABLES["half"]]),
-    "loading in names.csv": text([[*COLUMN[0][:-1]], *([f"{r[0]} 5 mol%", *r[1:-1]] for r in COLUMN[1:])]),
+    "loading in names.csv": text(
+        [[*COLUMN[0][:-1]], *([f"{r[0]} 5 mol%", *r[1:-1]] for r in COLUMN[1:])]
+    ),
     "blank.csv": text([*COLUMN, *(["blank", *r[:3], 0.0] for r in TABLES["half"])]),
-    "another species.csv": text([[*COLUMN[0], "water"], *([*r, 0.1 if r[0] == "half" else 0.5] for r in COLUMN[1:])]),
-    "sample numbers.csv": text([[*COLUMN[0], "sample"], *([*r, k + 1] for k, r in enumerate(COLUMN[1:]))]),
-    "temperatures.csv": text([[*COLUMN[0], "temperature"], *([*r, 300.0 if r[0] == "half" else 310.0] for r in COLUMN[1:])]),
-    "long tail.csv": text([HEAD, *TABLES["standard"], *([t, 0.001, 0.99, 0.05] for t in (40.0, 90.0, 120.0))]),
+    "another species.csv": text(
+        [[*COLUMN[0], "water"], *([*r, 0.1 if r[0] == "half" else 0.5] for r in COLUMN[1:])]
+    ),
+    "sample numbers.csv": text(
+        [[*COLUMN[0], "sample"], *([*r, k + 1] for k, r in enumerate(COLUMN[1:]))]
+    ),
+    "temperatures.csv": text(
+        [
+            [*COLUMN[0], "temperature"],
+            *([*r, 300.0 if r[0] == "half" else 310.0] for r in COLUMN[1:]),
+        ]
+    ),
+    "long tail.csv": text(
+        [HEAD, *TABLES["standard"], *([t, 0.001, 0.99, 0.05] for t in (40.0, 90.0, 120.0))]
+    ),
     "unsorted.csv": text([HEAD, *TABLES["half"][::-1]]),
     "short run.csv": text([*COLUMN, ["short", 0.0, 1.0, 0.0, 0.05]]),
-    "gaps.csv": text([HEAD, *([t, s, None if t == 2 else p, c if t == 0 else None] for t, s, p, c in TABLES["half"])]),
+    "gaps.csv": text(
+        [
+            HEAD,
+            *(
+                [t, s, None if t == 2 else p, c if t == 0 else None]
+                for t, s, p, c in TABLES["half"]
+            ),
+        ]
+    ),
     "no start.csv": text([HEAD, *TABLES["half"][1:]]),
     "too few.csv": text([HEAD, *TABLES["half"][:2]]),
     "no number.csv": text([HEAD, *TABLES["half"][:3], [5.0, "much", 0.1, 0.05]]),
@@ -191,7 +224,7 @@ FILES = {
     "broken.xlsx": b"PK\x03\x04" + bytes(40),
     "encrypted.xlsx": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"),
     "no text.csv": bytes(range(256)) * 8,
-}  # fmt: skip
+}
 
 
 def test_page_reads_files_as_the_command_line_does(tmp_path):
@@ -206,15 +239,29 @@ def test_page_reads_files_as_the_command_line_does(tmp_path):
     assert not wrong, "\n".join(wrong)
 
 
-BESIDE = [[*HEAD, *HEAD], *([*a, *b] for a, b in zip(TABLES["standard"], TABLES["half"], strict=True))]
-TIDY = [["run", "time", "species", "value"], *(["a", t, n, v] for t, s, p, _ in TABLES["half"] for n, v in (("S", s), ("P", p)))]  # fmt: skip
+BESIDE = [
+    [*HEAD, *HEAD],
+    *([*a, *b] for a, b in zip(TABLES["standard"], TABLES["half"], strict=True)),
+]
+TIDY = [
+    ["run", "time", "species", "value"],
+    *(["a", t, n, v] for t, s, p, _ in TABLES["half"] for n, v in (("S", s), ("P", p))),
+]
 OTHERS = {
     "beside.csv": text(BESIDE),
     "tidy.csv": text(TIDY),
-    "groups.xlsx": workbook({"a": [[None, "x", None, None, "y", None, None], ["time", "S", "P", "cat", "S", "P", "cat"], *([*a, *b[1:]] for a, b in zip(*list(TABLES.values())[:2], strict=True))]}),
+    "groups.xlsx": workbook(
+        {
+            "a": [
+                [None, "x", None, None, "y", None, None],
+                ["time", "S", "P", "cat", "S", "P", "cat"],
+                *([*a, *b[1:]] for a, b in zip(*list(TABLES.values())[:2], strict=True)),
+            ]
+        }
+    ),
     "clock.csv": text([HEAD, *([f"0:0{k}:30", *r[1:]] for k, r in enumerate(TABLES["half"]))]),
     "old.xls": (ROOT / "tests" / "two-runs.xls").read_bytes(),
-}  # fmt: skip
+}
 
 
 def test_page_names_what_only_the_command_line_reads(tmp_path):
@@ -223,21 +270,37 @@ def test_page_names_what_only_the_command_line_reads(tmp_path):
 
 
 def test_page_guesses_the_columns(tmp_path):
-    heads = (["time", "S", "P", "cat"], ["t / min", "ArBr", "Biaryl", "Pd catalyst"], ["min", "x", "y", "z"])
+    heads = (
+        ["time", "S", "P", "cat"],
+        ["t / min", "ArBr", "Biaryl", "Pd catalyst"],
+        ["min", "x", "y", "z"],
+    )
     files = {f"{k}.csv": text([head, *TABLES["half"]]) for k, head in enumerate(heads)}
     for one, head in zip(by_page(files, tmp_path, None), heads, strict=True):
-        assert one["guess"] == dict(zip(("substrate", "product", "catalyst"), head[1:], strict=True))
+        assert one["guess"] == dict(
+            zip(("substrate", "product", "catalyst"), head[1:], strict=True)
+        )
 
 
 def test_page_reads_random_files_as_the_command_line_does(tmp_path):
     files = {}
     for seed in range(40):
         rng = np.random.default_rng([5, seed])
-        named = {f"run {k}": rows(10 * seed + k, tuple(rng.uniform((0.5, 0, 0.01), (1.5, 0.3, 0.1)))) for k in range(rng.integers(1, 5))}  # fmt: skip
+        named = {
+            f"run {k}": rows(10 * seed + k, tuple(rng.uniform((0.5, 0, 0.01), (1.5, 0.3, 0.1))))
+            for k in range(rng.integers(1, 5))
+        }
         for table in named.values():
             for row in table[1:]:
                 row[int(rng.integers(1, 4))] = None if rng.random() < 0.3 else row[1]
-        head = [f"{n}{u}" for n, u in zip(HEAD, (rng.choice(["", " / min", " (s)"]), *[rng.choice(["", " / M", " [mM]"])] * 3), strict=True)]  # fmt: skip
+        head = [
+            f"{n}{u}"
+            for n, u in zip(
+                HEAD,
+                (rng.choice(["", " / min", " (s)"]), *[rng.choice(["", " / M", " [mM]"])] * 3),
+                strict=True,
+            )
+        ]
         long = [["run", *head], *([n, *row] for n, table in named.items() for row in table)]
         if seed % 3 == 0:
             files[f"{seed}.xlsx"] = workbook({n: [head, *t] for n, t in named.items()})
@@ -245,7 +308,9 @@ def test_page_reads_random_files_as_the_command_line_does(tmp_path):
             sign, decimal = [(",", "."), (";", ","), ("\t", ",")][rng.integers(3)]
             files[f"{seed}.csv"] = text(long, sign, decimal, rng.choice(["utf-8", "utf-16"]))
         else:
-            files[f"{seed}.csv"] = text([head, *(r for t in named.values() for r in [*t, [None] * 4])])
+            files[f"{seed}.csv"] = text(
+                [head, *(r for t in named.values() for r in [*t, [None] * 4])]
+            )
     (tmp_path / "page").mkdir()
     page = by_page(files, tmp_path / "page")
     for one, (name, content) in zip(page, files.items(), strict=True):
@@ -258,7 +323,9 @@ def test_page_reads_workbooks_that_lie_in_the_results(tmp_path):
         pytest.skip("no workbooks in results/workbooks")
     files = {f"{k} {path.name}": path.read_bytes() for k, path in enumerate(found)}
     (tmp_path / "page").mkdir()
-    for one, (name, content) in zip(by_page(files, tmp_path / "page", None), files.items(), strict=True):
+    for one, (name, content) in zip(
+        by_page(files, tmp_path / "page", None), files.items(), strict=True
+    ):
         if ELSEWHERE in one.get("refused", "") or "guess" not in one:
             continue
         agree(one, by_command(name, content, tmp_path, one["guess"]))
