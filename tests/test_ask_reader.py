@@ -269,6 +269,12 @@ def test_page_names_what_only_the_command_line_reads(tmp_path):
         assert ELSEWHERE in one.get("refused", ""), (name, one)
 
 
+def test_page_refuses_a_large_file_before_it_is_read(tmp_path):
+    code = "(file) => kinetlib.opening.openFile(file).catch((error) => error.message)"
+    said = in_node(code, {"name": "large.csv", "size": 40_000_000}, tmp_path)
+    assert said.startswith("large.csv: the file has 40 MB, expected kinetic runs in at most 34 MB")
+
+
 def test_page_guesses_the_columns(tmp_path):
     heads = (
         ["time", "S", "P", "cat"],
