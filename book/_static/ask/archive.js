@@ -49,7 +49,7 @@
       const { done, value } = await reader.read();
       if (done) break;
       if (filled + value.length > part.size) {
-        await reader.cancel();
+        reader.cancel().catch(() => {}); // its end is not waited for: there may be no end
         throw new Error("a part is larger than it says");
       }
       whole.set(value, filled);
