@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from kinetlib.kinetics import mechanisms
+from kinetlib.kinetics import mechanisms, wasm
+from kinetlib.kinetics.native_source import tangent_source
 from kinetlib.runs.laboratory import Campaign
 from kinetlib.runs.noise import NOISE_BINS
 
@@ -33,6 +34,7 @@ ORDER = (
     "network-data.js",
     "trust-data.js",
     "catalogue-data.js",
+    "kernels-data.js",
     "data.js",
     "words.js",
     "titles.js",
@@ -47,9 +49,19 @@ ORDER = (
     "network.js",
     "trust.js",
     "reaction.js",
+    "kernel.js",
+    "fit.js",
+    "figure.js",
+    "fits.js",
+    "fitted.js",
     "page.js",
 )
 VENDOR = "vendor/read-excel-file.min.js"  # what ORDER needs before it
+_SHOWN = {
+    "substrate": mechanisms.SUBSTRATE,
+    "product": mechanisms.PRODUCT,
+    "catalyst": mechanisms.CATALYST,
+}
 _DIGEST = re.compile(r'"sha256": "([0-9a-f]{64})"')
 _MAIN = '<main id="main-content" class="bd-main" role="main">'
 
@@ -62,7 +74,7 @@ def scripts() -> dict[str, str]:
     dict
         JavaScript by name of file: ``network-data.js``, the weights; ``trust-data.js``, the
         calibration; ``catalogue-data.js``, names of the mechanisms, what the network was trained
-        on, and the example.
+        on, and the example; ``kernels-data.js``, the integrators and their species and constants.
     """
     models = resources.files("kinetlib_data") / "models"
     card = json.loads((models / f"{NETWORK}.json").read_text(encoding="utf-8"))
@@ -87,7 +99,7 @@ def scripts() -> dict[str, str]:
         "trainedOn": Campaign().model_dump(include={"loading", "substrate", "product", "stopped"}),
         "example": {"name": EXAMPLE, "base64": base64.b64encode(example).decode()},
     }
-    made = {"network": network, "trust": trust, "catalogue": catalogue}
+    made = {"network": network, "trust": trust, "catalogue": catalogue, "kernels": _kernels()}
     return {f"{name}-data.js": _script(name, value) for name, value in made.items()}
 
 
@@ -136,6 +148,28 @@ def mend(book: Path) -> None:
         raise ValueError(f"{page}: expected the theme's {_MAIN}")
     text = f'{before}<div id="main-content" class="bd-main">{inside}</div>{after}'
     page.write_text(text, encoding="utf-8")
+
+
+def _kernels() -> dict[str, Any]:
+    """Pack the integrators that the package ships, with what their numbers mean."""
+    folder = resources.files("kinetlib.kinetics") / wasm.SHIPPED
+    found = {}
+    for one in mechanisms.catalogue().values():
+        code = (folder / wasm.name(tangent_source(one.network))).read_bytes()
+        network = one.network
+        drawn = [
+            {"species": network.index(name), "low": low, "high": high}
+            for name, (low, high) in one.drawn.items()
+        ]
+        found[one.id] = {
+            "module": base64.b64encode(gzip.compress(code, 9, mtime=0)).decode(),
+            "species": list(network.species),
+            "constants": list(network.constants),
+            "orders": network.orders.sum(1).tolist(),
+            **{role: network.index(name) for role, name in _SHOWN.items()},
+            "drawn": drawn[0] if drawn else None,
+        }
+    return {"mechanisms": found}
 
 
 def _packed(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -8,6 +8,7 @@
   const select = (role) => page.querySelector(`select[name=${role}]`);
   let opened = null; // the file that was read last
   let answered = null; // the last answer
+  let fitted = {}; // the fits of it, by mechanism
   let turn = 0; // counts what was asked, so that an answer that comes late is not shown
 
   /** Make an element with text. */
@@ -21,9 +22,13 @@
   function become(state, sentence) {
     page.dataset.state = state;
     place("ask-said").textContent = sentence;
-    place("ask-found").hidden = state !== "answered";
-    if (state !== "answered") {
+    const told = state === "answered" || state === "fitted";
+    place("ask-found").hidden = !told;
+    if (!told) {
+      kinetlib.fits.stop();
       answered = null;
+      fitted = {};
+      place("ask-fits").hidden = true;
       place("answer").textContent = "null";
     }
   }
@@ -78,7 +83,40 @@
     const reaction = kinetlib.reaction.read(opened, roles);
     remarksOn(reaction.warnings);
     const answer = await kinetlib.reaction.answer(reaction);
-    if (current()) show(answer);
+    if (!current()) return;
+    show(answer);
+    await fit(reaction, answer, current);
+  }
+
+  /** Fit the mechanisms of the set, and show each as it is done. */
+  async function fit(reaction, answer, current) {
+    const ids = ordered(answer).map(([id]) => id).filter((id) => answer.set.includes(id));
+    const progress = place("ask-progress");
+    place("ask-fitted").replaceChildren();
+    place("ask-fits").hidden = false;
+    place("ask-stop").hidden = false;
+    const told = (id, i) => {
+      progress.textContent = `Fitting ${id}, ${i + 1} of ${ids.length}.`;
+    };
+    const shown = (id, found) => {
+      if (!current()) return;
+      fitted[id] = found;
+      place("ask-fitted").append(kinetlib.fitted.section(id, found, reaction, save));
+    };
+    let whole = false;
+    try {
+      whole = await kinetlib.fits.run(ids, reaction, answer.noise, told, shown);
+    } catch (error) {
+      kinetlib.fits.stop();
+      if (current()) progress.textContent = `The fits ended: ${error.message}.`;
+      return;
+    } finally {
+      if (current()) place("ask-stop").hidden = true;
+    }
+    if (!current()) return;
+    const done = Object.keys(fitted).length;
+    progress.textContent = whole ? `Fitted: ${ids.join(", ")}.` : `Stopped after ${done} of ${ids.length}.`;
+    if (whole) page.dataset.state = "fitted";
   }
 
   function remarksOn(warnings) {
@@ -163,6 +201,9 @@
   place("ask-json").addEventListener("click", () =>
     save("answer.json", "application/json", `${JSON.stringify(answered)}\n`));
   place("ask-csv").addEventListener("click", () => save("answer.csv", "text/csv", asCsv(answered)));
+  place("ask-stop").addEventListener("click", () => kinetlib.fits.stop());
+  place("ask-constants").addEventListener("click", () =>
+    save("constants.csv", "text/csv", kinetlib.fitted.asCsv(fitted)));
   const drop = place("ask-drop");
   drop.addEventListener("dragover", (event) => {
     event.preventDefault();

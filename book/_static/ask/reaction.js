@@ -53,7 +53,7 @@
     return { substrate: of("substrate"), product: of("product"), catalyst: of("catalyst") };
   }
 
-  /** Read the runs of an opened file by the roles of its columns: {runs, standard, warnings}. */
+  /** Read the runs of an opened file by the roles of its columns: {runs, standard, warnings, scale, units}. */
   function read(opened, roles) {
     const remarks = [...opened.remarks];
     const tables = ofThisReaction(opened, roles, remarks);
@@ -72,7 +72,13 @@
     }
     const runs = found.map((run, i) => relative(run, catalysts[i], factors[i], reference, remarks));
     checkNegative(opened.file, runs);
-    return judged(runs, reference, tables, roles, found.some((run) => run.product), remarks);
+    const measured = found.some((run) => run.product);
+    return {
+      ...judged(runs, reference, tables, roles, measured, remarks),
+      scale: reference.substrate_0,
+      unit: reference.base.text,
+      timeUnit: found.find((run) => run.unit)?.unit ?? "",
+    };
   }
 
   /** Mark what the network may read, and say why it may not read the rest. */
