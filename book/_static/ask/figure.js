@@ -3,11 +3,11 @@
 (function (kinetlib) {
   const { general } = kinetlib.words;
   const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM, ACROSS] = [300, 210, 44, 28, 38, 2];
-  const SVG = "http://www.w3.org/2000/svg";
   const known = Number.isFinite;
 
   function element(name, attributes, text) {
-    const made = document.createElementNS(SVG, name);
+    // The page holds an empty drawing, whose namespace saves writing an address here.
+    const made = document.createElementNS(document.getElementById("ask-pen").namespaceURI, name);
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
     if (text !== undefined) made.textContent = text;
     return made;
@@ -21,7 +21,7 @@
       `${title}: substrate (filled circles, solid curve) and product (open squares, dashed curve) ` +
       `against time, a panel for each of ${runs.length} runs.`;
     const svg = element("svg", {
-      xmlns: SVG, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text,
+      viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text,
       "font-family": "sans-serif", "font-size": 12, fill: "currentColor",
     });
     svg.append(element("title", {}, text));
@@ -40,11 +40,12 @@
     const longest = Math.max(...run.time);
     const x = (time) => LEFT + (time / longest) * (WIDTH - LEFT - 14);
     const y = (value) => HEIGHT - BOTTOM - (Math.max(value, 0) / most) * (HEIGHT - TOP - BOTTOM);
-    const line = (values) => curve.time.map((t, i) => `${x(t).toFixed(1)},${y(values[i]).toFixed(1)}`).join(" ");
+    const point = (t, value) => `${x(t).toFixed(1)},${y(value).toFixed(1)}`;
+    const line = (values) => curve.time.map((t, i) => point(t, values[i])).join(" ");
     const stroke = { fill: "none", stroke: "currentColor", "stroke-width": 1.5 };
     const made = [
       element("text", { x: LEFT, y: 18, "font-weight": "bold" }, run.name),
-      element("path", { d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - 14}`, ...stroke, "stroke-width": 1 }),
+      element("path", { ...stroke, d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - 14}` }),
       element("polyline", { points: line(curve.substrate), ...stroke }),
       element("polyline", { points: line(curve.product), ...stroke, "stroke-dasharray": "5 4" }),
       element("text", { x: WIDTH - 14, y: HEIGHT - 6, "text-anchor": "end" },

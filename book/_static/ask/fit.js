@@ -31,7 +31,8 @@
     const filled = times.map((own) => [...own, ...Array(length - own.length).fill(own.at(-1))]);
     const data = [];
     runs.forEach((run, r) => run.time.forEach((moment, t) => {
-      for (const [species, values] of [[mechanism.substrate, run.substrate], [mechanism.product, run.product]]) {
+      for (const role of ["substrate", "product"]) {
+        const [species, values] = [mechanism[role], run[role]];
         // What was weighed in, at time 0, is no measurement.
         if (!(moment > 0) || !Number.isFinite(values[t])) continue;
         const deviation = Math.hypot(noise * values[t], FLOOR);
@@ -56,7 +57,8 @@
         constants, initial: start, times: filled, first: 0, last, tested: false, rtol: 1e-6, atol: 1e-9,
       });
       if (found.status.some(Boolean)) return null;
-      const residuals = data.map(({ at, value, deviation }) => (found.concentration[at] - value) / deviation);
+      const { concentration } = found;
+      const residuals = data.map(({ at, value, deviation }) => (concentration[at] - value) / deviation);
       const slopes = data.map(({ at, deviation }) => {
         const row = Array.from(found.tangents.subarray(at * last, at * last + R));
         if (unknown) row.push(found.tangents[at * last + R + unknown.species] * Math.exp(x[R]));
@@ -145,8 +147,10 @@
     const random = drawing(2026);
     const starts = [];
     for (let k = 0; k < STARTS; k += 1) {
-      const x = problem.bounds.map(([low, high], i) =>
-        i < mechanism.constants.length ? Math.log(10) * (4 * random() - 1.5) : low + random() * (high - low));
+      const x = problem.bounds.map(([low, high], i) => {
+        const isConstant = i < mechanism.constants.length;
+        return isConstant ? Math.log(10) * (4 * random() - 1.5) : low + random() * (high - low);
+      });
       const found = problem.evaluate(x);
       if (found) starts.push(descended(problem, found, SCOUTING));
     }

@@ -19,17 +19,18 @@
    * tangents are wanted: by ln k of the R constants, then by the S initial concentrations.
    * Returns concentration (n, T, S), tangents (n, T, S, last - first), flat, and status (n).
    */
-  function integrate(memory, block, base, { constants, initial, times, first, last, tested, rtol, atol }) {
+  function integrate(memory, block, base, given) {
+    const { constants, initial, times, first, last, tested, rtol, atol } = given;
     const [n, length, species] = [constants.length, times[0].length, initial[0].length];
-    const given = [constants, initial, times].map((rows) => Float64Array.from(rows.flat()));
-    given.push(new Float64Array(species).fill(1));
+    const arrays = [constants, initial, times].map((rows) => Float64Array.from(rows.flat()));
+    arrays.push(new Float64Array(species).fill(1));
     const values = n * length * species;
-    const sizes = [...given.map((array) => array.length), values, n, n, values * (last - first)];
+    const sizes = [...arrays.map((array) => array.length), values, n, n, values * (last - first)];
     const at = [base];
     for (const size of sizes) at.push(at.at(-1) + round(8 * size));
     const lacking = at.at(-1) - memory.buffer.byteLength;
     if (lacking > 0) memory.grow(Math.ceil(lacking / PAGE));
-    given.forEach((array, i) => new Float64Array(memory.buffer, at[i], array.length).set(array));
+    arrays.forEach((array, i) => new Float64Array(memory.buffer, at[i], array.length).set(array));
     const wide = [n, length, length, n === 1 ? species : 0].map(BigInt);
     const more = [first, last, Number(tested)].map(BigInt);
     block(...wide, ...at.slice(0, 4), rtol, atol, 100_000n, at[4], at[5], at[6], 0, ...more, at[7]);

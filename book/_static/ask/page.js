@@ -115,7 +115,8 @@
     }
     if (!current()) return;
     const done = Object.keys(fitted).length;
-    progress.textContent = whole ? `Fitted: ${ids.join(", ")}.` : `Stopped after ${done} of ${ids.length}.`;
+    const stopped = `Stopped after ${done} of ${ids.length}.`;
+    progress.textContent = whole ? `Fitted: ${ids.join(", ")}.` : stopped;
     if (whole) page.dataset.state = "fitted";
   }
 

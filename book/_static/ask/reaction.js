@@ -31,7 +31,10 @@
   /** Guess which column is what: by name, else what falls, what rises, and what stays. */
   function guess(tables, columns) {
     const seen = (name) =>
-      tables.flatMap((table) => table.called(name).slice(0, 1).map((i) => table.seen(i).filter(known)));
+      tables.flatMap((table) => {
+        const first = table.called(name).slice(0, 1);
+        return first.map((i) => table.seen(i).filter(known));
+      });
     const numeric = columns.filter(
       (name) => seen(name).some((v) => v.length) && !titles.noSpecies(titles.titleOf(name)),
     );

@@ -126,6 +126,10 @@
     const released = await kinetlib.unpack.open();
     const chosen = kinetlib.features.chosen(runs);
     const said = kinetlib.network.ask(released.weights, kinetlib.features.inputs(chosen.runs));
+    if (!said.probabilities.every(known)) {
+      const { refuse } = kinetlib.words;
+      refuse("The network finds no numbers in these runs; expected times after the start.");
+    }
     const found = answer(released.trust, chosen.runs, said);
     const { classes } = released;
     return {
