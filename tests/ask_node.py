@@ -1,5 +1,6 @@
 """The scripts of the page "Ask the book" under Node, and the runs that tests ask them about."""
 
+import functools
 import json
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from kinetlib.runs.sample import TRAIN, accepted_sets
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "book" / "_static" / "ask"
+scripts = functools.cache(browser.scripts)
 # The last one is the page itself, which needs a document.
 ORDER = (browser.VENDOR, *browser.ORDER[:-1])
 
@@ -40,7 +42,7 @@ def in_node(code: str, given, folder: Path):
     """
     if shutil.which("node") is None:
         pytest.skip("Node is not installed: the scripts of the page cannot run")
-    for name, text in browser.scripts().items():
+    for name, text in scripts().items():
         (folder / name).write_text(text)
     files = [str(folder / n if (folder / n).is_file() else OWN / n) for n in ORDER]
     harness, said, out = folder / "harness.cjs", folder / "given.json", folder / "out.json"

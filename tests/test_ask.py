@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 import visit_book
 import yaml
+from ask_node import scripts
 from test_ask_reader import COLUMN, SHEETS, agree, by_command, text, workbook
 
 from kinetlib.chapters import book, browser
@@ -32,7 +33,7 @@ def site(tmp_path_factory):
     """The page without the book's theme: its own markup, policy and scripts."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "book" / "_static" / "ask", folder / browser.SCRIPTS)
-    for name, script in browser.scripts().items():
+    for name, script in scripts().items():
         (folder / browser.SCRIPTS / name).write_text(script)
     _, front, _ = SOURCE.split("---\n", 2)
     policy = yaml.safe_load(front)["myst"]["html_meta"]["http-equiv=Content-Security-Policy"]
@@ -214,9 +215,7 @@ def test_controls_have_names_and_the_narrow_page_does_not_scroll_sideways(opened
 
 def test_scripts_are_classic_small_and_hold_no_address():
     folder = ROOT / "book" / "_static" / "ask"
-    assert {path.name for path in folder.glob("*.js")} | set(browser.scripts()) == set(
-        browser.ORDER
-    )
+    assert {path.name for path in folder.glob("*.js")} | set(scripts()) == set(browser.ORDER)
     found = re.findall(r'<script src="\.\./_static/ask/(.+?)"', SOURCE)
     assert found == [browser.VENDOR, *browser.ORDER]
     for path in folder.glob("*.js"):
@@ -224,7 +223,7 @@ def test_scripts_are_classic_small_and_hold_no_address():
         assert len(code.splitlines()) <= 400, path.name
         assert not re.search(r"https?:|\bfetch\(|^import |^export |innerHTML|eval\(", code, re.M)
     weighs = sum(path.stat().st_size for path in folder.rglob("*.*"))
-    assert weighs + sum(map(len, browser.scripts().values())) < 4_000_000
+    assert weighs + sum(map(len, scripts().values())) < 4_000_000
 
 
 def test_vendored_file_is_the_one_that_is_told():

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from ask_node import as_json, in_node
+from ask_node import as_json, in_node, scripts
 
-from kinetlib.chapters import browser
 from kinetlib.kinetics import mechanisms, sensitivity
 from kinetlib.runs.runs import Runs
 
@@ -77,6 +76,6 @@ def test_fit_finds_the_constants_that_made_exact_runs(tmp_path, name):
 
 
 def test_every_mechanism_has_an_integrator_with_units():
-    script = browser.scripts()["kernels-data.js"]
+    script = scripts()["kernels-data.js"]
     for one in mechanisms.catalogue().values():
         assert f'"{one.id}": {{"module": ' in script

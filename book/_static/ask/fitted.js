@@ -42,9 +42,11 @@
     for (const row of rows) {
       const line = body.insertRow();
       line.append(element("th", row.name, { scope: "row" }));
-      for (const text of [general(row.value, 3), range(row), row.unit]) {
-        line.append(element("td", text));
-      }
+      line.append(
+        element("td", general(row.value, 3), { class: "ask-whole" }),
+        element("td", range(row)),
+        element("td", row.unit, { class: "ask-whole" }),
+      );
     }
     return table;
   }
