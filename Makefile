@@ -18,7 +18,7 @@ RESOLVE := uv pip compile --quiet --no-config --universal --python-version 3.11 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slurm kernels soak bench lint format serve clean distclean lock
+.PHONY: help book test test-slurm kernels soak attack bench lint format serve clean distclean lock
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,10 @@ kernels: $(READY)  ## Build the integrators that the package ships, from the sou
 
 soak: $(READY)  ## Integrate a million parameter sets a mechanism; minutes
 	@python tests/soak.py
+
+attack: $(READY)  ## Feed bad files to every reader; minutes, more with MOST=100
+	@python -m studies attack $(if $(MOST),--most $(MOST)) && python -m studies attack summary \
+	    $(if $(MOST),--most $(MOST))
 
 bench: $(READY)  ## Time the integrator beside its peers, and training; minutes
 	@rm -rf results/studies/solvers/pieces

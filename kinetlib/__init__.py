@@ -11,9 +11,10 @@ A room may import from the rooms above it in this list, never the other way:
 - `kinetlib.runs`: what was or may be measured: runs, noise, plans, designs, datasets.
 - `kinetlib.crnn`: reactions discovered in the curves of all species.
 - `kinetlib.lab`: a chemist's file in, checked runs out.
-- `kinetlib.inference`: prior, likelihood, evidence, posterior, estimates of rate constants.
+- `kinetlib.inference`: prior, likelihood, evidence, posterior, estimates of rate constants; orders.
 - `kinetlib.fusion`: the networks, their training, the calibrated answer.
 - `kinetlib.experiments`: the runs worth doing, and the next one.
+- `kinetlib.petab`: problems in PEtab, the exchange format of systems biology, out and in.
 - `kinetlib.chapters`: parameters, profiles, executed notebooks, the rebuild, the book.
 - `kinetlib.answers`: evidence of every mechanism, the open catalogue, the answer in words.
 - `kinetlib.cli`: the command ``kinetlib``.
@@ -23,7 +24,7 @@ from kinetlib.kinetics.reading import mechanism
 from kinetlib.kinetics.simulate import simulate
 
 __version__ = "0.1.0"
-__all__ = ["answer", "classify", "fit", "mechanism", "simulate"]
+__all__ = ["answer", "classify", "fit", "mechanism", "orders", "simulate"]
 
 
 def __getattr__(name: str):
@@ -40,4 +41,8 @@ def __getattr__(name: str):
         from kinetlib.inference.fitting import fit
 
         return fit
+    if name == "orders":
+        from kinetlib.inference.reaction_orders import orders
+
+        return orders
     raise AttributeError(f"module 'kinetlib' has no attribute {name!r}")

@@ -30,6 +30,7 @@ STUDIES = {
     "recipes": ("what limits the four fusions", "two hours"),
     "fusions": ("the four fusions by sample passes", "four hours"),
     "reading": ("many runs, and rows after the end", "five minutes"),
+    "orders": ("reaction orders of published workbooks", "half a minute, with the workbooks"),
     "answers": ("how often the evidence names the mechanism", "half an hour"),
     "release": ("the network in data/models", "a day"),
     "training_design": ("which simulated samples to train on", "two hours"),
@@ -39,6 +40,7 @@ STUDIES = {
     "discovery": ("how often reactions are found in curves", "hours; needs the extra crnn"),
     "higher_order": ("reactions of third order by second-order ones", "forty minutes"),
     "zirconium": ("which crystals to train a potential on", "half an hour, and five of 16-atoms"),
+    "attack": ("what bad files do to the readers", "ten minutes; make attack"),
     "solvers": ("what an accuracy costs, how fast networks train", "minutes; make bench"),
 }
 #: Records of another name; some studies have none.

@@ -1,6 +1,7 @@
 """The whole answer: mechanisms composed by a grammar, evidence on real files, words."""
 
 import signal
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,6 +21,7 @@ from kinetlib.answers import (
 from kinetlib.answers.asking import features
 from kinetlib.answers.sight import LIVING, SECOND, seen, shown_to
 from kinetlib.answers.weighing import probabilities, weighed
+from kinetlib.inference import sampling
 from kinetlib.inference.misfit import Misfit
 from kinetlib.inference.sources import observations
 from kinetlib.kinetics import grammar as grammars
@@ -133,6 +135,22 @@ def test_what_came_near_and_was_not_integrated_has_no_probability(dying, monkeyp
     asked = [GRAMMAR.of(name) for name in ("M1", "M9")]
     found = {one.name for one in weighed(observations(dying, SPECIES), asked)}
     assert "M9" not in found, "it fits best, and there was no time for its evidence"
+
+
+def test_weights_with_a_heavy_tail_are_drawn_again_until_they_can_be_trusted(dying, monkeypatch):
+    data, asked, efforts = observations(dying, SPECIES), [GRAMMAR.of("M9")], []
+    (expected,) = weighed(data, asked)
+
+    def missing_a_part(problem, centres, rng, effort):
+        efforts.append(effort)
+        found = sampling.drawn(problem, centres, rng, effort)
+        off = {"pareto": 0.9, "log_evidence": found.log_evidence - 4}
+        return replace(found, **off) if len(efforts) == 1 else found
+
+    monkeypatch.setattr(weighing, "drawn", missing_a_part)
+    (found,) = weighed(data, asked)
+    assert found.log_evidence == pytest.approx(expected.log_evidence, abs=0.3)
+    assert len(efforts) == 2 and efforts[1].draws > efforts[0].draws
 
 
 def test_a_mechanism_that_cannot_be_simulated_leaves_the_others(dying, monkeypatch):

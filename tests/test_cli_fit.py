@@ -54,7 +54,7 @@ def test_the_json_has_what_was_promised_and_nothing_else(workbook):
     first, second = answer["mechanisms"]
     assert list(first) == [
         "mechanism", "probability", "log_evidence", "aicc", "bic", "chi_squared", "explains",
-        "constants",
+        "constants", "others", "combinations", "reactions",
     ]  # fmt: skip
     assert first["mechanism"] == TEXT and first["explains"] is True
     assert second["explains"] is False and second["probability"] < 1e-3
@@ -63,6 +63,7 @@ def test_the_json_has_what_was_promised_and_nothing_else(workbook):
     assert constant["unit"] == "M-1 s-1" and constant["verdict"] == "determined"
     assert constant["value"] == pytest.approx(TRUE, rel=0.02)
     assert constant["low"] < constant["value"] < constant["high"]
+    assert first["reactions"] == [TEXT] and not first["others"] and not first["combinations"]
     assert set(answer["noise"]) == {"A", "P"}
     assert all("\n" not in line for line in answer["remarks"])
     assert any("column cat does not change" in line for line in answer["remarks"])

@@ -196,7 +196,15 @@ def test_wrong_file_is_named(write, text, words):
 def test_all_mistakes_are_told_at_once(write):
     with pytest.raises(ValueError) as raised:
         load(write("chapters: {02_mechanisms: {n_curves: 0}, 03_dataset_generation: {seed: -1}}"))
-    assert len(str(raised.value).splitlines()) == 2
+    assert "n_curves: expected" in str(raised.value) and "seed: expected" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_many_mistakes_are_counted_in_a_line_that_ends(write):
+    entries = ", ".join(f"entry{number}: 1" for number in range(40))
+    with pytest.raises(ValueError, match="; and 3[0-9] more$") as raised:
+        load(write(f"chapters: {{02_mechanisms: {{{entries}}}}}"))
+    assert len(str(raised.value)) < 700
 
 
 def test_unknown_profile_names_the_nearest():

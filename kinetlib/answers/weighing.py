@@ -28,7 +28,7 @@ from kinetlib.answers.sight import shown_to
 from kinetlib.inference.coordinates import BOX, Coordinates, Wishes, coordinates
 from kinetlib.inference.observations import Observations, averaged
 from kinetlib.inference.problem import Problem
-from kinetlib.inference.sampling import Drawn, Effort, drawn
+from kinetlib.inference.sampling import UNTRUSTED, Drawn, Effort, drawn
 from kinetlib.inference.search import Ends, search
 from kinetlib.inference.shown import shown
 from kinetlib.kinetics.grammar import Composed, Nothing
@@ -36,6 +36,8 @@ from kinetlib.kinetics.integrate import available_processors
 
 _BANK, _STARTS, _STEPS = 1500, 32, 20
 _EFFORT = Effort(kernels=150, draws=800, rounds=3, moves=3, kept=300, last_moves=4)
+_MORE = replace(_EFFORT, kernels=300, draws=1600, rounds=4)  # where weights have a heavy tail
+_AGAIN = 2  # times that is tried
 NEAR = 15.0  # nat of the largest ln p(y | x) below which a mechanism is out of the question
 _MATTERS = 0.01  # change of curves, relative to a column's largest value
 _LEAST = 1e-3  # of the factor's parts: so few draws do not tell it any smaller
@@ -200,6 +202,10 @@ def _integrated(one: _Searched, seed: int, ending: Ending) -> Weighed | None:
     composed, problem = one.composed, one.problem
     rng = _rng(seed + 1, composed)
     sample = drawn(problem, one.ends.x, rng, _EFFORT)
+    for _ in range(_AGAIN):
+        if sample.pareto <= UNTRUSTED or ending.here:
+            break
+        sample = _drawn_again(problem, sample, rng)
     matters, factor = _factor(composed, problem, sample, rng)
     return Weighed(
         composed,
@@ -210,6 +216,13 @@ def _integrated(one: _Searched, seed: int, ending: Ending) -> Weighed | None:
         sample.best,
         matters,
     )
+
+
+def _drawn_again(problem: Problem, sample: Drawn, rng: Generator) -> Drawn:
+    """Search and draw once more, from what was drawn and twice as widely: a part was missed."""
+    given = np.vstack([sample.best, sample.x[:_STARTS]])
+    ends = search(problem, rng, bank=2 * _BANK, starts=2 * _STARTS, steps=_STEPS, given=given)
+    return drawn(problem, np.vstack([ends.x, given]), rng, _MORE)
 
 
 def _out(one: _Searched) -> Weighed:

@@ -91,7 +91,30 @@ def limits() -> str:
 def fragments() -> dict[str, str]:
     """Write what pages include, in Markdown, by name of file."""
     told = "\n".join(f"- {fact}" for fact in facts())
-    return {"facts.md": f"{told}\n\n{limits()}\n", "claims_table.md": claims()}
+    return {
+        "facts.md": f"{told}\n\n{limits()}\n",
+        "claims_table.md": claims(),
+        "survived.md": survived(),
+    }
+
+
+def survived() -> str:
+    """Write what bad inputs came to, in Markdown: a sentence, and a table by kind."""
+    attack = _record("studies", "attack")
+    sound, goal = attack["sound"], 100 * attack["goal"]
+    reached = "reached" if sound["value"] >= attack["goal"] else "missed"
+    lines = [
+        f"Of {attack['inputs']:,} bad inputs {_percent(sound, 1)} were refused in one clear error, "
+        f"or read; the goal of {goal:g} % is {reached}.",
+        "",
+        "| input | tried | refused | read | anything else |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for kind, told in attack["kinds"].items():
+        faults = "; ".join(f"{said} ({one['times']})" for said, one in told["faults"].items())
+        counts = (str(told[key]) for key in ("inputs", "refused", "answered"))
+        lines.append(f"| {' | '.join((kind, *counts, faults or 'none'))} |")
+    return "\n".join(lines) + "\n"
 
 
 def claims() -> str:

@@ -294,9 +294,6 @@ class Answers(Parameters):
     )
     noise: Fraction = Field(0.01, description="standard deviation relative to the value")
     n_times: Annotated[Integer, Ge(4)] = Field(12, description="rows of a run, the start counted")
-    seconds: Annotated[Number, Gt(0)] = Field(
-        55.0, description="for the answer; what is not weighed by then is named"
-    )
 
 
 class ReactionDiscovery(Parameters):

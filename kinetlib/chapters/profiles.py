@@ -159,6 +159,9 @@ def _find(name_or_path: str | Path) -> Path:
     return folder / f"{text}.yaml"
 
 
+_LONGEST = 300  # letters of what a parser says
+
+
 class _UniqueKeysLoader(yaml.SafeLoader):
     """YAML in which a key given twice is an error, not the last one silently taken."""
 
@@ -178,8 +181,13 @@ def _read(path: Path) -> dict[str, Any]:
     where = repository.relative(path)
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeysLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{where} is not readable as YAML: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ValueError(f"{where}{at}: not readable as YAML: {error.problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        said = " ".join(str(error).split())[:_LONGEST]
+        raise ValueError(f"{where} is not readable as YAML: {said}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{where}: expected `description:` and `chapters:` at the top level")
     if "name" in content:
@@ -196,13 +204,15 @@ def _nearest(text: str, valid: Iterable[str]) -> str:
 
 
 def _explained(error: ValidationError, source: str, prefix: tuple[str, ...] = ()) -> ValueError:
-    """Turn what pydantic found in `source` into one readable ValueError."""
-    lines = []
-    for detail in error.errors(include_url=False):
-        line = f"{source}: {_complaint(prefix + detail['loc'], detail)}"
-        if line not in lines:
-            lines.append(line)
-    return ValueError("\n".join(lines))
+    """Turn what pydantic found in `source` into one ValueError of one line."""
+    found = (_complaint(prefix + one["loc"], one) for one in error.errors(include_url=False))
+    complaints = [" ".join(said.split())[:_LONGEST] for said in dict.fromkeys(found)]
+    shown, others = complaints[:1], len(complaints) - 1
+    for said in complaints[1:]:
+        if len("; ".join([*shown, said])) <= _LONGEST:
+            shown, others = [*shown, said], others - 1
+    more = f"; and {others} more" if others else ""
+    return ValueError(f"{source}: {'; '.join(shown)}{more}")
 
 
 def _complaint(location: tuple[int | str, ...], detail: Mapping[str, Any]) -> str:

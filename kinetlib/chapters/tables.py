@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from kinetlib.plot.look import badge_html
 STUDIES = Path("data/studies")
 THIS_RUN = "this run"
 _SHORT = 7  # letters of a commit
+_INTERVAL = re.compile(r"[-+\d.,e]+ \([-+\d.,e]+ to [-+\d.,e]+\)")
 
 
 def record(name: str) -> dict[str, Any]:
@@ -79,7 +81,17 @@ class Table:
     def _repr_html_(self) -> str:
         """Write badge and table as HTML."""
         with pd.option_context("display.max_colwidth", None):
-            return f"<div>{badge_html(self.source)}</div>\n{self.frame.to_html(notebook=True)}"
+            body = _unbroken(self.frame.to_html(notebook=True))
+        return f"<div>{badge_html(self.source)}</div>\n{body}"
+
+
+def _unbroken(page: str) -> str:
+    """Keep a number and its interval on one line.
+
+    >>> _unbroken("<td>88.0 (87.3 to 88.6)</td>")
+    '<td>88.0&nbsp;(87.3&nbsp;to&nbsp;88.6)</td>'
+    """
+    return _INTERVAL.sub(lambda found: found[0].replace(" ", "&nbsp;"), page)
 
 
 def show(table: pd.DataFrame, *, source: str = THIS_RUN, lead: str = "") -> None:

@@ -13,6 +13,7 @@ from kinetlib.cli._classify import classify
 from kinetlib.cli._design import design
 from kinetlib.cli._discover import discover
 from kinetlib.cli._fit import fit
+from kinetlib.cli._orders import orders
 from kinetlib.cli._published import published
 from kinetlib.cli._run import book, run
 from kinetlib.cli._shards import command as shards
@@ -67,6 +68,7 @@ main.add_command(book)
 main.add_command(classify)
 main.add_command(discover)
 main.add_command(fit)
+main.add_command(orders)
 main.add_command(design)
 main.add_command(simulate)
 main.add_command(published)

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kinetlib.cli._fit import constant_values, constants_table, plain
+from kinetlib.cli._fit import constants_table, estimates
+from kinetlib.cli._plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from kinetlib.answers import Answer, Possible
     from kinetlib.answers.weighing import Progress
 
 _SHOWN = 8  # mechanisms in the table
 _WORTH = 0.001  # probability from which a mechanism is among them
+_NOTHING = {"constants": {}, "others": {}, "combinations": [], "reactions": []}
 
 
 @contextmanager
@@ -73,7 +75,7 @@ def _mechanism(one: Possible) -> dict[str, Any]:
         "bic": plain(fit.bic) if fit else None,
         "chi_squared": plain(fit.chi_squared) if fit else None,
         "explains": bool(fit.explains) if fit else None,
-        "constants": {name: constant_values(c) for name, c in fit.constants.items()} if fit else {},
+        **(estimates(fit) if fit else _NOTHING),
     }
 
 
@@ -109,7 +111,7 @@ def show(answer: Answer) -> None:
         console.print("`kinetlib design next` proposes the run that tells the most probable apart.")
 
 
-def tell(remarks: tuple[str, ...]) -> None:
+def tell(remarks: Sequence[str]) -> None:
     """Print what was assumed, left out or not done, on standard error."""
     for line in remarks:
         click.echo(f"remark: {line}", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kinetlib.cli import _options
+from kinetlib.cli import _options, _written
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--closed", "catalogue_is", flag_value="closed", help="Weigh the twenty only.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Answer by then.")
 @click.option("--seed", default=0, show_default=True, help="Of all draws.")
+@_written.report_option
 @_options.json_answer
 def classify(
     read: Callable[[], xr.Dataset],
@@ -37,6 +38,7 @@ def classify(
     seed: int,
     save: Path | None,
     as_json: bool,
+    wanted: _written.Wanted,
 ) -> None:
     """Tell which mechanisms explain the runs in FILE.
 
@@ -45,6 +47,8 @@ def classify(
     was measured, which takes up to a minute, and up to four more where none of the twenty explains
     the runs and composed ones are tried. Ctrl-C ends the weighing with what is known by then.
     """
+    if quick and wanted.report:
+        raise ValueError("--report: it is of the evidence; leave out --quick")
     runs = read()
     if quick:
         _quick(runs, model, save, as_json)
@@ -68,11 +72,18 @@ def classify(
                 )
         except answers.NothingWeighed as nothing:
             said = "stopped before any evidence was there" if ending.asked else str(nothing)
-            _quick(runs, model, save, as_json, f"The network alone is asked: {said}.")
+            unwritten = " No report is written." if wanted.report else ""
+            _quick(runs, model, save, as_json, f"The network alone is asked: {said}.{unwritten}")
             return
-    if _options.given({"model": model, **_answer.values(found)}, save, as_json):
+    values = _answer.values(found)
+    if wanted.report:
+        left_out = _written.write_answer(
+            wanted.report, found, values, title="Mechanisms that explain the runs"
+        )
+        values["remarks"] += [left_out] if left_out else []
+    if _options.given({"model": model, **values}, save, as_json):
         return
-    _answer.tell(found.remarks)
+    _answer.tell(values["remarks"])
     _answer.show(found)
 
 

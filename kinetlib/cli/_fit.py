@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kinetlib.cli import _options
+from kinetlib.cli import _options, _petab, _written
+from kinetlib.cli._plain import plain
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from kinetlib.inference import Comparison, Fit
-    from kinetlib.inference.verdicts import Constant
+    from kinetlib.inference.verdicts import Combination, Constant
 
 _FOR_SPECIES = ("ignore", "leave_out", "layout", "header", "time", "units", "start")
 
@@ -125,6 +126,7 @@ def _options_of(command: Callable) -> Callable:
 )
 @click.option("--shift", is_flag=True, help="Fit by how much the clock is late or early.")
 @click.option("--seed", default=0, show_default=True, help="Of all draws.")
+@_written.options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def fit(
     mechanisms: tuple[str, ...],
@@ -138,6 +140,7 @@ def fit(
     shift: bool,
     seed: int,
     as_json: bool,
+    wanted: _written.Wanted,
     **how: Any,
 ) -> None:
     """Estimate rate constants, with 95 % intervals, from the runs in FILE.
@@ -146,32 +149,44 @@ def fit(
     first row of a run is what was weighed in. Columns are the species they are called, or S, P and
     cat where --substrate, --product and --catalyst name them. Constants come in the file's units.
     Of several mechanisms the most probable comes first, Akaike's and Schwarz's criteria beside it.
+
+    A problem in PEtab, FILE.yaml, says by itself what is to be fitted; then the objective at the
+    optimum, the negative logarithm of the likelihood, is printed beside the constants.
     """
     from kinetlib import inference
     from kinetlib.kinetics import mechanisms as known
 
-    names = [*(known.catalogue() if catalogue else ()), *mechanisms]
-    if not names:
-        raise ValueError("no mechanism: give --mechanism M1, your own, several, or --all")
-    runs, observe = _read(**how)
     wishes = {
         "fix": fix,
         "tie": tie,
         "bounds": bounds,
-        "observe": observe,
         "initial": initial,
         "initial_error": initial_error,
         "scale": scale,
         "shift": shift,
-        "seed": seed,
     }
-    found = inference.compared(
-        [inference.fit(runs, name, **wishes) for name in dict.fromkeys(names)]
-    )
-    if as_json:
-        click.echo(json.dumps(answer(found)))
+    names = [*(known.catalogue() if catalogue else ()), *mechanisms]
+    if _petab.is_problem(how["file"]):
+        others = wishes | vars(wanted) | how | {"mechanism": names, "file": None}
+        _petab.fit(how["file"], seed, as_json, others)
         return
-    for remark in _remarks(found):
+    if not names:
+        raise ValueError("no mechanism: give --mechanism M1, your own, several, or --all")
+    if wanted.petab and shift:
+        raise ValueError("--petab: PEtab has no clock that is late or early; leave out --shift")
+    runs, observe = _read(**how)
+    found = inference.compared(
+        [
+            inference.fit(runs, name, observe=observe, seed=seed, **wishes)
+            for name in dict.fromkeys(names)
+        ]
+    )
+    said = answer(found)
+    said["remarks"] += _written.write(wanted, found, said, title=f"Fit of {Path(how['file']).name}")
+    if as_json:
+        click.echo(json.dumps(said))
+        return
+    for remark in said["remarks"]:
         click.echo(f"remark: {remark}", err=True)
     _show(found)
 
@@ -208,13 +223,23 @@ def answer(found: Comparison) -> dict[str, Any]:
                 "bic": plain(one.bic),
                 "chi_squared": plain(one.chi_squared),
                 "explains": bool(one.explains),
-                "constants": {name: constant_values(c) for name, c in one.constants.items()},
+                **estimates(one),
             }
             for one, probability in zip(found.fits, found.probabilities, strict=True)
         ],
         "noise": {name: vars(level) for name, level in best.noise.items()},
         "runs": list(best.runs),
         "remarks": _remarks(found),
+    }
+
+
+def estimates(one: Fit) -> dict[str, Any]:
+    """Put all that was fitted of a mechanism into plain values."""
+    return {
+        "constants": {name: constant_values(c) for name, c in one.constants.items()},
+        "others": {name: constant_values(c) for name, c in one.others.items()},
+        "combinations": [_combination_values(c) for c in one.combinations],
+        "reactions": str(one.traces.network).splitlines(),
     }
 
 
@@ -229,9 +254,14 @@ def constant_values(one: Constant) -> dict[str, Any]:
     }
 
 
-def plain(value: float) -> float | None:
-    """Return a number as JSON knows it: no infinity, no NaN."""
-    return value if math.isfinite(value) else None
+def _combination_values(one: Combination) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "value": plain(one.value),
+        "low": plain(one.low),
+        "high": plain(one.high),
+        "unit": one.unit,
+    }
 
 
 def _remarks(found: Comparison) -> list[str]:

@@ -7,6 +7,7 @@ from kinetlib.inference.observations import Observations
 from kinetlib.inference.outcome import Comparison, Fit, compared
 from kinetlib.inference.posterior import Plausible, fitted, plausible
 from kinetlib.inference.prior import Prior, UnanchoredPrior, draw_prior
+from kinetlib.inference.reaction_orders import Order, Orders, orders
 from kinetlib.inference.target import RESOLUTION, Target
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "Evidence",
     "Fit",
     "Observations",
+    "Order",
+    "Orders",
     "Plausible",
     "Prior",
     "Target",
@@ -27,6 +30,7 @@ __all__ = [
     "fit",
     "fitted",
     "most_probable",
+    "orders",
     "plausible",
     "probabilities",
 ]

@@ -85,14 +85,14 @@ def misfit(
     noise = problem.noise
     if (noise.relative + noise.absolute / problem.marginal.largest).max() < _SIMULATED:
         return Misfit(1.0, 1.0, 1.0, 1.0)
-    residuals = _laid_out(problem, problem.curves(best[None]), problem.values)[0]
+    residuals = in_deviations(problem, problem.curves(best[None]), problem.values)[0]
     free = len(best)
     chi_squared, size = _size(problem, residuals, free)
     signs = _signs(residuals)
     return Misfit(chi_squared, size, signs, _replicas(problem, draws, rng))
 
 
-def _laid_out(
+def in_deviations(
     problem: Problem, curves: NDArray[np.float64], values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return residuals in deviations, (n, V) to (n, R, T, C), NaN where nothing was measured."""
@@ -167,7 +167,7 @@ def _replicas(problem: Problem, draws: NDArray[np.float64], rng: Generator) -> f
     deviation = np.sqrt((relative * curves) ** 2 + absolute**2) / np.sqrt(problem.readings)
     replica = curves + deviation * rng.standard_normal(curves.shape)
     seen, made = (
-        _alike(_laid_out(problem, curves, values)) for values in (problem.values, replica)
+        _alike(in_deviations(problem, curves, values)) for values in (problem.values, replica)
     )
     known = np.isfinite(seen) & np.isfinite(made)
     if not known.any():

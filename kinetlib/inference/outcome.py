@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from kinetlib.inference.coordinates import Coordinates
+from kinetlib.inference.course import Course, Traces, course
 from kinetlib.inference.misfit import Misfit, misfit
 from kinetlib.inference.observations import Observations
 from kinetlib.inference.problem import Problem
 from kinetlib.inference.profiles import Profile
-from kinetlib.inference.sampling import Drawn
+from kinetlib.inference.sampling import UNTRUSTED, Drawn
 from kinetlib.inference.search import Ends
 from kinetlib.inference.verdicts import (
     FIXED,
@@ -28,7 +29,6 @@ from kinetlib.inference.verdicts import (
 )
 from kinetlib.kinetics.mechanisms import Mechanism
 
-_UNTRUSTED = 0.7  # Pareto k above which the weights alone are not to be trusted
 _APART = np.log(20.0)  # ln of the ratio of evidences from which mechanisms count as told apart
 
 
@@ -73,6 +73,8 @@ class Fit:
         Names of the runs; what was assumed or left out.
     data
         The runs themselves.
+    traces
+        What figures and files are made of.
     """
 
     mechanism: str
@@ -91,6 +93,11 @@ class Fit:
     runs: tuple[str, ...]
     remarks: tuple[str, ...]
     data: Observations
+    traces: Traces
+
+    def course(self, seed: int = 0) -> Course:
+        """Follow the runs from beginning to end, with a 95 % band for readings."""
+        return course(self.traces, self.data, seed)
 
     @property
     def chi_squared(self) -> float:
@@ -173,6 +180,7 @@ def outcome(
         runs=data.runs,
         remarks=tuple(dict.fromkeys(remarks)),
         data=data,
+        traces=Traces(chosen.network, layout, sample.best, sample.x, tuple(followed), drop),
     )
 
 
@@ -183,7 +191,7 @@ def _warnings(ends: Ends, sample: Drawn) -> list[str]:
             f"{ends.agreeing:.0%} of the best descents ended at the best fit: there may be a "
             "better one; bounds help"
         )
-    if sample.pareto > _UNTRUSTED:
+    if sample.pareto > UNTRUSTED:
         found.append(
             f"the draws' weights have a heavy tail (Pareto k {sample.pareto:.2f}): evidence and "
             "intervals may err by more than they say"

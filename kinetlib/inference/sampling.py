@@ -23,6 +23,7 @@ from kinetlib.inference.mixtures import NEGLIGIBLE, Kernels, moved, resampled, s
 from kinetlib.inference.problem import Problem
 from kinetlib.inference.psis import smoothed
 
+UNTRUSTED = 0.7  # Pareto k above which the weights alone are not to be trusted
 _LONGEST, _SHORTEST = 3.0, 0.02  # widths of kernels where nothing is determined, in nat
 _DIFFERENCE = 0.3  # over which bends are measured, in nat
 _SHRINK, _WIDER, _EVERY = 0.8, 2.5, 5  # every fifth kernel is wider, for what the others miss

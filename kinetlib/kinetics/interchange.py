@@ -1,38 +1,13 @@
-"""Networks for other programs: Antimony text, and SBML through the antimony library."""
+"""Networks for other programs: SBML, and Antimony text, which the antimony library reads."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from kinetlib.kinetics.network import Network, Reaction
+from kinetlib.kinetics.sbml_writing import identifiers, to_sbml
 
-_MARKS = {"*": "_star", "'": "_prime", "-": "_minus"}
-
-
-def identifiers(network: Network) -> dict[str, str]:
-    """Map the network's species and constants to names that SBML allows.
-
-    ``cat*`` becomes ``cat_star``, ``dead'`` ``dead_prime``, ``k-1`` ``k_minus1``; any other mark
-    its number in Unicode, ``H+`` ``H_u2b``.
-
-    Raises
-    ------
-    ValueError
-        If two names of the network become one.
-    """
-    names = {}
-    for name in (*network.species, *network.constants):
-        plain = name
-        for mark, word in _MARKS.items():
-            plain = plain.replace(mark, word)
-        plain = re.sub(r"[^A-Za-z0-9_]", lambda mark: f"_u{ord(mark.group()):x}", plain)
-        if not re.match("[A-Za-z_]", plain):
-            plain = f"_{plain}"
-        if plain in names.values():
-            raise ValueError(f"{name!r} would be written {plain!r}, which another name already is")
-        names[name] = plain
-    return names
+__all__ = ["antimony_to_sbml", "identifiers", "to_antimony", "to_sbml"]
 
 
 def to_antimony(
@@ -83,16 +58,6 @@ def to_antimony(
     return "\n".join([*lines, "end", ""])
 
 
-def to_sbml(
-    network: Network,
-    rate_constants: Mapping[str, float],
-    initial: Mapping[str, float],
-    name: str = "mechanism",
-) -> str:
-    """Write a network with its numbers as SBML, see `to_antimony`; needs the extra ``antimony``."""
-    return antimony_to_sbml(to_antimony(network, rate_constants, initial, name), name)
-
-
 def antimony_to_sbml(text: str, name: str | None = None) -> str:
     """Translate Antimony by the antimony library, which the extra ``antimony`` brings.
 
@@ -112,7 +77,7 @@ def antimony_to_sbml(text: str, name: str | None = None) -> str:
         import antimony
     except ImportError:
         raise ValueError(
-            "Antimony is read, and SBML written, by the antimony library, which is not installed: "
+            "Antimony is read by the antimony library, which is not installed: "
             "pip install 'kinetlib[antimony]'"
         ) from None
     antimony.clearPreviousLoads()

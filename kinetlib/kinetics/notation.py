@@ -40,6 +40,8 @@ _CONSTANT = re.compile(r"[^\W\d]\w*(?:-\w+)?|k-\w+")
 _OF_CONSTANTS = re.compile(r"\s*k[-\w]*\s*(?:[,=].*)?")  # in parentheses that touch a name
 _VALUE = re.compile(r'\s*(?P<name>["“][^"“”]*["”]|[^\s=<>;"]+)\s*=\s*(?P<value>[^=<>]+?)\s*')
 _NUMERAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SHOWN = 80  # letters of a line that an error points into
+
 # What stands after a number and is a unit, not a species: M, mol/L, 1/s, min^-1, L/(mol s).
 _UNITS = re.compile(
     r"[0-9.eE+-]+\s*(?:[mµμun]?M|m?mol|m?s|sec|min|h|hr|day|1/)(?=$|[\s/^*·⋅-])[^+]*|[0-9.eE+-]+\s*%"
@@ -156,9 +158,11 @@ class _Place:
 
     def fail(self, offset: int, message: str) -> NoReturn:
         column = self.start + offset
+        first = max(0, column - _SHOWN // 2)
+        part = "".join(c if c.isprintable() else " " for c in self.line[first : first + _SHOWN])
         raise ValueError(
             f"line {self.number}, column {column + 1}: {message}\n"
-            f"    {self.line}\n    {' ' * column}^"
+            f"    {part}\n    {' ' * (column - first)}^"
         )
 
 

@@ -40,8 +40,32 @@ def from_sbml(text: str, identifier: str = "mechanism") -> Mechanism:
     ValueError
         What is no SBML, or a model of more than mass action: the reaction and its law are named.
     """
+    return expressions(parsed(text), identifier).mechanism
+
+
+@dataclass(frozen=True)
+class Expressions:
+    """A mechanism, and what its numbers are made of.
+
+    Attributes
+    ----------
+    mechanism, model
+        As they were read.
+    constants
+        By name the sum, and the number that it is multiplied by.
+    """
+
+    mechanism: Mechanism
+    model: Model
+    constants: dict[str, tuple[Sum, float]]
+
+
+def expressions(root: Element, identifier: str = "mechanism") -> Expressions:
+    """Read a parsed SBML file, and keep the expressions of its constants; see `from_sbml`."""
     try:
-        return _Reactions(Model(parsed(text), identifier)).mechanism()
+        model = Model(root, identifier)
+        reading = _Reactions(model)
+        return Expressions(reading.mechanism(), model, reading.expressions)
     except RecursionError:
         raise ValueError("SBML: expressions or functions lie too deep in each other") from None
 
@@ -69,6 +93,7 @@ class _Reactions:
     def __init__(self, model: Model) -> None:
         self._model, self._remarks = model, model.remarks
         self._constants = _Constants()
+        self.expressions: dict[str, tuple[Sum, float]] = {}
         sizes = {model.size(name) for name in model.species}
         self._common = sizes.pop() if len(sizes) == 1 else None
         if self._common is None and sizes:
@@ -223,6 +248,7 @@ class _Reactions:
                     f"{-change[species]} {species!r} at order {term.orders.get(species, 0)}"
                 )
         constant = self._constant(name, term, abs(value) / whole, len(terms), backwards, uses)
+        self.expressions[constant] = (term.factors, (-1 if backwards else 1) * term.scale / whole)
         return Reaction(
             {self._model.names[s]: n for s, n in term.orders.items()},
             {self._model.names[s]: n for s, n in products.items() if n > 0},

@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from kinetlib.kinetics import notation
-from kinetlib.kinetics.laws import NotASum, Reader, in_words
+from kinetlib.kinetics.laws import NotASum, Reader, Sum, in_words
 from kinetlib.kinetics.sbml_level1 import upgraded
+from kinetlib.kinetics.sbml_time import without_time
 
 _DEEPEST = 200  # elements within each other
 _OTHER_RULES = ("rateRule", "algebraicRule")
@@ -94,7 +95,7 @@ class Model:
         self.element = model
         self.id = model.get("id") or identifier
         self.name = model.get("name") or self.id
-        self.remarks: list[str] = []
+        self.remarks: list[str] = without_time(model)
         self._refuse_other_changes()
         self.starts: dict[str, float] = {}
         self._read_values()
@@ -131,6 +132,7 @@ class Model:
             math_ = child(assignment, "math")
             if math_ is not None:
                 assigned[assignment.get("symbol", "")] = math_
+        self.assignments: dict[str, Sum] = {}
         for symbol in set(assigned) & set(self.compartments):  # sizes come before what they hold
             self.values[symbol] = self._assigned(symbol, assigned, functions, definitions)
         self.starts = {name: self._start(species) for name, species in self.species.items()}
@@ -162,7 +164,8 @@ class Model:
         values = self.values | dict.fromkeys(self.species, math.nan) | starts
         reader = Reader(values, set(), functions, definitions | others)
         try:
-            return reader.evaluate(reader.read(assigned[symbol]))
+            self.assignments[symbol] = reader.read(assigned[symbol])
+            return reader.evaluate(self.assignments[symbol])
         except NotASum as error:
             raise ValueError(
                 f"SBML: initial assignment of {symbol!r}, {in_words(assigned[symbol])}: {error}"

@@ -17,6 +17,7 @@ from kinetlib.plot.curves import (
     work_precision,
 )
 from kinetlib.plot.experiments import experiments, next_run
+from kinetlib.plot.fits import FittedRun, fitted_runs, profile
 from kinetlib.plot.intervals import (
     certified,
     courses,
@@ -31,6 +32,7 @@ from kinetlib.plot.intervals import (
 from kinetlib.plot.look import (
     FAMILY_COLORS,
     PALETTE,
+    as_svg,
     family_color,
     family_legend,
     label_axes,
@@ -41,6 +43,7 @@ from kinetlib.plot.look import (
     use_style,
 )
 from kinetlib.plot.networks import architecture, grid, learned_flow
+from kinetlib.plot.orders import overlay
 from kinetlib.plot.overview import overview
 from kinetlib.plot.samples import (
     distributions,
@@ -52,7 +55,9 @@ from kinetlib.plot.samples import (
 __all__ = [
     "FAMILY_COLORS",
     "PALETTE",
+    "FittedRun",
     "architecture",
+    "as_svg",
     "bars",
     "certified",
     "concentration_curves",
@@ -68,6 +73,7 @@ __all__ = [
     "family_color",
     "family_legend",
     "fitted_curves",
+    "fitted_runs",
     "goal_intervals",
     "grid",
     "label_axes",
@@ -76,8 +82,10 @@ __all__ = [
     "lines",
     "mechanism_grid",
     "next_run",
+    "overlay",
     "overview",
     "panels",
+    "profile",
     "profiles",
     "ranges",
     "reliability",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -225,6 +226,38 @@ def as_html(figure: Figure, *, alt: str, caption: str | None = None, source: str
         f'width="{width}" height="{height}" '
         'style="max-width:100%;height:auto;background:#fff;padding:0" '
         f'src="data:image/png;base64,{data}">{below}</figure>'
+    )
+
+
+@mpl.rc_context(STYLE | {"svg.hashsalt": "kinetlib"})
+def as_svg(figure: Figure, *, name: str, alt: str) -> str:
+    """Write a figure as an ``<svg>`` to stand within a page of HTML, scaled by that page.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure.
+    name : str
+        Letters and digits that no other figure of the page has: its ids begin with them.
+    alt : str
+        What there is to see, in a sentence or two.
+    """
+    image = io.StringIO()
+    figure.savefig(
+        image, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    )
+    drawn = image.getvalue()
+    drawn = drawn[drawn.index("<svg") :]
+    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r"<style.*?</style>", "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r'\bid="', f'id="{name}-', drawn)
+    drawn = drawn.replace("url(#", f"url(#{name}-").replace('xlink:href="#', f'href="#{name}-')
+    box = re.search(r'viewBox="([^"]*)"', drawn)[1]
+    _, inside = drawn.split(">", 1)
+    said = html.escape(" ".join(alt.split()))
+    return (
+        f'<svg viewBox="{box}" role="img" aria-labelledby="{name}-alt" stroke-linejoin="round" '
+        f'stroke-linecap="butt"><title id="{name}-alt">{said}</title>{inside.strip()}'
     )
 
 

@@ -42,6 +42,30 @@ def write_text(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
+def refuse_unwritable(path: Path, option: str) -> None:
+    """Refuse a name that nothing can be written to, before anything is computed.
+
+    Parameters
+    ----------
+    path
+        Of a file or folder that is to be made; folders above it that are missing are made, too.
+    option
+        What named it, for the message.
+
+    Raises
+    ------
+    ValueError
+        Where a folder above it cannot be written, or is no folder.
+    """
+    above = path.absolute().parent
+    while not os.path.lexists(above):
+        above = above.parent
+    if not above.is_dir():
+        raise ValueError(f"{option} {path}: {above} is no folder; give another place")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise ValueError(f"{option} {path}: the folder {above} cannot be written; give another")
+
+
 def unfinished(name: str, process: int | str) -> str:
     """Name of the file that a process of this machine writes before it is called `name`."""
     return f".part-{process}-{platform.node()}-{name}"
