@@ -64,7 +64,11 @@ rule book:
         EXECUTED,
         [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()],
         ["_config.yml", "_toc.yml"],
-        [str(path) for path in sorted(Path("data/benchmarks").iterdir())],
+        [
+            str(path)
+            for folder in ("data/benchmarks", "data/models", "kinetlib/kinetics/shipped")
+            for path in sorted(Path(folder).iterdir())
+        ],
         rebuild.pages(),
     output:
         f"{RESULTS}/book/index.html",

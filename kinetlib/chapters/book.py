@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from kinetlib.chapters import facts, pages
+from kinetlib.chapters import browser, facts, pages
 
 EXAMPLE = "example.xlsx"  # the workbook that the first chapter reads, offered for download
 
@@ -61,6 +61,10 @@ def assemble(results: str | Path, repository: str | Path = ".") -> Path:
     (source / "book" / EXAMPLE).write_bytes(
         (resources.files("kinetlib_data") / EXAMPLE).read_bytes()
     )
+    scripts = source / "book" / browser.SCRIPTS
+    scripts.mkdir(parents=True, exist_ok=True)
+    for name, text in browser.scripts().items():
+        (scripts / name).write_text(text, encoding="utf-8")
     _copy(results / "hero.svg", source / "book" / "hero.svg", "00_ten_minutes")
     for page in _pages(source / "_toc.yml"):
         if page.startswith("notebooks/"):
@@ -96,6 +100,9 @@ def build(results: str | Path, repository: str | Path = ".") -> Path:
         shutil.rmtree(rendering)
     _render(source, rendering, results / "logs" / "book.log")
     html = rendering / "_build" / "html"
+    if (html / browser.PAGE).is_file():
+        browser.mend(html)
+    browser.check(html)
     (html / "index.html").write_text(_landing(source / "_toc.yml"), encoding="utf-8")
     _replace(results / "book", html)
     shutil.rmtree(rendering)
