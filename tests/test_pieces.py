@@ -118,11 +118,14 @@ def test_processes_share_the_work_and_leave_what_is_alone_to_one(tmp_path):
 
 
 LONG = """
-import os, sys, time
+import os, signal, sys, time
 from functools import partial
 from pathlib import Path
 from kinetlib.records import files
 from kinetlib.records.pieces import Piece, compute
+
+# What a shell runs in the background inherits that an interrupt is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def slow(number):
     if number == 1 and len(sys.argv) > 2:
