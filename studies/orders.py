@@ -1,7 +1,7 @@
 """Reaction orders of the published and simulated workbooks, beside Auto-VTNA's and the known ones.
 
-The workbooks are those of `studies.answers.workbooks`, and are read where they are, if they are
-there. Nothing in `kinetlib.orders` was fitted to them; the distances from which a misfit is told in
+The workbooks are those of `studies.answers.workbooks`, and are read where they are; one that is not
+there is refused. Nothing in `kinetlib.orders` was fitted to them; the distances from which a misfit is told in
 words were chosen with their scores in view.
 
 `PEER` holds what Auto-VTNA 1.2.4 (Digital Discovery 2024, doi:10.1039/D4DD00111G) found in the same
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kinetlib import inference, lab
-from kinetlib.records.pieces import Done, Key, Piece, signed
+from kinetlib.records.pieces import Done, Key, Piece, Refused, signed
 from studies.answers.workbooks import FOLDER
 
 CLOSE = 0.1  # of an order
@@ -81,11 +81,10 @@ PEER: dict[str, tuple[dict[str, float], float]] = {
 
 
 def pieces(folder: Path, upto: int | None = None) -> Iterator[Piece]:
-    """Name each workbook that is there."""
+    """Name the workbooks."""
     for name, how in WORKBOOKS.items():
-        if (FOLDER / f"{name}.xlsx").exists():
-            settings = {"follow": how.follow, "species": how.species}
-            yield Piece(("workbooks", name), settings, partial(_told, name), _brief)
+        settings = {"follow": how.follow, "species": how.species}
+        yield Piece(("workbooks", name), settings, partial(_told, name), _brief)
 
 
 def record(folder: Path, made: Mapping[Key, Done]) -> dict[str, Any]:
@@ -130,8 +129,10 @@ def _close(
 def _told(name: str) -> dict[str, Any]:
     from kinetlib.cli._orders import answer
 
-    how = WORKBOOKS[name]
-    runs = lab.read_species(FOLDER / f"{name}.xlsx")
+    how, path = WORKBOOKS[name], FOLDER / f"{name}.xlsx"
+    if not path.is_file():
+        raise Refused(f"no workbook {path}: put it there, or name those that are there")
+    runs = lab.read_species(path)
     began = time.process_time()
     found = inference.orders(runs, how.species, follow=how.follow)
     return answer(found) | {"seconds": time.process_time() - began}
