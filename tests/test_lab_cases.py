@@ -137,6 +137,10 @@ def test_conversion_in_percent(tmp_path, plain):
     runs = lab.read(path, *header[1:])
     assert_same(runs, plain)
     assert "'Conversion [%]' rises, and is read as conversion" in remarks(runs)[0]
+    assert "does not tell what a run starts with; all are taken to start alike" in remarks(runs)[1]
+    stated = lab.read(path, *header[1:], substrate_0=("cat half=60", "100"))
+    assert stated["substrate_0"].sel(run="cat half").item() == pytest.approx(0.6)
+    assert not any("start alike" in line for line in remarks(stated))
     assert_same(lab.read(path, None, "Yield", "Cat loading", conversion="Conversion"), plain)
 
 

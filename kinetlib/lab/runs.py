@@ -234,6 +234,12 @@ def _in_base(
             )
     elif "conversion" in values:
         substrate_0 = 1.0 / base.factor if base.kind == units.SHARE else 1.0
+        remarks.append(
+            Remark(
+                "Conversion does not tell what a run starts with; all are taken to start alike.",
+                "--substrate-0 RUN=AMOUNT",
+            )
+        )
     else:
         substrate_0 = np.nan
     if "conversion" in values:
