@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
+import kinetlib
 from kinetlib.answers import (
     Answer,
     Ending,
@@ -23,6 +24,7 @@ from kinetlib.answers.sight import LIVING, SECOND, seen, shown_to
 from kinetlib.answers.weighing import probabilities, weighed
 from kinetlib.inference import sampling
 from kinetlib.inference.misfit import Misfit
+from kinetlib.inference.observations import table
 from kinetlib.inference.sources import observations
 from kinetlib.kinetics import grammar as grammars
 from kinetlib.kinetics import mechanisms
@@ -211,3 +213,24 @@ def test_every_mechanism_is_shown_the_same_values(dying):
     assert shown_to(with_living, mechanisms.get("M3")).shows[1]["cat2"] == 2
     assert second == {"P": 1.0}
     assert seen(dying).shows == data.shows
+
+
+def test_replicates_that_rounding_made_alike_do_not_speak_for_another_mechanism():
+    rng = default_rng(10)
+    times = np.repeat([1.0, 2, 4, 6, 9, 12, 16, 22, 30], 3)
+    starts = {"S": np.array([1, 1, 1, 0.6]), "cat": np.array([0.05, 0.025, 0.1, 0.05])}
+    run = kinetlib.simulate(
+        "M1",
+        rate_constants={"k1": 39.0, "k-1": 1.6, "k2": 12.0, "k-2": 1e-3},
+        initial=starts,
+        times=np.concatenate([[0.0], np.unique(times)]),
+    )
+    exact = np.repeat(run.concentration.sel(species=["S", "P"]).values[:, 1:], 3, axis=1)
+    values = np.round(exact * (1 + 0.01 * rng.standard_normal(exact.shape)), 4)
+    shows = ({"S": 1.0}, {"P": 1.0})
+    data = table(
+        np.tile(times, (4, 1)), values, shows, {**starts, "P": np.zeros(4)}, columns=["S", "P"]
+    )
+    assert data.steps == pytest.approx([1e-4, 1e-4])
+    first, second = weighed(data, [GRAMMAR.of("M1"), GRAMMAR.of("M2")])
+    assert first.log_evidence > second.log_evidence + 2

@@ -29,7 +29,7 @@ def test_it_is_the_integral_over_both_parts_of_the_noise(seed):
     exact, values, readings, scatter = a_column(default_rng(seed))
     found = Marginal(values, readings, scatter, np.zeros(len(values), dtype=int))
     parts = []
-    for a in marginal._SHAPES * found.largest[0]:
+    for a in found.shapes[0] * found.largest[0]:
 
         def of_log_s(log_s, a=a):
             return np.exp(likelihood_given(np.exp(log_s), a, exact, values, readings, scatter))
@@ -79,6 +79,14 @@ def test_the_largest_likelihood_is_no_smaller_than_any():
     exact, values, readings, scatter = a_column(default_rng(3))
     found = Marginal(values, readings, scatter, np.zeros(len(values), dtype=int))
     top = found.largest_likelihood(exact[None])[0]
-    for a in marginal._SHAPES * found.largest[0]:
+    for a in found.shapes[0] * found.largest[0]:
         for s in (0.01, 0.03, 0.1):
             assert top >= likelihood_given(s, a, exact, values, readings, scatter) - 1e-9
+
+
+def test_the_least_absolute_noise_is_that_of_rounding():
+    values = np.array([0.01, 0.2, 0.4])
+    found = Marginal(values, np.ones(3), np.zeros(3), np.zeros(3, dtype=int), np.array([0.01]))
+    assert 0.01 * found.shapes[0, 0] * 0.4 == pytest.approx(0.01 / np.sqrt(12))
+    free = Marginal(values, np.ones(3), np.zeros(3), np.zeros(3, dtype=int))
+    assert free.shapes[0, 0] == pytest.approx(1e-4)

@@ -143,3 +143,14 @@ def test_observations_say_what_is_wrong():
         replace(found, columns=("A",))
     with pytest.raises(ValueError, match="no species is there at the start"):
         replace(found, starts={"S": np.zeros(2)})
+
+
+@pytest.mark.parametrize(("decimals", "step"), [(0, 1.0), (3, 1e-3), (5, 1e-5)])
+def test_the_step_in_which_values_are_written_is_found_in_any_unit(decimals, step):
+    values = np.round(default_rng(3).uniform(1, 9, (2, 5, 1)), decimals)
+    time = np.tile(np.arange(1.0, 6.0), (2, 1))
+    found = table(time, values, ({"A": 1.0},), {"A": np.full(2, 9.0)}, columns=["A"])
+    assert found.steps == pytest.approx([step])
+    assert found.in_units(1.0, 0.2).steps == pytest.approx([step / 0.2])
+    exact = table(time, values / 7, found.shows, found.starts, columns=["A"])
+    assert exact.steps == pytest.approx([0.0])

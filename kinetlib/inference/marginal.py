@@ -6,7 +6,9 @@ The values y of a column scatter about what the mechanism says, m, with the vari
 
 s being the relative noise and s a the absolute one, in the column's unit. Beforehand ln s is flat
 over all that instruments do, and so is ln a, from where all noise is relative to where all of it is
-absolute. With A = sum (y - m)^2 / (m^2 + a^2) and N readings the integral over s is
+absolute. Values are written in steps, such as 0.001, and nothing is known within one: the least a
+is what rounding makes beside a relative noise of 1 %. With A = sum (y - m)^2 / (m^2 + a^2) and N
+readings the integral over s is
 
     integral s^-N exp(-A / 2 s^2) d ln s  =  (A / 2)^(-N/2) Gamma(N/2) / 2,
 
@@ -26,7 +28,8 @@ from scipy.special import gammaln, logsumexp
 _LOG_RANGE = np.log(1e6)
 _EXACT = 1e-6  # noise below this part of a value is none that an integrator could tell
 #: a relative to the column's largest value: all relative at one end, all absolute at the other.
-_SHAPES = np.geomspace(1e-4, 10.0, 11)
+_SMALLEST, _LARGEST, _N_SHAPES = 1e-4, 10.0, 11
+_BESIDE = 0.01  # relative noise beside which rounding counts: 1 % is usual
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,15 @@ class Marginal:
         Measured, readings behind each and their sum of squares about it, shape (V,).
     column
         Which column each value stands in, shape (V,).
+    steps
+        In which the values of each column are written, shape (C,); 0 where they are not rounded.
 
     Attributes
     ----------
     largest
         Largest value of each column, shape (C,).
+    shapes
+        The a that are summed over, relative to it, shape (C, shapes).
     """
 
     def __init__(
@@ -59,12 +66,16 @@ class Marginal:
         readings: NDArray[np.float64],
         scatter: NDArray[np.float64],
         column: NDArray[np.int64],
+        steps: NDArray[np.float64] | float = 0.0,
     ) -> None:
         """Sort values by column."""
         self._values, self._readings, self._scatter = values, readings, scatter
         self._columns = [np.flatnonzero(column == c) for c in range(column.max() + 1)]
         self.largest = np.array([np.abs(values[at]).max() or 1.0 for at in self._columns])
         self._counts = [readings[at].sum() for at in self._columns]
+        rounding = np.broadcast_to(steps, self.largest.shape) / np.sqrt(12) / self.largest
+        smallest = np.clip(rounding / _BESIDE, _SMALLEST, 1.0)
+        self.shapes = np.geomspace(smallest, _LARGEST, _N_SHAPES, axis=-1)
 
     def log_likelihood(self, simulated: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ln p(y | m), shape (n, V) to (n,); minus infinity where a run failed."""
@@ -91,7 +102,7 @@ class Marginal:
             best = self._by_shape(squares, logs, c).argmax(0)
             s = np.sqrt(np.take_along_axis(squares, best[None], 0)[0] / count)
             relative.append(s)
-            absolute.append(s * _SHAPES[best] * self.largest[c])
+            absolute.append(s * self.shapes[c][best] * self.largest[c])
         return Level(np.stack(relative, -1), np.stack(absolute, -1))
 
     def drawn(self, simulated: NDArray[np.float64], rng: Generator) -> Level:
@@ -106,7 +117,7 @@ class Marginal:
             half = np.take_along_axis(squares, chosen[None], 0)[0] / 2
             s = np.sqrt(half / rng.gamma(count / 2, size=len(half)))
             relative.append(s)
-            absolute.append(s * _SHAPES[chosen] * self.largest[c])
+            absolute.append(s * self.shapes[c][chosen] * self.largest[c])
         return Level(np.stack(relative, -1), np.stack(absolute, -1))
 
     def _sums(
@@ -117,9 +128,9 @@ class Marginal:
         exact, readings = simulated[:, at], self._readings[at]
         square = exact**2
         off = readings * (self._values[at] - exact) ** 2 + self._scatter[at]
-        squares = np.empty((len(_SHAPES), len(simulated)))
+        squares = np.empty((_N_SHAPES, len(simulated)))
         logs = np.empty_like(squares)
-        for i, a in enumerate(_SHAPES * self.largest[c]):
+        for i, a in enumerate(self.shapes[c] * self.largest[c]):
             variance = square + a * a
             squares[i] = (off / variance).sum(1)
             logs[i] = np.log(variance) @ readings
@@ -131,5 +142,5 @@ class Marginal:
         """Return ln p(y | m, a) p(a), shape (shapes, n)."""
         half = self._counts[c] / 2
         constant = gammaln(half) - half * np.log(2 * np.pi) - np.log(2.0)
-        constant -= np.log(_LOG_RANGE) + np.log(len(_SHAPES))
+        constant -= np.log(_LOG_RANGE) + np.log(_N_SHAPES)
         return constant - half * np.log(squares / 2) - logs / 2

@@ -20,6 +20,7 @@ from scipy.stats import f as fisher
 from kinetlib.inference.problem import Problem
 from kinetlib.kinetics.mechanisms import PRODUCT, SUBSTRATE
 
+_ROUNDED = 0.5  # of the step of a column: noise below it is lost in rounding, replicates are alike
 _RARE = 0.01  # probability of a look below which the mechanism does not explain the runs
 _REPLICAS = 300
 # Noise below this share of the value is none: such runs were simulated, and what is left is what
@@ -95,13 +96,18 @@ def misfit(
 def in_deviations(
     problem: Problem, curves: NDArray[np.float64], values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return residuals in deviations, (n, V) to (n, R, T, C), NaN where nothing was measured."""
+    """Return residuals in deviations, (n, V) to (n, R, T, C).
+
+    NaN where nothing was measured, or so little that its rounding decides.
+    """
     relative = problem.noise.relative[problem.column]
     absolute = problem.noise.absolute[problem.column]
     off = (values - curves) * np.sqrt(problem.readings)
     off /= np.sqrt((relative * curves) ** 2 + absolute**2)
     found = np.full((len(curves), *problem.data.values.shape), np.nan)
     found[:, np.isfinite(problem.data.values)] = off
+    noise = problem.noise.relative * np.abs(problem.data.values)
+    found[:, noise < _ROUNDED * problem.data.steps] = np.nan
     return found
 
 

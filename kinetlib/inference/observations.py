@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 MOST_POINTS = 60  # points of a run that are simulated; of more, neighbours are averaged
 _TERM = re.compile(r"(?:([0-9]+(?:\.[0-9]*)?)\s*\*?\s*)?([^\s*]+)")
+_MOST_DECIMALS, _MOST_DIGITS, _WHOLE = 12, 1e7, 1e-6  # of values that count as rounded
 _SAME = 1e-6  # of the largest change, within which two columns change alike
 
 
@@ -37,6 +38,8 @@ class Observations:
         Readings behind each value, shape (R, T, C).
     scatter
         Sum of squares of the readings about their mean, shape (R, T, C).
+    steps
+        In which the values of each column are written, shape (C,); 0 where they are not rounded.
     remarks
         What was assumed or left out.
     """
@@ -51,6 +54,7 @@ class Observations:
     concentration_unit: str = ""
     readings: NDArray[np.float64] | None = None
     scatter: NDArray[np.float64] | None = None
+    steps: NDArray[np.float64] | None = None
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -60,6 +64,8 @@ class Observations:
             object.__setattr__(self, "readings", np.isfinite(self.values).astype(np.float64))
         if self.scatter is None:
             object.__setattr__(self, "scatter", np.zeros(self.values.shape))
+        if self.steps is None:
+            object.__setattr__(self, "steps", np.zeros(self.values.shape[-1]))
 
     @property
     def longest(self) -> float:
@@ -79,6 +85,7 @@ class Observations:
             values=self.values / concentration,
             starts={name: start / concentration for name, start in self.starts.items()},
             scatter=self.scatter / concentration**2,
+            steps=self.steps / concentration,
         )
 
 
@@ -150,8 +157,27 @@ def table(
         tuple(runs or (f"run {number + 1}" for number in range(len(time)))),
         time_unit,
         concentration_unit,
+        steps=np.array([written_step(column) for column in np.moveaxis(values, -1, 0)]),
         remarks=remarks,
     )
+
+
+def written_step(values: NDArray[np.float64]) -> float:
+    """Return the step in which values are written, 0 where they have more digits than matter.
+
+    >>> written_step(np.array([0.125, 0.5, np.nan, 0.0]))
+    0.001
+    >>> written_step(np.array([1 / 3, 0.5]))
+    0.0
+    """
+    there = np.abs(values[np.isfinite(values)])
+    for decimals in range(_MOST_DECIMALS + 1):
+        digits = there * 10.0**decimals
+        if digits.max(initial=0.0) > _MOST_DIGITS:
+            break
+        if np.abs(digits - np.round(digits)).max(initial=0.0) < _WHOLE:
+            return 10.0**-decimals
+    return 0.0
 
 
 def _repeated(

@@ -63,7 +63,11 @@ class Problem:
         self.values = self.data.values[self._there]
         self.readings = self.data.readings[self._there]
         self.marginal = Marginal(
-            self.values, self.readings, self.data.scatter[self._there], self.column
+            self.values,
+            self.readings,
+            self.data.scatter[self._there],
+            self.column,
+            self.data.steps,
         )
         self._shows = np.zeros((len(network.species), len(data.columns)))
         for c, shows in enumerate(data.shows):

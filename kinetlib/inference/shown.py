@@ -98,6 +98,7 @@ def shown(
             values=data.values[..., kept],
             readings=data.readings[..., kept],
             scatter=data.scatter[..., kept],
+            steps=data.steps[kept],
             shows=tuple(sums[at] for at in kept),
             columns=tuple(data.columns[at] for at in kept),
             starts=starts,
