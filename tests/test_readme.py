@@ -183,3 +183,29 @@ def test_which_stand_ins_are_found(text):
     assert (
         f"among the first three in {missed['found']['hits']} of {missed['found']['n']} only" in text
     )
+
+
+def test_what_the_released_network_does(text):
+    clean = json.loads((ROOT / "data/models/runset.json").read_text(encoding="utf-8"))["test"]
+    clean = clean["published design, 7 points, 0 % noise"]
+    cells = ["{value:.1f} ({low:.1f} to {high:.1f})"] * 2
+    top = [{k: 100 * v for k, v in clean[name].items()} for name in ("top_1", "top_3")]
+    first, third = (cell.format(**one) for cell, one in zip(cells, top, strict=True))
+    assert f"on the test of its card | {first} | none | {third} |" in text
+
+
+def test_how_many_runs_and_rows_are_read():
+    page, study = words("book/your_data.md"), record("reading")
+
+    def told(measure):
+        return "{:.0f} % {} ({:.0f} to {:.0f} %)".format(
+            100 * measure["value"], "{}", 100 * measure["low"], 100 * measure["high"]
+        )
+
+    many = study["runs"]["all at once"]["right"]
+    assert "named " + told(many).format("rightly from all runs at once") in page
+    long = study["rows"]["four times as long"]
+    assert "named " + told(long["all rows"]["right"]).format("rightly from all rows") in page
+    assert told(long["until the end"]["right"]).format("without these") in page
+    held = [f"{100 * long[rows]['held']['value']:.0f} %" for rows in ("all rows", "until the end")]
+    assert f"held the true mechanism in {held[0]} and in {held[1]}" in page
