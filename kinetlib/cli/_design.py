@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kinetlib.cli import _options
+from kinetlib.cli import _options, _written
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,8 +64,7 @@ def following(
     worth what it is expected to tell about the mechanism. Loadings and concentrations are relative
     to the initial substrate of the standard run.
     """
-    if figure and Path(figure).suffix not in (".svg", ".png", ".pdf"):
-        raise ValueError(f"--figure {figure}: expected a name that ends in .svg, .png or .pdf")
+    _written.Wanted(figure=Path(figure) if figure else None).check()
     if noise is not None and not 0 < noise < 1:
         raise ValueError(f"--noise {noise:g}: expected a share above 0 and below 1, such as 0.02")
     runs = read()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kinetlib.cli import _fit
+from kinetlib.cli import _fit, _written
 
 if TYPE_CHECKING:
     from kinetlib.inference import Orders
@@ -41,8 +41,7 @@ def orders(
     """
     from kinetlib import inference
 
-    if figure and Path(figure).suffix not in (".svg", ".png", ".pdf"):
-        raise ValueError(f"--figure {figure}: expected a name that ends in .svg, .png or .pdf")
+    _written.Wanted(figure=Path(figure) if figure else None).check()
     runs, _ = _fit._read(**how)
     found = inference.orders(runs, species, follow=follow)
     if figure:

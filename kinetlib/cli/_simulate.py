@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kinetlib.cli import _written
+
 if TYPE_CHECKING:
     import xarray as xr
 
     from kinetlib.kinetics import Mechanism
 
-_FIGURES = (".svg", ".png", ".pdf")
 _MOST_PANELS = 12  # of a figure; more runs are left to their file
 
 
@@ -128,10 +129,7 @@ def _check_names(output: str | None, figure: str | None) -> None:
     """Refuse names of files before anything is computed."""
     if output and Path(output).suffix not in (".csv", ".nc"):
         raise ValueError(f"--output {output}: expected a name that ends in .csv or .nc")
-    if figure and Path(figure).suffix not in _FIGURES:
-        raise ValueError(f"--figure {figure}: expected a name that ends in .svg, .png or .pdf")
-    if figure:
-        import matplotlib  # noqa: F401  # where it is missing, at once
+    _written.Wanted(figure=Path(figure) if figure else None).check()
 
 
 def _asked(until: float | None, points: int, times: list[float] | None) -> list[float]:
